@@ -1,0 +1,1 @@
+"""Ways to talk to a machine: console, virtio-serial, QMP, SSH."""

@@ -1,0 +1,95 @@
+"""The command ``visorbench``: every subcommand is a file of this folder, imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import Any
+
+import click
+
+from harness import __version__
+from harness.errors import UnknownName, VisorbenchError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "bench": ("harness.cli.bench:bench", "Measure every usable backend against native and write a report."),
+    "boot": ("harness.cli.boot:boot", "Boot any kernel or disk and show its phases."),
+    "compare": ("harness.cli.compare:compare", "Compare two runs, metric by metric."),
+    "doctor": ("harness.cli.doctor:doctor", "Explain this host: what it can run, and what would fix the rest."),
+    "guests": ("harness.cli.guests:guests", "List, build, show or clean the reference guests."),
+    "ps": ("harness.cli.processes:ps", "List the processes the harness owns."),
+    "reap": ("harness.cli.processes:reap", "End what a crashed harness left behind."),
+    "report": ("harness.cli.report:report", "Write or open the report of a run."),
+    "runs": ("harness.cli.report:runs", "List the runs in the store."),
+    "setup": ("harness.cli.setup:setup", "Install the system packages the harness needs."),
+}
+"""Command → (where it is, its line in ``--help``), so that ``--help`` imports none of them."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and lines without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Every command, in the order of the alphabet."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return one command; None when there is no such name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """As click's, but an unknown command names the nearest one."""
+        name = click.utils.make_str(args[0])
+        if name not in COMMANDS and not name.startswith("-"):
+            raise UnknownName("command", name, COMMANDS)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The table of commands, from COMMANDS alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="visorbench")
+def cli() -> None:
+    """Boot reference guests on every hypervisor this machine offers and measure what each costs.
+
+    Exit codes: 0 fine, 1 something failed or regressed, 2 usage, 3 the host lacks something,
+    4 nothing was measured.
+    """
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line; a foreseen failure is one sentence on stderr and its own exit code."""
+    try:
+        code = cli.main(args=argv, standalone_mode=False)
+    except VisorbenchError as error:
+        _complain(error.message, error.fix)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted", None)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on stdout, for ``--json``."""
+    click.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def _complain(message: str, fix: str | None) -> None:
+    click.echo(f"visorbench: {message}", err=True)
+    if fix:
+        click.echo(f"  {fix}", err=True)

@@ -1,0 +1,1 @@
+"""visorbench.toml, VISORBENCH_* and the command line, as frozen models."""

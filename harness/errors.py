@@ -1,0 +1,237 @@
+"""Every failure that can be foreseen, as one tree.
+
+::
+
+    VisorbenchError                 exit 1
+    ├── UsageError                  exit 2: the user asked for something that does not exist or fit
+    │   ├── UnknownName             backend, guest, profile, key, option: names the nearest known one
+    │   └── InvalidConfiguration    a value that QEMU or the configuration file cannot take
+    ├── HostLacks                   exit 3: the host lacks something, and how to get it
+    │   ├── QemuNotFound, QemuTooOld, AcceleratorUnusable, ToolMissing
+    │   ├── InstallRefused          installing is forbidden, or needs a password
+    │   ├── ArchiveUnreachable      no network, and nothing cached
+    │   ├── DiskFull, CacheReadOnly
+    │   └── HostBusy                another harness is measuring on this host
+    ├── ArchiveError
+    │   ├── ArchiveUntrusted        no valid signature by a key of the keyring
+    │   ├── ArchiveCorrupt          truncated, wrong size, wrong hash
+    │   └── PackageNotFound
+    ├── MachineError
+    │   ├── MachineDied, BootTimeout, GuestPanicked, GuestSilent
+    │   ├── WrongState              the lifecycle does not allow this now
+    │   └── ControlError            ControlTimeout, ControlRefused, ControlLost
+    ├── ChannelError
+    │   └── HostKeyChanged, CommandTimeout, CommandFailed, ChannelClosed
+    ├── MeasurementError
+    │   ├── NothingMeasured         exit 4
+    │   └── WrongAnswer             a workload that checked its own result and found it wrong
+    └── StoreError                  the results store is locked, full, or of an unknown schema
+
+An error's message is one sentence: what is wrong, and where. ``fix`` is the sentence that says what to do.
+Facts (argv, exit status, log path, tails of stderr and console) are attributes, kept in ``facts``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class VisorbenchError(Exception):
+    """Base of the tree; ``exit_code`` is what a command returns when this ends it."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, fix: str | None = None, **facts: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+        self.facts = facts
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.fix})" if self.fix else self.message
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["facts"][name]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} has no fact {name!r}") from None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.fix, self.facts)
+
+
+def _rebuild(cls: type[VisorbenchError], message: str, fix: str | None, facts: dict[str, Any]) -> VisorbenchError:
+    error = cls.__new__(cls)
+    VisorbenchError.__init__(error, message, fix=fix, **facts)
+    return error
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a typo most likely meant, or None."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return matches[0] if matches else None
+
+
+class UsageError(VisorbenchError):
+    """The request itself is wrong."""
+
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    """A name that nobody registered; facts: kind, name, known."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str | None = None) -> None:
+        names = sorted(known)
+        guess = nearest(name, names)
+        place = f" in {where}" if where else ""
+        fix = f"did you mean {guess!r}? " if guess else ""
+        super().__init__(
+            f"unknown {kind} {name!r}{place}",
+            fix=f"{fix}known: {', '.join(names) or 'none'}",
+            kind=kind, name=name, known=names,
+        )  # fmt: skip
+
+
+class InvalidConfiguration(UsageError):
+    """A value that does not fit, found before anything was started."""
+
+
+class HostLacks(VisorbenchError):
+    """The host lacks something; ``fix`` says how to get it."""
+
+    exit_code = 3
+
+
+class QemuNotFound(HostLacks):
+    """No QEMU binary for this architecture."""
+
+
+class QemuTooOld(HostLacks):
+    """A QEMU older than the harness can drive."""
+
+
+class AcceleratorUnusable(HostLacks):
+    """An accelerator that did not run the proof payload."""
+
+
+class ToolMissing(HostLacks):
+    """A program or library that a feature needs is not installed."""
+
+
+class InstallRefused(HostLacks):
+    """System packages are missing and may not, or cannot, be installed here."""
+
+
+class ArchiveUnreachable(HostLacks):
+    """No mirror answered and the cache does not have what is needed."""
+
+
+class DiskFull(HostLacks):
+    """No space left where the harness writes; nothing half-written was kept."""
+
+
+class CacheReadOnly(HostLacks):
+    """The cache cannot be written and does not have what is needed."""
+
+
+class HostBusy(HostLacks):
+    """Another harness is measuring on this host."""
+
+
+class ArchiveError(VisorbenchError):
+    """Something that came from a package archive is wrong."""
+
+
+class ArchiveUntrusted(ArchiveError):
+    """No valid signature by a key of the keyring."""
+
+
+class ArchiveCorrupt(ArchiveError):
+    """Truncated, or not of the size or hash that the signed index promises."""
+
+
+class PackageNotFound(ArchiveError):
+    """The signed index does not have this package."""
+
+
+class MachineError(VisorbenchError):
+    """A machine did not do what it was told."""
+
+
+class MachineDied(MachineError):
+    """The VMM exited when it should not; facts: argv, status, stderr, console, log."""
+
+
+class BootTimeout(MachineError):
+    """The guest did not reach a phase in time; facts: phase, timeout_s, console, log."""
+
+
+class GuestPanicked(MachineError):
+    """The guest's kernel panicked; facts: console, log."""
+
+
+class GuestSilent(MachineError):
+    """A running guest does not answer."""
+
+
+class WrongState(MachineError):
+    """The lifecycle does not allow this now; facts: state, required."""
+
+
+class ControlError(MachineError):
+    """The control channel (QMP or REST) failed."""
+
+
+class ControlTimeout(ControlError):
+    """A control command was not answered in time."""
+
+
+class ControlRefused(ControlError):
+    """The VMM answered a control command with an error."""
+
+
+class ControlLost(ControlError):
+    """The control channel closed, or talks nonsense."""
+
+
+class ChannelError(VisorbenchError):
+    """A channel into the guest failed."""
+
+
+class HostKeyChanged(ChannelError):
+    """The guest's SSH host key is not the one that it was given."""
+
+
+class CommandTimeout(ChannelError):
+    """A command in the guest did not end in time."""
+
+
+class CommandFailed(ChannelError):
+    """A command in the guest ended with another exit status than asked; facts: argv, status, stderr."""
+
+
+class ChannelClosed(ChannelError):
+    """The peer closed the channel."""
+
+
+class MeasurementError(VisorbenchError):
+    """A measurement failed; never turned into a number."""
+
+
+class NothingMeasured(MeasurementError):
+    """A scenario or run ended without one sample."""
+
+    exit_code = 4
+
+
+class WrongAnswer(MeasurementError):
+    """A workload checked its own result and found it wrong."""
+
+
+class StoreError(VisorbenchError):
+    """The results store is locked, full, or of an unknown schema."""

@@ -1,0 +1,1 @@
+"""Facts about the host, its accelerators and QEMU binaries, and the processes the harness owns."""

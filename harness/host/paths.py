@@ -1,0 +1,69 @@
+"""Where the harness keeps things: data shipped with it, the cache, the results store, private directories.
+
+Every location follows the platform's convention (XDG on Linux, ~/Library on macOS) and can be moved by an
+environment variable: ``VISORBENCH_CACHE_DIR``, ``VISORBENCH_DATA_DIR``, ``VISORBENCH_RUNTIME_DIR``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOCKADDR_UN_MAX = 103
+"""The longest path of a unix socket that every platform takes (macOS: 104 bytes with the NUL)."""
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def shipped(*parts: str) -> Path:
+    """A file or folder that comes with the harness, from a clone or from an installed wheel."""
+    installed = _PACKAGE / "_data"
+    return (installed if installed.is_dir() else _PACKAGE.parent).joinpath(*parts)
+
+
+def cache_dir() -> Path:
+    """Downloads and built guests: everything in it can be made again."""
+    return _moved("VISORBENCH_CACHE_DIR") or _platform_dirs().user_cache_path
+
+
+def data_dir() -> Path:
+    """The results store: nothing in it can be made again."""
+    return _moved("VISORBENCH_DATA_DIR") or _platform_dirs().user_data_path
+
+
+def runtime_dir() -> Path:
+    """The registry of owned processes, host-wide locks; private (0700), created on first use."""
+    path = _moved("VISORBENCH_RUNTIME_DIR") or data_dir() / "run"
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+@contextmanager
+def private_directory(prefix: str = "vb-") -> Iterator[Path]:
+    """A fresh 0700 directory with a path short enough for unix sockets inside it, removed afterwards."""
+    root = Path(tempfile.gettempdir())
+    if len(os.fsencode(root)) > SOCKADDR_UN_MAX - 48:  # macOS hands out /var/folders/…/T
+        root = Path("/tmp")  # noqa: S108 - mkdtemp makes it private
+    path = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _moved(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value).expanduser() if value else None
+
+
+def _platform_dirs():  # type: ignore[no-untyped-def]
+    from platformdirs import PlatformDirs  # noqa: PLC0415 - keeps `visorbench --help` fast
+
+    return PlatformDirs("visorbench", appauthor=False)

@@ -1,0 +1,1 @@
+"""Backends: one folder per control protocol, and native."""

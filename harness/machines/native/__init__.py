@@ -1,0 +1,1 @@
+"""The host itself as a backend: the baseline of every comparison."""

@@ -1,0 +1,1 @@
+"""Guests under QEMU, whatever the accelerator: command line, control, machine."""

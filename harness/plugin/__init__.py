@@ -1,0 +1,1 @@
+"""The pytest plugin: fixtures, markers, progress, the run that a session becomes."""

@@ -1,0 +1,1 @@
+"""Runs: their models, their store, the folder each writes."""
