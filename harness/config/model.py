@@ -1,0 +1,80 @@
+"""The configuration as frozen models: what ``visorbench.toml`` may say, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.guests.model import Arch
+
+Count = Annotated[int, Field(ge=1, le=10_000)]
+CountOrNone = Annotated[int, Field(ge=0, le=10_000)]
+MemoryMib = Annotated[int, Field(ge=32, le=4 << 20)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Profile(_Frozen):
+    """How much a bench measures."""
+
+    boots: Count
+    """Measured boots of each subject, with a warm page cache."""
+    cold_boots: CountOrNone = 0
+    """Measured boots of each subject with a cold page cache, where the host lets one drop it."""
+    lifecycle_rounds: Count
+    compute_rounds: Count
+    """Repetitions of every compute kernel, guest and native interleaved."""
+    machine_types: bool = False
+    """Whether boot is measured on every machine type of the architecture, not only the default one."""
+
+
+class GuestConfig(_Frozen):
+    """A guest of the user's own: a kernel (and initrd), or a disk image."""
+
+    arch: Arch
+    kernel: Path | None = None
+    initrd: Path | None = None
+    append: str = ""
+    disk: Path | None = None
+    firmware: Path | None = None
+    ready_marker: str | None = None
+    """Regular expression searched in the console; it stands for "guest ready"."""
+    memory_mib: MemoryMib = 512
+
+
+class SubjectConfig(_Frozen):
+    """One thing to measure: a guest on a backend, with what differs from the backend's defaults."""
+
+    backend: str
+    arch: Arch
+    guest: str = "tiny"
+    label: str | None = None
+    """What a report calls it; by default backend and architecture."""
+    memory_mib: MemoryMib | None = None
+    cpus: Annotated[int, Field(ge=1, le=512)] | None = None
+    machine_type: str | None = None
+    cpu_model: str | None = None
+    qemu: Path | None = None
+
+
+class Config(_Frozen):
+    """Everything a bench is told, after file, environment and command line were joined."""
+
+    profile: str = "standard"
+    backends: tuple[str, ...] = ()
+    """Backends to measure; empty: every one that this host can use."""
+    archs: tuple[Arch, ...] = tuple(Arch)
+    guest: str = "tiny"
+    qemu: Path | None = None
+    mirror: str | None = None
+    store: str | None = None
+    """SQLAlchemy URL of the results store; None: SQLite in the user's data directory."""
+    reports: Path | None = None
+    """Folder of the reports; None: ``reports/`` of the clone, else of the working directory."""
+    guests: dict[str, GuestConfig] = {}
+    subjects: tuple[SubjectConfig, ...] = ()
+    profiles: dict[str, Profile] = {}

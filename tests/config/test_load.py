@@ -1,0 +1,104 @@
+"""File, environment and command line become one frozen configuration; every mistake is named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.config.load import load, profile, profiles
+from harness.errors import InvalidConfiguration, UnknownName
+from harness.guests.model import Arch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def _write(text: str, name: str = "visorbench.toml") -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return _write
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    config = load(directory=tmp_path, environ={})
+    assert config.profile == "standard"
+    assert config.archs == (Arch.ARM64, Arch.X86_64)
+    assert profile(config).boots >= 1
+
+
+def test_shipped_profiles_grow_from_quick_to_full(tmp_path: Path) -> None:
+    known = profiles(load(directory=tmp_path, environ={}))
+    assert known["quick"].boots < known["standard"].boots < known["full"].boots
+
+
+def test_command_line_beats_environment_beats_file(write) -> None:
+    path = write('profile = "quick"\nguest = "tiny"\nbackends = ["kvm"]')
+    environ = {"VISORBENCH_PROFILE": "full", "VISORBENCH_BACKENDS": "tcg, hvf"}
+    assert load(path, environ={}).profile == "quick"
+    assert load(path, environ=environ).profile == "full"
+    assert load(path, environ=environ).backends == ("tcg", "hvf")
+    assert load(path, environ=environ, options={"profile": "standard", "qemu": None}).profile == "standard"
+
+
+def test_found_in_a_parent_folder_and_in_pyproject(write, tmp_path: Path) -> None:
+    write('[tool.visorbench]\nprofile = "quick"', "pyproject.toml")
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    assert load(directory=inner, environ={}).profile == "quick"
+
+
+def test_a_guest_of_the_user_is_found_beside_the_file(write, tmp_path: Path) -> None:
+    config = load(write('[guests.mine]\narch = "arm64"\nkernel = "küche/Image 1"'), environ={})
+    assert config.guests["mine"].kernel == tmp_path / "küche" / "Image 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "guess"),
+    [
+        ("profil = 'quick'", "profil", "profile"),
+        ("[guests.mine]\narch = 'arm64'\nkernl = 'x'", "guests.mine.kernl", "guests.mine.kernel"),
+        ("[[subjects]]\nbackend = 'tcg'\narch = 'arm64'\ncpu = 2", "subjects.0.cpu", "subjects.0.cpus"),
+        (
+            "[profiles.p]\nboot = 2\nlifecycle_rounds = 1\ncompute_rounds = 1",
+            "profiles.p.boot",
+            "profiles.p.boots",
+        ),
+    ],
+)
+def test_unknown_key_names_the_nearest(write, text: str, place: str, guess: str) -> None:
+    with pytest.raises(UnknownName) as caught:
+        load(write(text), environ={})
+    assert caught.value.name == place
+    assert f"did you mean {guess!r}" in str(caught.value)
+    assert "visorbench.toml" in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("profile = 3", "profile in"),
+        ("[guests.m]\narch = 'sparc'", "guests.m.arch in"),
+        ("[profiles.p]\nboots = 0\nlifecycle_rounds = 1\ncompute_rounds = 1", "profiles.p.boots in"),
+        ("profile = ", "is not TOML"),
+        ("[[subjects]]\nbackend = 'tcg'\narch = 'arm64'\nmemory_mib = 1", "subjects.0.memory_mib in"),
+    ],
+)
+def test_a_value_that_does_not_fit_says_where(write, text: str, said: str) -> None:
+    with pytest.raises(InvalidConfiguration, match=said):
+        load(write(text), environ={})
+
+
+def test_unknown_profile_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="did you mean 'quick'"):
+        load(directory=tmp_path, environ={}, options={"profile": "quik"})
+
+
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfiguration, match="cannot read"):
+        load(tmp_path / "none.toml", environ={})
