@@ -21,7 +21,8 @@
     │   ├── WrongState              the lifecycle does not allow this now
     │   └── ControlError            ControlTimeout, ControlRefused, ControlLost
     ├── ChannelError
-    │   └── HostKeyChanged, CommandTimeout, CommandFailed, ChannelClosed
+    │   ├── HostKeyChanged, CommandTimeout, CommandFailed, ChannelClosed
+    │   └── NotSeen, OutputTooLarge, TransferFailed
     ├── MeasurementError
     │   ├── NothingMeasured         exit 4
     │   └── WrongAnswer             a workload that checked its own result and found it wrong
@@ -217,6 +218,18 @@ class CommandFailed(ChannelError):
 
 class ChannelClosed(ChannelError):
     """The peer closed the channel."""
+
+
+class NotSeen(ChannelError):
+    """What was awaited did not appear on a console or event port in time; facts: awaited, timeout_s, tail."""
+
+
+class OutputTooLarge(ChannelError):
+    """A guest sent more than the harness is willing to hold; facts: limit_bytes."""
+
+
+class TransferFailed(ChannelError):
+    """A file did not arrive, or not as it was sent."""
 
 
 class MeasurementError(VisorbenchError):

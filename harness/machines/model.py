@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
+from harness.channels.stamp import Stamp as Stamp
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -45,15 +47,6 @@ class State(StrEnum):
     PAUSED = "paused"
     STOPPED = "stopped"
     DEAD = "dead"
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """When something happened: ``time.monotonic_ns()`` on arrival, and how coarsely that was seen."""
-
-    at_ns: int
-    resolution_ns: int = 0
-    """0 for an event stamped on arrival; the polling interval where the channel can only be polled."""
 
 
 @dataclass(slots=True)
