@@ -1,0 +1,145 @@
+"""A run while it is being measured: events change it, and :meth:`Draft.freeze` makes the models of it.
+
+The recorder applies an event here and writes it to the journal; a journal read back applies the same events.
+What a crash left and what a session kept therefore come from one piece of code.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.results.models import Native, Run, Series
+
+Event = dict[str, Any]
+"""One line of the journal: ``{"event": NAME, …}``."""
+
+SeriesKey = tuple[str, str, str]
+"""Scenario, metric, subject."""
+
+
+@dataclass(slots=True)
+class DraftSeries:
+    """One series while it grows."""
+
+    scenario: str
+    metric: str
+    unit: str
+    better: str
+    subject: str
+    samples: array[float] = field(default_factory=lambda: array("d"))
+    times: array[float] = field(default_factory=lambda: array("d"))
+    notes: list[str] = field(default_factory=list)
+    native_subject: str | None = None
+
+    @property
+    def key(self) -> SeriesKey:
+        """Scenario, metric, subject."""
+        return self.scenario, self.metric, self.subject
+
+
+@dataclass(slots=True)
+class Draft:
+    """Everything recorded so far."""
+
+    header: Mapping[str, Any] = field(default_factory=dict)
+    finished: str | None = None
+    subjects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    series: dict[SeriesKey, DraftSeries] = field(default_factory=dict)
+    skipped: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[dict[str, Any]] = field(default_factory=list)
+
+    def apply(self, event: Event) -> None:
+        """Change by one event; raises KeyError or TypeError for one that this version does not know."""
+        facts = {key: value for key, value in event.items() if key != "event"}
+        match event["event"]:
+            case "samples":
+                self._samples(**facts)
+            case "run":
+                self.header = facts
+            case "subject":
+                self.subjects[facts["id"]] = facts
+            case "series":
+                series = DraftSeries(**facts)
+                self.series[series.key] = series
+            case "note":
+                self.series[tuple(facts["series"])].notes.append(facts["text"])
+            case "compare":
+                self.series[tuple(facts["series"])].native_subject = facts["native"]
+            case "skip":
+                self.skipped.append(facts)
+            case "fail":
+                self.failed.append(facts)
+            case "finish":
+                self.finished = facts["at"]
+            case name:
+                raise KeyError(f"unknown event {name!r}")
+
+    def _samples(self, series: list[str], values: list[float], times: list[float]) -> None:
+        target = self.series[tuple(series)]  # type: ignore[index]  # a JSON list of three names
+        target.samples.extend(values)
+        target.times.extend(times)
+
+    def freeze(self) -> Run:
+        """The models, with every summary and every ratio to native; series without samples are left out."""
+        from harness.results.models import Failure, Run, RunInfo, Skip, Subject  # noqa: PLC0415 - slow to import
+
+        header = dict(self.header)
+        return Run(
+            run=RunInfo(
+                id=header["id"],
+                started=datetime.fromisoformat(header["started"]),
+                finished=datetime.fromisoformat(self.finished) if self.finished else None,
+                profile=header["profile"],
+                harness=header["harness"],
+                host=header["host"],
+            ),
+            subjects=tuple(Subject(**subject) for subject in self.subjects.values()),
+            series=tuple(self._series(series) for series in self.series.values() if series.samples),
+            skipped=tuple(Skip(**skip) for skip in self.skipped),
+            failed=tuple(Failure(**failure) for failure in self.failed),
+        )
+
+    def _series(self, draft: DraftSeries) -> Series:
+        from harness.measure.statistics import summarise  # noqa: PLC0415 - numpy
+        from harness.results.models import Series, Summary  # noqa: PLC0415 - pydantic
+
+        return Series(
+            scenario=draft.scenario,
+            metric=draft.metric,
+            unit=draft.unit,
+            better=draft.better,
+            subject=draft.subject,
+            samples=tuple(draft.samples),
+            times=tuple(draft.times) if len(draft.times) == len(draft.samples) else None,
+            summary=Summary(**asdict(summarise(draft.samples))),
+            native=self._native(draft),
+            notes=tuple(draft.notes),
+        )
+
+    def _native(self, draft: DraftSeries) -> Native | None:
+        from harness.measure.statistics import ratio_of_medians  # noqa: PLC0415 - numpy
+        from harness.results.models import Native  # noqa: PLC0415 - pydantic
+
+        baseline = self._baseline(draft)
+        if baseline is None or not baseline.samples or baseline.unit != draft.unit:
+            return None
+        ratio = ratio_of_medians(draft.samples, baseline.samples)
+        if ratio is None:
+            return None
+        return Native(subject=baseline.subject, ratio=ratio.value, ci95=ratio.ci95)
+
+    def _baseline(self, draft: DraftSeries) -> DraftSeries | None:
+        """The series that ``compare`` named, else the same metric on the first native subject; never itself."""
+        if draft.native_subject is not None:
+            return self.series.get((draft.scenario, draft.metric, draft.native_subject))
+        if self.subjects[draft.subject]["backend"] == "native":
+            return None
+        natives = (name for name, subject in self.subjects.items() if subject["backend"] == "native")
+        candidates = (self.series.get((draft.scenario, draft.metric, name)) for name in natives)
+        return next((series for series in candidates if series and series.samples), None)

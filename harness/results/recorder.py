@@ -1,0 +1,271 @@
+"""What a session fills while it measures: :class:`RunRecorder`.
+
+It holds raw numbers and writes a journal; pydantic and numpy are loaded by :meth:`RunRecorder.finish` only,
+after the last measurement.
+
+    recorder = RunRecorder("standard", host_facts, reports=Path("reports"))
+    tcg = recorder.subject(backend="tcg", backend_version="7.2.0", guest="tiny", arch="arm64")
+    recorder.sample("boot", "guest-ready", unit="s", better="lower", subject=tcg, value=6.0)
+    run = recorder.finish()
+
+Conventions that the report knows: the metrics of a boot are the values of ``harness.machines.model.Phase``,
+optionally after a prefix that ends in ``/`` ("cold/guest-ready"); units are ``s``, ``B/s``, ``op/s``, ``B``
+or ``1`` and are scaled for display, any other is shown as it is.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from harness import __version__
+from harness.errors import DiskFull, MeasurementError, UnknownName
+from harness.results.draft import Draft, Event
+from harness.results.fingerprint import fingerprint_of, host_fingerprint
+from harness.results.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from harness.results.models import Run
+
+TEXT_MAX = 20_000
+"""Characters kept of a message or a note: a guest can write without end."""
+
+
+class RunRecorder:
+    """Records one run in ``reports/<run id>/``; safe to use from several threads.
+
+    ``profile``: its name. ``host``: the host's facts as plain JSON values; without a "fingerprint" among
+    them, one is made of those that do not change by themselves. ``reports``: the folder of all runs.
+    ``commit``: of the harness. Raises DiskFull from any recording method; what was recorded before stays
+    readable.
+    """
+
+    def __init__(
+        self,
+        profile: str,
+        host: Mapping[str, Any],
+        *,
+        reports: Path,
+        run_id: str | None = None,
+        commit: str = "",
+    ) -> None:
+        started = datetime.now(UTC)
+        self._zero_ns = time.monotonic_ns()
+        self._lock = threading.Lock()
+        self._draft = Draft()
+        self.id = run_id or f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        self.folder = reports / self.id
+        self.logs = self.folder / "logs"
+        """Where consoles and logs of machines go."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._journal = Journal(self.folder)
+        facts = {**host, "fingerprint": host.get("fingerprint") or host_fingerprint(host)}
+        harness = {"version": __version__, "commit": commit}
+        self._record(
+            {"event": "run", "id": self.id, "started": started.isoformat(), "profile": profile,
+             "harness": harness, "host": facts}
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def subject(
+        self, *, backend: str, backend_version: str = "", guest: str | None = None, arch: str = "",
+        config: Mapping[str, Any] | None = None, fingerprint: str | None = None, variant: str = "",
+    ) -> str:  # fmt: skip
+        """Register what is being measured and return its id; the same facts give the same id.
+
+        The id is readable and the same in every run ("tcg-arm64-tiny", with ``variant``
+        "tcg-arm64-tiny-microvm"), so that runs can be compared. Two subjects of one run that would share it
+        differ by their fingerprint's start.
+        """
+        facts: dict[str, Any] = {
+            "backend": backend, "backend_version": backend_version, "guest": guest, "arch": arch,
+            "config": dict(config or {}),
+        }  # fmt: skip
+        facts["fingerprint"] = fingerprint or fingerprint_of(facts)
+        name = "-".join(part for part in (backend, arch, guest, variant) if part)
+        with self._lock:
+            known = self._draft.subjects.get(name)
+            if known is not None and known["fingerprint"] != facts["fingerprint"]:
+                name = f"{name}~{facts['fingerprint'][:6]}"
+            if name not in self._draft.subjects:
+                self._write({"event": "subject", "id": name, **facts})
+        return name
+
+    def sample(
+        self, scenario: str, metric: str, *, unit: str, better: str, subject: str, value: float,
+        at_s: float | None = None, signed: bool = False,
+    ) -> None:  # fmt: skip
+        """Record one value, taken ``at_s`` seconds after the run started (now, if not given).
+
+        Raises MeasurementError for a value that is no finite number, for a negative one unless ``signed`` (a
+        clock's drift may be negative, a duration not), and for a series whose unit or direction changes;
+        UnknownName for a subject that is not registered.
+        """
+        when = self.elapsed_s() if at_s is None else at_s
+        self.samples(
+            scenario,
+            metric,
+            unit=unit,
+            better=better,
+            subject=subject,
+            values=[value],
+            at_s=[when],
+            signed=signed,
+        )
+
+    def samples(
+        self, scenario: str, metric: str, *, unit: str, better: str, subject: str, values: Iterable[float],
+        at_s: Sequence[float] | None = None, signed: bool = False,
+    ) -> None:  # fmt: skip
+        """Record several values in their order, all of them or none; raises as :meth:`sample` does."""
+        where = f"{scenario}/{metric} on {subject}"
+        checked = [_checked(value, where, signed=signed) for value in values]
+        times = (
+            [] if at_s is None else [round(_checked(at, f"time of {where}", signed=True), 6) for at in at_s]
+        )
+        if times and len(times) != len(checked):
+            raise MeasurementError(f"{where}: {len(times)} times for {len(checked)} samples")
+        with self._lock:
+            self._declare(scenario, metric, unit, better, subject)
+            if checked:
+                key = [scenario, metric, subject]
+                self._write({"event": "samples", "series": key, "values": checked, "times": times})
+
+    def note(self, scenario: str, metric: str, *, subject: str, text: str) -> None:
+        """Say something about a series that has samples; once for each text."""
+        key = self._known_series(scenario, metric, subject)
+        clean = printable(text)
+        if clean not in self._draft.series[key].notes:
+            self._record({"event": "note", "series": list(key), "text": clean})
+
+    def compare(self, scenario: str, metric: str, *, subject: str, native_subject: str) -> None:
+        """Name the baseline of a series; without this it is the same metric on the first ``native`` subject."""
+        key = self._known_series(scenario, metric, subject)
+        self._known_subject(native_subject)
+        self._record({"event": "compare", "series": list(key), "native": native_subject})
+
+    def skip(
+        self, scenario: str, *, code: str, reason: str, fix: str = "", subject: str | None = None
+    ) -> None:
+        """Something that the host cannot do; ``subject`` may name one that was never registered ("kvm-
+        arm64").
+        """
+        skip = {"scenario": scenario, "subject": subject, "code": code}
+        self._record({"event": "skip", **skip, "reason": printable(reason), "fix": printable(fix)})
+
+    def fail(
+        self, scenario: str, *, error: str | BaseException, message: str = "", subject: str | None = None,
+        logs: Iterable[Path | str] = (),
+    ) -> None:  # fmt: skip
+        """An attempt that failed; ``error`` is the exception or its class's name, ``logs`` lie in the run's
+        folder.
+        """
+        name, text = (
+            (type(error).__name__, message or str(error))
+            if isinstance(error, BaseException)
+            else (error, message)
+        )
+        kept = [self._relative(log) for log in logs]
+        failure = {"scenario": scenario, "subject": subject, "error": name}
+        self._record({"event": "fail", **failure, "message": printable(text), "logs": kept})
+        self._journal.sync()
+
+    @property
+    def sample_count(self) -> int:
+        """Samples recorded until now: 0 at the end means that nothing was measured."""
+        return sum(len(series.samples) for series in self._draft.series.values())
+
+    def elapsed_s(self) -> float:
+        """Seconds since the run started, on the monotonic clock."""
+        return (time.monotonic_ns() - self._zero_ns) / 1e9
+
+    def finish(self) -> Run:
+        """End the run and compute summaries and ratios; the recorder takes nothing afterwards."""
+        self._record({"event": "finish", "at": datetime.now(UTC).isoformat()})
+        self.close()
+        return self._draft.freeze()
+
+    def close(self) -> None:
+        """Leave the run as it is, unfinished unless :meth:`finish` was called; twice is fine."""
+        try:
+            self._journal.close()
+        except OSError as error:  # pragma: no cover - network file systems report a full disk on close
+            raise DiskFull(f"the journal in {self.folder} was not kept whole: {error}") from error
+
+    def _declare(self, scenario: str, metric: str, unit: str, better: str, subject: str) -> None:
+        known = self._draft.series.get((scenario, metric, subject))
+        if known is None:
+            self._known_subject(subject)
+            if better not in ("lower", "higher"):
+                raise UnknownName("direction", better, ("lower", "higher"), where=f"{scenario}/{metric}")
+            if not (scenario and metric and unit):
+                raise MeasurementError(
+                    f"a series needs a scenario, a metric and a unit: {scenario}/{metric} [{unit}]"
+                )
+            self._write(
+                {"event": "series", "scenario": scenario, "metric": metric, "unit": unit, "better": better,
+                 "subject": subject}
+            )  # fmt: skip
+        elif (known.unit, known.better) != (unit, better):
+            raise MeasurementError(
+                f"{scenario}/{metric} on {subject} was {known.unit} ({known.better} is better), "
+                f"now {unit} ({better})"
+            )
+
+    def _known_subject(self, subject: str) -> None:
+        if subject not in self._draft.subjects:
+            raise UnknownName("subject", subject, self._draft.subjects)
+
+    def _known_series(self, scenario: str, metric: str, subject: str) -> tuple[str, str, str]:
+        key = (scenario, metric, subject)
+        if key not in self._draft.series:
+            raise UnknownName("series", "/".join(key), map("/".join, self._draft.series))
+        return key
+
+    def _relative(self, log: Path | str) -> str:
+        from pathlib import Path  # noqa: PLC0415 - beside its only use
+
+        path = Path(log)
+        if path.is_absolute() and path.is_relative_to(self.folder.resolve()):
+            path = path.relative_to(self.folder.resolve())
+        return path.as_posix()
+
+    def _record(self, event: Event) -> None:
+        with self._lock:
+            self._write(event)
+
+    def _write(self, event: Event) -> None:
+        self._journal.append(event)
+        self._draft.apply(event)
+
+
+def printable(text: str) -> str:
+    """Text that any file can hold: undecodable bytes of a guest escaped, and no longer than TEXT_MAX."""
+    clean = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return (
+        clean if len(clean) <= TEXT_MAX else f"{clean[:TEXT_MAX]}… ({len(clean) - TEXT_MAX} more characters)"
+    )
+
+
+def _checked(value: float, where: str, *, signed: bool) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise MeasurementError(f"{where}: {value!r} is no number") from error
+    if not math.isfinite(number):
+        raise MeasurementError(f"{where}: {number} is no measurement")
+    if number < 0 and not signed:
+        raise MeasurementError(f"{where}: {number} cannot be negative", fix="say signed=True if it can")
+    return number
