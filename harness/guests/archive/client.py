@@ -1,0 +1,127 @@
+"""The archive as the rest of the harness sees it: packages by name, as checked files on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from harness.errors import ArchiveUnreachable, ArchiveUntrusted, PackageNotFound, VisorbenchError, nearest
+from harness.guests.archive import transfer
+from harness.guests.archive.fetch import Download, Fetcher
+from harness.guests.archive.index import Package, find_packages
+from harness.guests.archive.release import Checksum, Release, read_release
+from harness.guests.storage import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+INRELEASE_LIMIT_BYTES = 4 << 20
+COMPONENT = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One suite of a Debian archive for one architecture, cached in ``folder``."""
+
+    folder: Path
+    suite: str
+    debian_arch: str
+    """As Debian names it: ``amd64``, ``arm64``."""
+    keyring: Path
+    fetcher: Fetcher
+
+    def release(self) -> Release:
+        """The newest trusted Release that can be had: from a mirror, else the one in the cache.
+
+        A mirror that is older than the cache is not followed back in time. Raises ArchiveUnreachable when
+        there is neither, ArchiveUntrusted when mirrors answered, and none with a Release to be trusted.
+        """
+        path = self.folder / self.suite / "InRelease"
+        cached = self._cached(path)
+        failure: VisorbenchError | None = None
+        for mirror in () if self.fetcher.offline else self.fetcher.mirrors:
+            try:
+                raw = transfer.get_small(f"{mirror}/dists/{self.suite}/InRelease", INRELEASE_LIMIT_BYTES)
+                release = read_release(raw, suite=self.suite, keyring=self.keyring)
+            except (ArchiveUnreachable, ArchiveUntrusted) as error:
+                if not isinstance(failure, ArchiveUntrusted):  # a bad signature says more than a dead mirror
+                    failure = error
+                continue
+            if cached is not None and cached.date >= release.date:
+                return cached
+            write_whole(path, raw)
+            return release
+        if isinstance(failure, ArchiveUntrusted):
+            raise failure
+        if cached is None:
+            raise failure or ArchiveUnreachable(
+                f"nothing of the suite {self.suite} is in the cache, and this is offline", fix=transfer.FIX
+            )
+        return cached
+
+    def packages(self, release: Release, names: Iterable[str]) -> dict[str, Package]:
+        """The named packages and, for a metapackage ``X``, the versioned packages ``X`` stands for.
+
+        Raises PackageNotFound with the nearest name, and what :meth:`Fetcher.fetch` raises.
+        """
+        asked = sorted(set(names))
+        path = f"{COMPONENT}/binary-{self.debian_arch}/Packages.xz"
+        checksum = release.files.get(path)
+        if checksum is None:
+            raise PackageNotFound(f"suite {self.suite} has no packages for {self.debian_arch}")
+        key = hashlib.sha256(json.dumps([checksum.sha256, asked]).encode()).hexdigest()
+        memo = self.folder / self.suite / f"packages-{key[:16]}.json"
+        if (known := _recall(memo)) is not None:
+            return known
+        index = self.fetcher.fetch(
+            Download(
+                f"package index of {self.suite} {release.version} for {self.debian_arch}",
+                _index_addresses(self.suite, path, checksum, by_hash=release.by_hash),
+                checksum,
+            )
+        )
+        found = find_packages(index, lambda name: name in asked or name.startswith("linux-image-"))
+        for name in asked:
+            if name not in found:
+                guess = nearest(name, found)
+                raise PackageNotFound(
+                    f"suite {self.suite} has no package {name} for {self.debian_arch}",
+                    fix=f"did you mean {guess}?" if guess else "correct the guest's description",
+                )
+        wanted = {name: found[name] for name in asked}
+        wanted |= {name: found[name] for package in [*wanted.values()] for name in package.depends if name in found}
+        write_whole(memo, json.dumps({name: asdict(package) for name, package in wanted.items()}).encode())
+        return wanted
+
+    def fetch(self, package: Package) -> Path:
+        """The package file, checked."""
+        return self.fetcher.fetch(
+            Download(f"{package.name} {package.version}", (package.filename,), package.checksum)
+        )
+
+    def _cached(self, path: Path) -> Release | None:
+        """The Release in the cache, verified again: a key may have expired since."""
+        try:
+            return read_release(path.read_bytes(), suite=self.suite, keyring=self.keyring)
+        except (FileNotFoundError, ArchiveUntrusted):
+            return None
+
+
+def _index_addresses(suite: str, path: str, checksum: Checksum, *, by_hash: bool) -> tuple[str, ...]:
+    plain = f"dists/{suite}/{path}"
+    hashed = f"{plain.rpartition('/')[0]}/by-hash/SHA256/{checksum.sha256}"
+    return (hashed, plain) if by_hash else (plain,)
+
+
+def _recall(memo: Path) -> dict[str, Package] | None:
+    try:
+        raw = json.loads(memo.read_bytes())
+        return {
+            name: Package(**value | {"checksum": Checksum(**value["checksum"]), "depends": tuple(value["depends"])})
+            for name, value in raw.items()
+        }
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,132 @@
+"""The reference guests by name: which there are, and a built one of each, made when it is missing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+from harness.errors import CacheReadOnly, UnknownName
+from harness.guests.model import Arch, GuestImage
+from harness.guests.storage import locked, naming_write_errors, new_folder, write_whole
+from harness.host.paths import cache_dir, shipped
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.guests.archive.client import Archive
+    from harness.guests.archive.fetch import Progress
+    from harness.guests.spec import GuestSpec
+
+KERNEL = "vmlinuz"
+INITRD = "initrd"
+
+
+def known() -> list[str]:
+    """The names of the reference guests."""
+    return sorted(path.stem for path in shipped("fixtures", "guests").glob("*.toml"))
+
+
+def get(name: str, arch: Arch) -> GuestSpec:
+    """The description of a guest; raises UnknownName, and InvalidConfiguration for a bad file."""
+    from harness.guests.spec import read_spec  # noqa: PLC0415 - pydantic is slow to import
+
+    if name not in known():
+        raise UnknownName("guest", name, known())
+    return read_spec(shipped("fixtures", "guests", f"{name}.toml"), arch)
+
+
+def find_built(name: str, arch: Arch) -> GuestImage | None:
+    """The guest as built by its present description, or None; reads the cache, nothing else."""
+    return _find(get(name, arch))
+
+
+def ensure_built(
+    name: str,
+    arch: Arch,
+    *,
+    progress: Progress | None = None,
+    offline: bool = False,
+    refresh: bool = False,
+    mirror: str | None = None,
+) -> GuestImage:
+    """The built guest, from the cache if it is there, without touching the network.
+
+    ``refresh`` asks the archive for newer packages; ``offline`` forbids the network; ``mirror`` is the only one to
+    ask. Raises UnknownName, ArchiveUnreachable, ArchiveError, DiskFull, CacheReadOnly.
+    """
+    spec = get(name, arch)
+    if not refresh and (image := _find(spec)):
+        return image
+    folder = _folder(spec)
+    with locked(folder.with_name(f"{folder.name}.lock")):
+        if not refresh and (image := _find(spec)):  # another process built it meanwhile
+            return image
+        return _build(spec, _archive(spec, mirror, progress, offline=offline), folder)
+
+
+def clean() -> list[Path]:
+    """Remove every built guest and every download; the folders that were removed. Raises CacheReadOnly."""
+    removed: list[Path] = []
+    for path in (cache_dir() / "guests", cache_dir() / "archive"):
+        if path.is_dir():
+            with naming_write_errors(path):
+                shutil.rmtree(path)
+            removed.append(path)
+    return removed
+
+
+def _build(spec: GuestSpec, archive: Archive, folder: Path) -> GuestImage:
+    from harness.guests.build import build, plan  # noqa: PLC0415 - only who builds pays for it
+
+    planned = plan(spec, archive)
+    target = folder / planned.fingerprint[:16]
+    if not (target / "manifest.json").is_file():
+        with new_folder(target) as draft:
+            build(planned, archive, draft)
+    commit = {"fingerprint": planned.fingerprint, "manifest": planned.manifest}
+    write_whole(_commit(spec), json.dumps(commit, indent=2, sort_keys=True).encode())
+    image = _find(spec)
+    if image is None:
+        raise CacheReadOnly(f"the guest built in {target} is gone", fix="do not clean the cache while building")
+    return image
+
+
+def _find(spec: GuestSpec) -> GuestImage | None:
+    try:
+        commit = json.loads(_commit(spec).read_bytes())
+        fingerprint, manifest = commit["fingerprint"], commit["manifest"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+    folder = _folder(spec) / fingerprint[:16]
+    kernel, initrd = folder / KERNEL, folder / INITRD
+    if not kernel.is_file() or not initrd.is_file():
+        return None
+    return GuestImage(
+        name=spec.name,
+        arch=spec.arch,
+        kernel=kernel,
+        initrd=initrd,
+        append=spec.append,
+        memory_mib=spec.memory_mib,
+        manifest=manifest,
+        fingerprint=fingerprint,
+    )
+
+
+def _archive(spec: GuestSpec, mirror: str | None, progress: Progress | None, *, offline: bool) -> Archive:
+    from harness.guests.archive.client import Archive  # noqa: PLC0415 - as above
+    from harness.guests.archive.fetch import Fetcher, silent  # noqa: PLC0415
+    from harness.guests.archive.mirrors import mirrors  # noqa: PLC0415
+
+    folder = cache_dir() / "archive"
+    fetcher = Fetcher(folder / "sha256", mirrors(mirror), offline=offline, progress=progress or silent)
+    return Archive(folder, spec.suite, spec.debian_arch, shipped("fixtures", "keyrings"), fetcher)
+
+
+def _folder(spec: GuestSpec) -> Path:
+    return cache_dir() / "guests" / f"{spec.name}-{spec.arch}"
+
+
+def _commit(spec: GuestSpec) -> Path:
+    return _folder(spec) / f"{spec.recipe[:16]}.json"

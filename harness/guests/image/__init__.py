@@ -1,0 +1,1 @@
+"""From files to what a VMM boots: the newc archive and the initramfs."""

@@ -1,0 +1,128 @@
+"""The description of a reference guest, a TOML file in ``fixtures/guests/``, read for one architecture."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.errors import InvalidConfiguration, UnknownName
+from harness.guests.model import Arch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BUILDER_VERSION = 1
+"""Part of every recipe: raise it when the builder gives other bytes for the same inputs."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Shared(_Table):
+    """What a guest's file may say at its top, for every architecture, and in ``[arch.NAME]``, for one."""
+
+    append: tuple[str, ...] = ()
+    """Kernel parameters."""
+    packages: dict[str, tuple[str, ...]] = {}
+    """Package → globs of the files taken from it."""
+    modules: tuple[str, ...] = ()
+    """Kernel modules to have, besides what they depend on."""
+    links: dict[str, str] = {}
+    """Path in the guest → target of the symbolic link."""
+    files: dict[str, Path] = {}
+    """Path in the guest → file next to the description."""
+
+
+class _Architecture(_Shared):
+    debian: str
+    """Debian's name for it: ``amd64``, ``arm64``."""
+    kernel: str
+    """The kernel's package; a metapackage stands for the version that it depends on."""
+
+
+class _File(_Shared):
+    description: str
+    suite: str
+    memory_mib: int = 512
+    arch: dict[Arch, _Architecture]
+
+
+@dataclass(frozen=True, slots=True)
+class GuestSpec:
+    """A guest to build: the shared part of its file and that of one architecture, as one."""
+
+    name: str
+    arch: Arch
+    description: str
+    suite: str
+    debian_arch: str
+    kernel: str
+    append: str
+    memory_mib: int
+    packages: Mapping[str, tuple[str, ...]]
+    modules: tuple[str, ...]
+    links: Mapping[str, str]
+    files: Mapping[str, bytes]
+
+    @property
+    def recipe(self) -> str:
+        """SHA-256 of all of it and of the builder's version: what changes it makes another guest."""
+        facts = asdict(self) | {"builder": BUILDER_VERSION}
+        facts["files"] = {path: hashlib.sha256(data).hexdigest() for path, data in self.files.items()}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def read_spec(path: Path, arch: Arch) -> GuestSpec:
+    """Read a guest's file for ``arch``.
+
+    Raises UnknownName for an unknown key or an architecture that the guest does not have, InvalidConfiguration for
+    a file that is no TOML, a value of the wrong type, or a file that is not there.
+    """
+    try:
+        file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidConfiguration(f"{path} is not TOML: {error}", path=path) from None
+    except ValidationError as error:
+        raise _explained(path, error) from None
+    if arch not in file.arch:
+        raise UnknownName(f"architecture of guest {path.stem}", arch, file.arch, where=str(path))
+    own = file.arch[arch]
+    files = {**file.files, **own.files}
+    try:
+        contents = {target: (path.parent / source).read_bytes() for target, source in files.items()}
+    except OSError as error:
+        raise InvalidConfiguration(f"{path} names a file that cannot be read: {error}", path=path) from None
+    return GuestSpec(
+        name=path.stem,
+        arch=arch,
+        description=file.description,
+        suite=file.suite,
+        debian_arch=own.debian,
+        kernel=own.kernel,
+        append=" ".join((*own.append, *file.append)),
+        memory_mib=file.memory_mib,
+        packages={**file.packages, **own.packages},
+        modules=(*file.modules, *own.modules),
+        links={**file.links, **own.links},
+        files=contents,
+    )
+
+
+def _explained(path: Path, error: ValidationError) -> InvalidConfiguration | UnknownName:
+    """The first thing wrong, in the harness's own words."""
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"] if part != "[key]"]
+    if first["type"] == "extra_forbidden":
+        table = ".".join(place[:-1])
+        known = _Architecture.model_fields if table else _File.model_fields
+        return UnknownName("key", place[-1], known, where=f"[{table}] of {path}" if table else str(path))
+    if place[:1] == ["arch"] and len(place) == 2 and first["type"] == "enum":
+        return UnknownName("architecture", place[1], list(Arch), where=str(path))
+    return InvalidConfiguration(f"{'.'.join(place)} in {path}: {first['msg']}", path=path, key=".".join(place))
