@@ -1,0 +1,68 @@
+#include "report.h"
+#include "clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#if defined(__x86_64__)
+#define ARCH "x86-64"
+#elif defined(__aarch64__)
+#define ARCH "arm64"
+#else
+#error "an architecture that no reference guest has"
+#endif
+
+#ifdef __APPLE__
+#define OS "macos"
+#else
+#define OS "linux"
+#endif
+
+/* Every string printed here is the program's own: a name, a unit or a version, with nothing to escape. */
+
+static void end_line(void)
+{
+    if (putchar('\n') == EOF || fflush(stdout) != 0)
+        die("cannot write the report");
+}
+
+void report_kernels(void)
+{
+    for (size_t i = 0; i < KERNELS; i++)
+        printf("%-17s %-10s %s\n", all_kernels[i]->name, all_kernels[i]->unit, all_kernels[i]->what);
+    if (fflush(stdout) != 0)
+        die("cannot write the list");
+}
+
+void report_start(const struct options *options)
+{
+    printf("{\"event\":\"start\",\"schema\":1,\"os\":\"" OS "\",\"arch\":\"" ARCH "\",\"compiler\":\"" __VERSION__
+           "\",\"clock_step_ns\":%" PRIu64 ",\"seed\":%" PRIu64 "}",
+           clock_step_ns(), options->seed);
+    end_line();
+}
+
+void report_calibration(const struct kernel *kernel, uint64_t iterations, uint64_t ns)
+{
+    printf("{\"event\":\"calibration\",\"kernel\":\"%s\",\"iterations\":%" PRIu64 ",\"ns\":%" PRIu64 "}",
+           kernel->name, iterations, ns);
+    end_line();
+}
+
+void report_repetition(const struct kernel *kernel, uint64_t repetition, uint64_t iterations, uint64_t ns,
+                       struct answer answer)
+{
+    double value = (double)iterations * kernel->per_iteration * 1e9 / (double)ns;
+    printf("{\"event\":\"repetition\",\"kernel\":\"%s\",\"repetition\":%" PRIu64 ",\"iterations\":%" PRIu64
+           ",\"ns\":%" PRIu64 ",\"value\":%.17g,\"unit\":\"%s\",\"per_iteration\":%.17g"
+           ",\"check\":\"%016" PRIx64 "\",\"expected\":\"%016" PRIx64 "\"}",
+           kernel->name, repetition, iterations, ns, value, kernel->unit, kernel->per_iteration, answer.got,
+           answer.expected);
+    end_line();
+}
+
+void report_end(uint64_t lines)
+{
+    printf("{\"event\":\"end\",\"lines\":%" PRIu64 "}", lines);
+    end_line();
+}
