@@ -151,7 +151,8 @@ class RunRecorder:
             self._record({"event": "note", "series": list(key), "text": clean})
 
     def compare(self, scenario: str, metric: str, *, subject: str, native_subject: str) -> None:
-        """Name the baseline of a series; without this it is the same metric on the first ``native`` subject."""
+        """Name the baseline of a series; without this it is the same metric on the first ``native`` subject.
+        """
         key = self._known_series(scenario, metric, subject)
         self._known_subject(native_subject)
         self._record({"event": "compare", "series": list(key), "native": native_subject})
