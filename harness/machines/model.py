@@ -83,6 +83,8 @@ class Capabilities:
     reset: bool = True
     powerdown: bool = True
     screenshot: bool = False
+    machine_types: bool = False
+    """Whether MachineSpec.machine_type chooses between several."""
     virtio_serial: bool = False
     ssh: bool = True
 

@@ -1,1 +1,159 @@
-"""The pytest plugin: fixtures, markers, progress, the run that a session becomes."""
+"""The pytest plugin: ``pytest scenarios`` measures, with every selection option that pytest has.
+
+A scenario that uses the fixture ``subject`` (directly, or through ``machine``, ``guest``, ``measure``) is repeated
+for every subject of the plan. Loaded by the ``conftest.py`` of the project, or by ``-p harness.plugin``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from harness.errors import VisorbenchError
+from harness.plugin.fixtures import (
+    capabilities,
+    guest,
+    machine,
+    machine_factory,
+    measure,
+    native,
+    profile,
+    subject,
+    visorbench,
+)
+from harness.plugin.keeper import Keeper
+from harness.plugin.keys import LOCK_HELD, RECORDS, SESSION, is_scenario
+from harness.plugin.measure import Measure
+from harness.plugin.outcome import records_of
+from harness.plugin.session import Session, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+__all__ = [
+    "capabilities",
+    "guest",
+    "machine",
+    "machine_factory",
+    "measure",
+    "native",
+    "profile",
+    "subject",
+    "visorbench",
+]
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "profile": {"help": "how much to measure: quick, standard, full, or one of visorbench.toml"},
+    "backends": {"action": "append", "help": "measure this backend only (repeatable)"},
+    "archs": {"action": "append", "help": "measure this guest architecture only (repeatable)"},
+    "guest": {"help": "the guest to boot: tiny, or one of visorbench.toml"},
+    "qemu": {"type": Path, "help": "the QEMU to measure: a binary, or the folder it is in"},
+    "store": {"help": "SQLAlchemy URL of the results store"},
+    "reports": {"type": Path, "help": "folder that the report is written to"},
+    "config": {"type": Path, "help": "configuration file instead of the nearest visorbench.toml"},
+}
+"""Key of the configuration → how pytest is told of its option ``--vb-KEY``."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Every key that a bench is commonly told, as ``--vb-KEY``: pytest has names of its own."""
+    group = parser.getgroup("visorbench", "VisorBench: virtual machines, measured")
+    for key, details in OPTIONS.items():
+        group.addoption(f"--vb-{key.removesuffix('s')}", dest=f"vb_{key}", default=None, **details)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the markers, and make the session; it does nothing until a scenario asks."""
+    config.addinivalue_line("markers", "guest(name): boot this guest, whatever the configuration says")
+    config.addinivalue_line("markers", "needs(capability, …): skip by name where the backend lacks one")
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    try:
+        session = Session(
+            {key: config.getoption(f"vb_{key}") for key in OPTIONS},
+            worker_of=worker["testrunuid"] if worker else None,
+        )
+    except VisorbenchError as error:
+        raise pytest.UsageError(str(error)) from error
+    config.stash[SESSION] = session
+    if worker is None:
+        config.pluginmanager.register(Keeper(session), "visorbench-keeper")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat a scenario for every subject."""
+    if "subject" not in metafunc.fixturenames:
+        return
+    session = metafunc.config.stash[SESSION]
+    marker = metafunc.definition.get_closest_marker("guest")
+    try:
+        subjects = session.plan.subjects
+    except VisorbenchError as error:
+        _give_up(session, error)
+    if marker:
+        subjects = tuple(each for each in subjects if each.guest == marker.args[0])
+    metafunc.parametrize("subject", subjects, ids=[each.id for each in subjects], indirect=True)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip by name what the backend cannot do."""
+    from harness.plugin.skips import skip_scenario  # noqa: PLC0415
+
+    needed = [name for marker in item.iter_markers("needs") for name in marker.args]
+    if needed:
+        chosen = item.callspec.params["subject"]  # type: ignore[attr-defined]  # every scenario is a Function
+        can = chosen.backend_here().capabilities()
+        for name in needed:
+            if not getattr(can, name):
+                skip_scenario(f"no-{name}", f"{chosen.backend} cannot {name.replace('_', ' ')}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Before the first scenario: build the guests, and have the host to ourselves if anything is measured."""
+    config = session.config
+    vb = config.stash[SESSION]
+    chosen = [item.callspec.params.get("subject") for item in session.items if hasattr(item, "callspec")]
+    measuring = any("measure" in getattr(item, "fixturenames", ()) for item in session.items)
+    if not config.getoption("collectonly"):
+        try:
+            prepare(vb, [each for each in chosen if each is not None])
+            if measuring and not hasattr(config, "workerinput"):
+                vb.have_host_alone()
+                config.stash[LOCK_HELD] = True
+        except VisorbenchError as error:
+            _give_up(vb, error)
+    try:
+        return (yield)
+    finally:
+        vb.resources.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """A scenario that measured nothing has failed."""
+    result = yield
+    one = pyfuncitem.funcargs.get("measure")
+    if isinstance(one, Measure):
+        one.check_not_empty()
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Give the report everything that is to be recorded of this phase of the scenario."""
+    report = yield
+    if is_scenario(item):
+        records = [*item.stash.get(RECORDS, []), *records_of(item, call)]
+        vars(report)["visorbench"] = records  # pytest-xdist sends a report with all its attributes
+        item.stash[RECORDS] = []
+    return report
+
+
+def _give_up(session: Session, error: VisorbenchError) -> NoReturn:
+    """End the session with one sentence and the error's own exit code."""
+    session.gave_up = error
+    pytest.exit(str(error), returncode=error.exit_code)

@@ -1,0 +1,93 @@
+"""``visorbench bench``: run the scenarios, show progress, print a table, write ``reports/latest/``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.errors import NothingMeasured, UsageError
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("-k", "expression", metavar="EXPR", help="Only scenarios that match, e.g. 'boot and arm64'.")
+@click.option("--profile", metavar="NAME", help="How much to measure: quick, standard (default) or full.")
+@click.option("--backend", "backends", multiple=True, metavar="NAME", help="Only this backend (repeatable).")
+@click.option(
+    "--arch", "archs", multiple=True, metavar="ARCH", help="Only this guest architecture (repeatable)."
+)
+@click.option(
+    "--guest", metavar="NAME", help="Boot this guest instead of tiny; visorbench.toml may name yours."
+)
+@click.option("--qemu", type=click.Path(path_type=Path), help="Measure this QEMU: a binary, or its folder.")
+@click.option("--store", metavar="URL", help="SQLAlchemy URL of the results store.")
+@click.option("--reports", type=click.Path(path_type=Path), help="Write the report below this folder.")
+@click.option("--config", type=click.Path(path_type=Path), help="Read this instead of visorbench.toml.")
+@click.option("--list", "list_only", is_flag=True, help="List the scenarios and run none.")
+def bench(paths: tuple[Path, ...], expression: str | None, list_only: bool, **options: Any) -> int:
+    """Measure every usable backend against native.
+
+    PATHS are scenario files or folders; without any, those that come with VisorBench.
+    """
+    import pytest  # noqa: PLC0415 - not for --help
+
+    from harness.config.load import load  # noqa: PLC0415
+
+    load(options["config"], options={key: value for key, value in options.items() if key != "config"})
+    arguments = _pytest_arguments(paths, expression, list_only=list_only, options=options)
+    if list_only:
+        return _exit_code(int(pytest.main(arguments)))
+
+    from rich.console import Console  # noqa: PLC0415
+
+    from harness.plugin.progress import Progress  # noqa: PLC0415
+
+    console = Console(stderr=False)
+    progress = Progress(console)
+    code = int(pytest.main(arguments, plugins=[progress]))
+    session = progress.session
+    if session is None:
+        return _exit_code(code)
+    if session.gave_up:
+        raise session.gave_up
+    if code == pytest.ExitCode.INTERRUPTED:
+        if session.run_started:
+            console.print(f"interrupted; what was measured is kept: visorbench report {session.recorder.id}")
+        raise KeyboardInterrupt
+    if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and not (
+        session.run_started and session.recorder.sample_count
+    ):
+        raise NothingMeasured(
+            "nothing was measured",
+            fix="`visorbench doctor` says what this host can run; `bench --list` what there is",
+        )
+    return _exit_code(code)
+
+
+def _pytest_arguments(
+    paths: tuple[Path, ...], expression: str | None, *, list_only: bool, options: dict[str, Any]
+) -> list[str]:
+    from harness.host.paths import shipped  # noqa: PLC0415
+
+    for path in paths:
+        if not Path(str(path).partition("::")[0]).exists():
+            raise UsageError(
+                f"there is no scenario file {path}", fix="`visorbench bench --list` shows what there is"
+            )
+    arguments = ["-p", "harness.plugin", "-p", "no:cacheprovider", *map(str, paths or [shipped("scenarios")])]
+    if expression:
+        arguments += ["-k", expression]
+    if list_only:
+        arguments += ["--collect-only", "-q"]
+    for key, value in options.items():
+        for each in value if isinstance(value, tuple) else [value]:
+            if each is not None:
+                arguments.append(f"--vb-{key.removesuffix('s')}={each}")
+    return arguments
+
+
+def _exit_code(code: int) -> int:
+    """pytest's exit code as ours: its 4 is usage, its 3 an error of its own, its 5 nothing collected."""
+    return {4: 2, 3: 1, 5: 4}.get(code, code)

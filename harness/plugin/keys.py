@@ -1,0 +1,30 @@
+"""Where the plugin keeps its things in pytest's stashes, and what a scenario is called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.plugin.record import Record
+    from harness.plugin.session import Session
+
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
+"""In the config's stash: this process's session."""
+
+LOCK_HELD: pytest.StashKey[bool] = pytest.StashKey()
+"""In the config's stash: this process holds the host-wide measuring lock from first to last scenario."""
+
+RECORDS: pytest.StashKey[list[Record]] = pytest.StashKey()
+"""In an item's stash, in a pytest-xdist worker: what the controller is to record."""
+
+
+def scenario_name(item: pytest.Item) -> str:
+    """The scenario: the name of its file without ``test_``."""
+    return item.path.stem.removeprefix("test_")
+
+
+def is_scenario(item: pytest.Item) -> bool:
+    """Whether the item measures or drives a subject; the harness's own tests do not."""
+    return "subject" in getattr(item, "fixturenames", ())

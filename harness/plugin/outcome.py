@@ -1,0 +1,41 @@
+"""From how a scenario ended to what is recorded of it: a named skip, a failure with its cause, or nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.plugin.keys import SESSION, scenario_name
+from harness.plugin.skips import NamedSkip
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.plugin.record import Record
+
+
+def records_of(item: pytest.Item, call: pytest.CallInfo[None]) -> list[Record]:
+    """The records of one phase (setup, call or teardown) of a scenario."""
+    if call.excinfo is None:
+        return []
+    about = {"scenario": scenario_name(item), "subject": _subject_id(item)}
+    error = call.excinfo.value
+    if isinstance(error, NamedSkip):
+        return [{"say": "skip", **about, "code": error.code, "reason": error.reason, "fix": error.fix}]
+    if isinstance(error, pytest.skip.Exception):
+        return [{"say": "skip", **about, "code": "skipped", "reason": str(error.msg), "fix": ""}]
+    message = str(error) or call.excinfo.exconly()
+    return [{"say": "fail", **about, "error": type(error).__name__, "message": message, "logs": _logs(item)}]
+
+
+def _subject_id(item: pytest.Item) -> str | None:
+    callspec: Any = getattr(item, "callspec", None)
+    return callspec.params["subject"].id if callspec and "subject" in callspec.params else None
+
+
+def _logs(item: pytest.Item) -> list[str]:
+    """What the scenario's machines left behind, as paths within the run's folder."""
+    logs: Path = item.config.stash[SESSION].logs
+    folder = logs / scenario_name(item) / item.name
+    return sorted(str(path.relative_to(logs.parent)) for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,201 @@
+"""One pytest session: its configuration, its plan of subjects, its guests and the run that it becomes."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.config.load import load, profile
+from harness.errors import UnknownName, VisorbenchError
+from harness.host.paths import runtime_dir, shipped
+from harness.host.provenance import commit
+from harness.plugin.record import Record, apply
+from harness.plugin.subjects import Plan, Subject, plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.config.model import GuestConfig, Profile
+    from harness.guests.model import Arch, GuestImage
+    from harness.results.recorder import RunRecorder
+
+
+class Watcher(Protocol):
+    """Who shows people what happens: a progress bar, or nobody."""
+
+    def step(self, text: str) -> None:
+        """Something that takes a while has begun, e.g. "building guest tiny for arm64"."""
+
+    def rounds(self, done: int, total: int) -> None:
+        """The running scenario has done so many of its rounds."""
+
+
+class Silent:
+    """A watcher who shows nothing."""
+
+    def step(self, text: str) -> None:
+        """Nothing."""
+
+    def rounds(self, done: int, total: int) -> None:
+        """Nothing."""
+
+
+class Session:
+    """What the fixtures share. Everything costly is made when it is first asked for.
+
+    ``worker_of`` names the pytest-xdist run that this process is a worker of: it shares the plan with the other
+    workers, and has no recorder.
+    """
+
+    def __init__(self, options: Mapping[str, Any], *, worker_of: str | None = None) -> None:
+        file = options.get("config")
+        self.config = load(file, options={key: value for key, value in options.items() if key != "config"})
+        self.profile: Profile = profile(self.config)
+        self.watcher: Watcher = Silent()
+        self.gave_up: VisorbenchError | None = None
+        """Why the session ended before its first scenario."""
+        self.lock_wait_s: float = 600
+        """How long to wait for another harness that measures on this host; 0: HostBusy at once."""
+        self.resources = ExitStack()
+        """What must be released when the session ends, whatever happens."""
+        self.parallel_run: str | None = worker_of
+        """The pytest-xdist run, in its workers and in their controller."""
+        self._is_worker = worker_of is not None
+        self._plan: Plan | None = None
+        self._guests: dict[tuple[str, Arch], GuestImage] = {}
+        self._recorder: RunRecorder | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """The subjects; probed once, by whichever worker comes first. Raises UnknownName, AcceleratorUnusable."""
+        if self._plan is None:
+            self.watcher.step("proving which backends work")
+            self._plan = self._shared_plan(self.parallel_run) if self.parallel_run else plan(self.config)
+        return self._plan
+
+    def _shared_plan(self, run: str) -> Plan:
+        from filelock import FileLock  # noqa: PLC0415 - only with pytest-xdist
+
+        file = runtime_dir() / f"plan-{run}.json"
+        with FileLock(f"{file}.lock"):
+            if not file.exists():
+                file.write_text(plan(self.config).to_json(), encoding="utf-8")
+            return Plan.from_json(file.read_text(encoding="utf-8"))
+
+    def have_host_alone(self) -> None:
+        """Take the host-wide measuring lock until the session ends; raises HostBusy."""
+        from harness.host.lock import measuring_lock  # noqa: PLC0415 - only when something is measured
+
+        self.resources.enter_context(
+            measuring_lock(self.lock_wait_s, lambda holder: self.watcher.step(f"waiting for {holder}"))
+        )
+
+    def guest(self, name: str, arch: Arch) -> GuestImage:
+        """The built guest, or the user's own. Raises UnknownName and what building raises."""
+        key = (name, arch)
+        if key not in self._guests:
+            own = self.config.guests.get(name)
+            self._guests[key] = _own_guest(name, own) if own else self._built(name, arch)
+        return self._guests[key]
+
+    def _built(self, name: str, arch: Arch) -> GuestImage:
+        from harness.guests.catalogue import ensure_built, known  # noqa: PLC0415 - heavy
+
+        if name not in known():
+            raise UnknownName("guest", name, [*known(), *self.config.guests])
+        self.watcher.step(f"guest {name} for {arch.value}")
+        return ensure_built(name, arch, mirror=self.config.mirror)
+
+    def facts(self, subject: Subject) -> dict[str, Any]:
+        """What the recorder is told of a subject."""
+        guest = self.guest(subject.guest, subject.arch)
+        names = [subject.machine_type, subject.cpu_model]
+        return {
+            "backend": subject.backend,
+            "backend_version": subject.version,
+            "guest": subject.guest,
+            "arch": subject.arch.value,
+            "config": {**subject.options, "guest_fingerprint": guest.fingerprint},
+            "fingerprint": subject.fingerprint(guest.fingerprint),
+            "variant": subject.label or "-".join(name for name in names if name),
+        }
+
+    def record(self, record: Record) -> None:
+        """Take one record into the run, which begins with the first."""
+        apply(self.recorder, record)
+
+    @property
+    def recorder(self) -> RunRecorder:
+        """The run. In a worker there is none: its records travel with the test reports."""
+        if self._is_worker:
+            raise RuntimeError("a pytest-xdist worker has no recorder")
+        if self._recorder is None:
+            from harness.results.recorder import RunRecorder  # noqa: PLC0415 - heavy
+
+            self._recorder = RunRecorder(
+                self.config.profile,
+                _host_facts(),
+                reports=self.reports,
+                run_id=self.parallel_run,
+                commit=commit(),
+            )
+            for absence in self.plan.absent:
+                self._recorder.skip("every scenario", **asdict(absence))
+        return self._recorder
+
+    @property
+    def run_started(self) -> bool:
+        """Whether anything was recorded."""
+        return self._recorder is not None
+
+    @property
+    def reports(self) -> Path:
+        """The folder of all runs."""
+        if self.config.reports:
+            return self.config.reports
+        clone = shipped("reports")
+        return clone if (clone.parent / "pyproject.toml").is_file() else Path.cwd() / "reports"
+
+    @property
+    def logs(self) -> Path:
+        """Where this session's machines leave their consoles and logs: in the run's folder."""
+        if self.parallel_run:
+            return self.reports / self.parallel_run / "logs"
+        return self.recorder.logs
+
+
+def prepare(session: Session, subjects: Iterable[Subject]) -> None:
+    """Build every guest that the collected scenarios need, before the first clock starts."""
+    for name, arch in dict.fromkeys((subject.guest, subject.arch) for subject in subjects):
+        session.guest(name, arch)
+
+
+def _own_guest(name: str, own: GuestConfig) -> GuestImage:
+    """A guest of ``visorbench.toml``: it has no credentials of ours, so no SSH."""
+    from harness.guests.own import own_guest  # noqa: PLC0415 - hashes files
+
+    return own_guest(
+        name,
+        own.arch,
+        kernel=own.kernel,
+        initrd=own.initrd,
+        append=own.append,
+        disk=own.disk,
+        firmware=own.firmware,
+        ready_marker=own.ready_marker,
+        memory_mib=own.memory_mib,
+    )
+
+
+def _host_facts() -> dict[str, Any]:
+    from harness.host.facts import collect, fingerprint  # noqa: PLC0415 - reads half of /proc
+    from harness.host.noise import noise  # noqa: PLC0415
+
+    facts = collect()
+    return {
+        **asdict(facts),
+        "fingerprint": fingerprint(facts),
+        "noise": [str(warning) for warning in noise(facts)],
+    }

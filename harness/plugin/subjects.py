@@ -1,0 +1,198 @@
+"""What a session measures: every usable backend and architecture, or what the configuration names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import AcceleratorUnusable
+from harness.guests.model import Arch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.config.model import Config, SubjectConfig
+    from harness.guests.model import GuestImage
+    from harness.machines.model import Backend, MachineSpec, Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A guest on a backend, in one configuration; None means the backend's default."""
+
+    backend: str
+    arch: Arch
+    guest: str = "tiny"
+    label: str = ""
+    version: str = ""
+    """What the backend's probe said, e.g. the QEMU version."""
+    memory_mib: int | None = None
+    cpus: int | None = None
+    machine_type: str | None = None
+    cpu_model: str | None = None
+    qemu: str | None = None
+
+    @property
+    def id(self) -> str:
+        """What a report and a test id call it: the label, else backend-architecture and what differs."""
+        differs = [self.machine_type, self.cpu_model]
+        if self.memory_mib:
+            differs.append(f"{self.memory_mib}MiB")
+        if self.cpus:
+            differs.append(f"{self.cpus}cpu")
+        return self.label or "-".join(part for part in [self.backend, self.arch.value, *differs] if part)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What was set differently from the backend's defaults."""
+        named = ("memory_mib", "cpus", "machine_type", "cpu_model", "qemu")
+        return {key: getattr(self, key) for key in named if getattr(self, key) is not None}
+
+    def with_(self, **options: Any) -> Subject:
+        """The same subject with other options, e.g. ``with_(machine_type="pc")``."""
+        return replace(self, label="", **options)
+
+    def as_(self, spec: MachineSpec) -> Subject:
+        """The subject that a machine of this spec is: this one, or a variant of it."""
+        named = ("memory_mib", "cpus", "machine_type", "cpu_model")
+        differs = {key: getattr(spec, key) for key in named if getattr(spec, key) != getattr(self, key)}
+        return self.with_(**differs) if differs else self
+
+    def backend_here(self, *, logs: Path | None = None) -> Backend:
+        """The backend, with this subject's QEMU; its machines leave their logs in ``logs``."""
+        from harness.machines.catalogue import get  # noqa: PLC0415 - heavy
+
+        return get(self.backend, qemu=Path(self.qemu) if self.qemu else None, logs=logs)
+
+    def spec(self, guest: GuestImage) -> MachineSpec:
+        """What the backend is asked to run."""
+        from harness.machines.model import MachineSpec  # noqa: PLC0415 - keeps `pytest --help` light
+
+        return MachineSpec(
+            guest=guest,
+            memory_mib=self.memory_mib,
+            cpus=self.cpus,
+            machine_type=self.machine_type,
+            cpu_model=self.cpu_model,
+        )
+
+    def fingerprint(self, guest_fingerprint: str) -> str:
+        """SHA-256 of everything that makes two subjects the same: backend, version, guest, options."""
+        options = {
+            key: value for key, value in self.options.items() if key != "qemu"
+        }  # its version says more
+        same = [self.backend, self.version, self.arch.value, guest_fingerprint, options]
+        return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, for another process."""
+        return {**asdict(self), "arch": self.arch.value}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Subject:
+        """The inverse of :meth:`to_dict`."""
+        return cls(**{**values, "arch": Arch(values["arch"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A backend that this host cannot use, and what would change that."""
+
+    subject: str
+    code: str
+    reason: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The subjects to measure, and those that cannot be."""
+
+    subjects: tuple[Subject, ...]
+    absent: tuple[Absence, ...]
+
+    def to_json(self) -> str:
+        """For the workers of pytest-xdist, so that accelerators are proved once."""
+        return json.dumps([[s.to_dict() for s in self.subjects], [asdict(a) for a in self.absent]])
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """The inverse of :meth:`to_json`."""
+        subjects, absent = json.loads(text)
+        return cls(tuple(map(Subject.from_dict, subjects)), tuple(Absence(**each) for each in absent))
+
+
+def plan(config: Config) -> Plan:
+    """Probe what the configuration asks for, all at once; a backend asked for by name must work.
+
+    Raises UnknownName for a backend that nobody knows, AcceleratorUnusable for one that was asked for by name and
+    does not work.
+    """
+    wanted = [_from_config(each, config) for each in config.subjects] or _every_backend(config)
+    with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
+        probes = list(pool.map(_probe, wanted))
+    usable = [replace(s, version=p.version) for s, p in zip(wanted, probes, strict=True) if p.usable]
+    unusable = [(s, p) for s, p in zip(wanted, probes, strict=True) if not p.usable]
+    for subject, probe in unusable:
+        if config.subjects or (subject.backend in config.backends and not _works_elsewhere(subject, usable)):
+            raise AcceleratorUnusable(f"{subject.id}: {probe.reason}", fix=probe.fix, code=probe.code)
+    return Plan(tuple(usable), tuple(_absences(unusable)))
+
+
+def _from_config(entry: SubjectConfig, config: Config) -> Subject:
+    qemu = entry.qemu or config.qemu
+    return Subject(
+        backend=entry.backend,
+        arch=entry.arch,
+        guest=entry.guest,
+        label=entry.label or "",
+        memory_mib=entry.memory_mib,
+        cpus=entry.cpus,
+        machine_type=entry.machine_type,
+        cpu_model=entry.cpu_model,
+        qemu=str(qemu) if qemu else None,
+    )
+
+
+def _every_backend(config: Config) -> list[Subject]:
+    from harness.machines.catalogue import guest_backends  # noqa: PLC0415 - heavy
+
+    archs = config.archs
+    if config.guest in config.guests:
+        archs = (config.guests[config.guest].arch,)
+    qemu = str(config.qemu) if config.qemu else None
+    names = config.backends or guest_backends()
+    return [Subject(name, arch, config.guest, qemu=qemu) for name in names for arch in archs]
+
+
+def _probe(subject: Subject) -> Probe:
+    return subject.backend_here().probe(subject.arch)
+
+
+def _works_elsewhere(subject: Subject, usable: Iterable[Subject]) -> bool:
+    return any(subject.backend == other.backend for other in usable)
+
+
+def _absences(unusable: Iterable[tuple[Subject, Probe]]) -> Iterable[Absence]:
+    """One line for each backend and cause, however many architectures it holds for."""
+    lines: dict[tuple[str, str, str, str], list[str]] = {}
+    for subject, probe in unusable:
+        lines.setdefault((subject.backend, probe.code, probe.reason, probe.fix), []).append(
+            subject.arch.value
+        )
+    for (backend, code, reason, fix), archs in lines.items():
+        name = f"{backend}-{archs[0]}" if len(archs) == 1 else backend
+        yield Absence(name, code, reason, fix)
+
+
+def native_facts() -> dict[str, Any]:
+    """The host itself as a subject, for the recorder."""
+    import platform  # noqa: PLC0415
+
+    machine = platform.machine().lower()
+    arch = {"amd64": "x86-64", "x86_64": "x86-64", "aarch64": "arm64"}.get(machine, machine)
+    return {"backend": "native", "backend_version": f"{platform.system()} {platform.release()}", "arch": arch}

@@ -1,0 +1,42 @@
+"""From spawn to a guest that answers, phase by phase."""
+
+from __future__ import annotations
+
+from harness.guests.model import Arch
+from harness.host.page_cache import drop_page_cache, droppable
+from harness.machines.model import Phase
+from harness.plugin.skips import skip_scenario
+
+OTHER_MACHINE_TYPES = {Arch.X86_64: ["pc"], Arch.ARM64: ["virt,gic-version=2"]}
+"""Compared with the default machine type, which test_boot measures."""
+
+
+def test_boot(machine_factory, measure, profile):
+    """With a warm page cache: every clock of a boot, from spawn to the first command done."""
+    for _ in measure.rounds(profile.boots):
+        with machine_factory() as machine:
+            measure.record_phases(machine.boot(until=Phase.FIRST_COMMAND))
+
+
+def test_cold_boot(machine_factory, measure, profile):
+    """With a cold page cache: VMM, firmware, kernel and initrd come from the disk."""
+    if not profile.cold_boots:
+        skip_scenario("not-in-profile", "this profile boots with a warm cache only", "--profile standard")
+    if not droppable():
+        skip_scenario("no-drop-caches", "only root on Linux may drop the page cache", "run the bench as root")
+    for _ in measure.rounds(profile.cold_boots):
+        with machine_factory() as machine:
+            drop_page_cache()
+            measure.record_phases(machine.boot(until=Phase.FIRST_COMMAND), prefix="cold/")
+
+
+def test_machine_types(machine_factory, measure, profile, subject, capabilities):
+    """The other machine types that this architecture has."""
+    if not profile.machine_types:
+        skip_scenario("not-in-profile", "this profile boots the default type only", "--profile standard")
+    if not capabilities.machine_types:
+        skip_scenario("no-machine-types", f"{subject.backend} has one machine type only")
+    for _ in measure.rounds(max(1, profile.boots // 2)):
+        for machine_type in OTHER_MACHINE_TYPES[subject.arch]:
+            with machine_factory(machine_type=machine_type) as machine:
+                measure.record_phases(machine.boot(until=Phase.GUEST_READY), on=machine)
