@@ -1,8 +1,8 @@
 """A doorbell on a socket that one thread sleeps on and another can mute.
 
-The thread that waits for a reply reads the socket itself; while it does, the thread that otherwise stamps what
-arrives must not be woken for nothing. Muting is an economy, never a guarantee: whoever is woken takes a lock before it
-reads, so a bell that cannot be muted (:class:`PlainDoorbell`) is slower and just as right.
+The thread that waits for a reply reads the socket itself; while it does, the thread that otherwise stamps
+what arrives must not be woken for nothing. Muting is an economy, never a guarantee: whoever is woken takes
+a lock before it reads, so a bell that cannot be muted (:class:`PlainDoorbell`) is slower and just as right.
 """
 
 from __future__ import annotations
@@ -35,11 +35,14 @@ class Doorbell(Protocol):
 
 def doorbell(sock: socket.socket) -> Doorbell:
     """The best bell of this platform."""
+    bell: Doorbell
     if sys.platform == "linux":
-        return EpollDoorbell(sock)
-    if sys.platform == "darwin":
-        return KqueueDoorbell(sock)
-    return PlainDoorbell(sock)
+        bell = EpollDoorbell(sock)
+    elif sys.platform == "darwin":
+        bell = KqueueDoorbell(sock)
+    else:
+        bell = PlainDoorbell(sock)
+    return bell
 
 
 class PlainDoorbell:

@@ -1,16 +1,20 @@
 """QMP's framing: one JSON object per line, and no line without a bound.
 
-The specification ("QEMU Machine Protocol Specification", docs/interop/qmp-spec.rst in QEMU's sources) frames messages
-by the JSON grammar alone, but QEMU has always ended each with CR LF, and qemu.qmp and libvirt both rely on it.
+The specification ("QEMU Machine Protocol Specification", docs/interop/qmp-spec.rst in QEMU's sources)
+frames messages by the JSON grammar alone, but QEMU has always ended each with CR LF, and qemu.qmp and
+libvirt both rely on it.
 """
 
 from __future__ import annotations
 
 LINE_LIMIT = 10 * 1024 * 1024
-"""Bytes; the limit of libvirt and of qemu.qmp. The largest answer of QEMU, ``query-qmp-schema``, has 0.3 MiB."""
+"""Bytes; the limit of libvirt and of qemu.qmp.
+
+The largest answer of QEMU, ``query-qmp-schema``, has 0.3 MiB.
+"""
 
 
-class LineTooLong(ValueError):
+class LineTooLongError(ValueError):
     """The peer sends a line that exceeds the limit, so it does not speak QMP."""
 
 
@@ -30,21 +34,21 @@ class LineSplitter:
     def feed(self, chunk: bytes) -> list[bytes]:
         """The lines that ``chunk`` completes, without their end; blank ones are dropped.
 
-        Raises LineTooLong; what the stream says after that has no meaning.
+        Raises LineTooLongError; what the stream says after that has no meaning.
         """
         *ended, rest = chunk.split(b"\n")
         lines = []
         for line in ended:
             whole = self._finish(line) if self._held else line
             if len(whole) > self._limit:
-                raise LineTooLong(f"a line of {len(whole)} bytes")
+                raise LineTooLongError(f"a line of {len(whole)} bytes")
             if whole := whole.rstrip():
                 lines.append(whole)
         if rest:
             self._held.append(rest)
             self._size += len(rest)
             if self._size > self._limit:
-                raise LineTooLong(f"{self._size} bytes without the end of a line")
+                raise LineTooLongError(f"{self._size} bytes without the end of a line")
         return lines
 
     def _finish(self, line: bytes) -> bytes:
