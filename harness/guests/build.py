@@ -67,7 +67,9 @@ def plan(spec: GuestSpec, archive: Archive) -> Plan:
     release = archive.release()
     found = archive.packages(release, [spec.kernel, *spec.packages])
     meta = found[spec.kernel]
-    real = next((found[name] for name in meta.depends if name in found and name.startswith("linux-image-")), meta)
+    real = next(
+        (found[name] for name in meta.depends if name in found and name.startswith("linux-image-")), meta
+    )
     chosen = {real.name: real} | {name: found[name] for name in spec.packages}
     return Plan(spec, real, tuple(chosen[name] for name in sorted(chosen)), release.version)
 
@@ -95,7 +97,9 @@ def build(plan: Plan, archive: Archive, folder: Path) -> None:
             (folder / INITRD).write_bytes(cpio.pack(entries))
         except ValueError as error:
             raise InvalidConfiguration(f"guest {spec.name}: {error}", fix="correct its description") from None
-        (folder / MANIFEST).write_text(json.dumps(plan.manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        (folder / MANIFEST).write_text(
+            json.dumps(plan.manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+        )
 
 
 def _own_file(path: str, data: bytes) -> cpio.Entry:

@@ -88,7 +88,9 @@ def _build(spec: GuestSpec, archive: Archive, folder: Path) -> GuestImage:
     write_whole(_commit(spec), json.dumps(commit, indent=2, sort_keys=True).encode())
     image = _find(spec)
     if image is None:
-        raise CacheReadOnly(f"the guest built in {target} is gone", fix="do not clean the cache while building")
+        raise CacheReadOnly(
+            f"the guest built in {target} is gone", fix="do not clean the cache while building"
+        )
     return image
 
 

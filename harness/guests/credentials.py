@@ -99,7 +99,8 @@ def with_credentials(image: GuestImage, credentials: Credentials, to: Path) -> P
     """
     if image.initrd is None or not image.takes_credentials:
         raise InvalidConfiguration(
-            f"guest {image.name} ({image.arch}) has no initrd that takes keys", fix="boot it without credentials"
+            f"guest {image.name} ({image.arch}) has no initrd that takes keys",
+            fix="boot it without credentials",
         )
     with naming_write_errors(to):
         to.touch(mode=0o600)

@@ -28,7 +28,10 @@ def check(header: bytes, arch: Arch) -> None:
     found = kind(header)
     if found is arch:
         return
-    what = "gzip-compressed" if header.startswith(_GZIP) else f"one for {found}" if found else "of no known kind"
+    what = (
+        "gzip-compressed" if header.startswith(_GZIP) else f"one for {found}" if found else "of no known kind"
+    )
     raise ArchiveCorrupt(
-        f"the kernel for {arch} is {what}", fix="name a kernel package of that architecture that is not compressed"
+        f"the kernel for {arch} is {what}",
+        fix="name a kernel package of that architecture that is not compressed",
     )

@@ -125,4 +125,6 @@ def _explained(path: Path, error: ValidationError) -> InvalidConfiguration | Unk
         return UnknownName("key", place[-1], known, where=f"[{table}] of {path}" if table else str(path))
     if place[:1] == ["arch"] and len(place) == 2 and first["type"] == "enum":
         return UnknownName("architecture", place[1], list(Arch), where=str(path))
-    return InvalidConfiguration(f"{'.'.join(place)} in {path}: {first['msg']}", path=path, key=".".join(place))
+    return InvalidConfiguration(
+        f"{'.'.join(place)} in {path}: {first['msg']}", path=path, key=".".join(place)
+    )

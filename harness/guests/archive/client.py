@@ -92,7 +92,9 @@ class Archive:
                     fix=f"did you mean {guess}?" if guess else "correct the guest's description",
                 )
         wanted = {name: found[name] for name in asked}
-        wanted |= {name: found[name] for package in [*wanted.values()] for name in package.depends if name in found}
+        wanted |= {
+            name: found[name] for package in [*wanted.values()] for name in package.depends if name in found
+        }
         write_whole(memo, json.dumps({name: asdict(package) for name, package in wanted.items()}).encode())
         return wanted
 
@@ -120,7 +122,9 @@ def _recall(memo: Path) -> dict[str, Package] | None:
     try:
         raw = json.loads(memo.read_bytes())
         return {
-            name: Package(**value | {"checksum": Checksum(**value["checksum"]), "depends": tuple(value["depends"])})
+            name: Package(
+                **value | {"checksum": Checksum(**value["checksum"]), "depends": tuple(value["depends"])}
+            )
             for name, value in raw.items()
         }
     except (FileNotFoundError, ValueError, TypeError, KeyError):

@@ -67,7 +67,9 @@ class Fetcher:
         if _stored(path, download.checksum):
             return path
         if self.offline:
-            raise ArchiveUnreachable(f"{download.what} is not in the cache, and this is offline", fix=transfer.FIX)
+            raise ArchiveUnreachable(
+                f"{download.what} is not in the cache, and this is offline", fix=transfer.FIX
+            )
         with locked(self.folder.parent / "lock"):
             if not _stored(path, download.checksum):  # another process may have been first
                 part = path.with_suffix(".part")

@@ -60,11 +60,13 @@ def read_release(inrelease: bytes, *, suite: str, keyring: Path, now: datetime |
         raise ArchiveUntrusted(f"the signed Release file of {suite} cannot be read: {error!r}") from None
     if release.codename != suite:
         raise ArchiveUntrusted(
-            f"asked for suite {suite}, the mirror sent a Release file of {release.codename}", fix="use another mirror"
+            f"asked for suite {suite}, the mirror sent a Release file of {release.codename}",
+            fix="use another mirror",
         )
     if release.date > now + CLOCK_SKEW:
         raise ArchiveUntrusted(
-            f"the Release file of {suite} is from the future ({release.date:%Y-%m-%d})", fix="set this host's clock"
+            f"the Release file of {suite} is from the future ({release.date:%Y-%m-%d})",
+            fix="set this host's clock",
         )
     if valid_until and valid_until < now:
         raise ArchiveUntrusted(
@@ -99,7 +101,9 @@ def _certificates(keyring: Path, now: datetime) -> list[Cert]:
     every = [cert for path in sorted(keyring.glob("*.gpg")) for cert in Cert.split_file(str(path))]
     if not every:
         raise ArchiveUntrusted(f"no keys in {keyring}", fix="install the harness again")
-    return [cert for cert in every if not cert.is_revoked and (cert.expiration is None or cert.expiration > now)]
+    return [
+        cert for cert in every if not cert.is_revoked and (cert.expiration is None or cert.expiration > now)
+    ]
 
 
 def _parse(text: str, signers: tuple[str, ...]) -> tuple[Release, datetime | None]:

@@ -70,7 +70,9 @@ def resume(url: str, part: Path, size: int, on_progress: Callable[[int], None]) 
                 raise
     if have != size:
         part.unlink(missing_ok=True)
-        raise ArchiveCorrupt(f"{url} is not {size} bytes long", fix="try again later, or use another mirror", url=url)
+        raise ArchiveCorrupt(
+            f"{url} is not {size} bytes long", fix="try again later, or use another mirror", url=url
+        )
 
 
 def _open(url: str, start: int = 0) -> requests.Response:
@@ -80,7 +82,9 @@ def _open(url: str, start: int = 0) -> requests.Response:
     if start:
         headers["Range"] = f"bytes={start}-"
     try:
-        response = requests.get(url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
+        response = requests.get(
+            url, headers=headers, stream=True, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+        )
     except requests.RequestException as error:
         raise ArchiveUnreachable(f"{url} does not answer: {_cause(error)}", fix=FIX, url=url) from None
     if response.status_code == 416:

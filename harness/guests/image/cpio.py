@@ -113,7 +113,20 @@ def _record(inode: int, name: str, mode: int, data: bytes, device: tuple[int, in
     encoded = name.encode() + b"\0"
     links = 2 if stat.S_ISDIR(mode) else 1
     owner = time = major = minor = checksum = 0
-    fields = (inode, mode, owner, owner, links, time, len(data), major, minor, *device, len(encoded), checksum)
+    fields = (
+        inode,
+        mode,
+        owner,
+        owner,
+        links,
+        time,
+        len(data),
+        major,
+        minor,
+        *device,
+        len(encoded),
+        checksum,
+    )
     record = MAGIC + b"".join(b"%08X" % value for value in fields) + encoded
     record += bytes(-len(record) % 4) + data
     return record + bytes(-len(record) % 4)

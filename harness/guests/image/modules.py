@@ -61,7 +61,9 @@ def closure(wanted: Iterable[str], available: Mapping[str, Module]) -> list[str]
             guess = nearest(name, available)
             raise PackageNotFound(
                 f"the kernel has no module {name}",
-                fix=f"did you mean {guess}?" if guess else "it may be built in: take it out of the description",
+                fix=f"did you mean {guess}?"
+                if guess
+                else "it may be built in: take it out of the description",
             )
         for needed in available[name].depends:
             visit(needed)

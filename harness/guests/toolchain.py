@@ -1,0 +1,161 @@
+"""The C compiler that builds workloads for every guest and host: zig's clang, a Python package with all its libraries.
+
+One compiler, one optimisation level and the plainest processor of each architecture, wherever the program will run:
+a difference between host and guest is then never the compiler's.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import BuildFailed, HostLacks, ToolMissing
+from harness.guests.model import Arch
+from harness.guests.storage import naming_write_errors
+from harness.host.paths import cache_dir
+from harness.host.processes import spawn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FLAGS = (
+    "-std=c11",
+    "-O2",
+    "-ffp-contract=off",  # arm64 has fused multiply-add in its baseline and x86-64 has not: same bits on both
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-s",
+)
+BUILD_TIMEOUT_S = 600
+
+_PROCESSORS = {Arch.ARM64: "generic", Arch.X86_64: "x86_64"}
+_ZIG_ARCHS = {Arch.ARM64: "aarch64", Arch.X86_64: "x86_64"}
+_SYSTEMS = {"linux": "linux-musl", "macos": "macos"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a program is built for: ``os`` is ``linux`` or ``macos``."""
+
+    os: str
+    arch: Arch
+
+    def __str__(self) -> str:
+        return f"{self.os}-{self.arch}"
+
+    @property
+    def arguments(self) -> list[str]:
+        """The compiler's words for it. Linux programs are static, so they run in any guest and on any host."""
+        static = ["-static"] if self.os == "linux" else []
+        triple = f"{_ZIG_ARCHS[self.arch]}-{_SYSTEMS[self.os]}"
+        return ["-target", triple, f"-mcpu={_PROCESSORS[self.arch]}", *static]
+
+
+def guest_target(arch: Arch) -> Target:
+    """What the reference guests run."""
+    return Target("linux", arch)
+
+
+def host_target() -> Target:
+    """What this host runs; raises HostLacks where workloads cannot run."""
+    system = {"Linux": "linux", "Darwin": "macos"}.get(platform.system())
+    machine = platform.machine().lower()
+    if system == "macos" and "ARM64" in platform.version():  # an x86-64 Python under Rosetta says x86_64
+        machine = "arm64"
+    arch = {"x86_64": Arch.X86_64, "amd64": Arch.X86_64, "aarch64": Arch.ARM64, "arm64": Arch.ARM64}.get(
+        machine
+    )
+    if system is None or arch is None:
+        raise HostLacks(
+            f"workloads cannot run natively on {platform.system()} {machine}",
+            fix="Linux and macOS on arm64 and x86-64 have a native baseline; the guests can still be measured",
+        )
+    return Target(system, arch)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """A zig of the Python package ``ziglang``."""
+
+    program: Path
+    version: str
+
+    def compile(
+        self, folder: Path, sources: Sequence[str], program: Path, target: Target, flags: Sequence[str] = ()
+    ) -> None:
+        """Build ``program`` from C sources of ``folder``; the same sources, version and flags give the same bytes.
+
+        The first build for a target also builds its C library, which takes half a minute on two cores. Everything
+        the compiler keeps lies under the cache. Raises BuildFailed, DiskFull, CacheReadOnly.
+        """
+        zig_cache = cache_dir() / "zig"
+        # Sources are relative to the working directory: no path of this host gets into the program.
+        argv = [
+            str(self.program),
+            "cc",
+            *target.arguments,
+            *FLAGS,
+            *flags,
+            *sources,
+            "-lm",
+            "-o",
+            str(program),
+        ]
+        with naming_write_errors(zig_cache), tempfile.TemporaryFile() as output:
+            zig_cache.mkdir(parents=True, exist_ok=True)
+            process = spawn(
+                argv,
+                purpose=f"compile {program.name} for {target}",
+                stdout=output,
+                stderr=output,
+                cwd=folder.resolve(),
+                env=_environment(zig_cache),
+            )
+            try:
+                status = process.wait(BUILD_TIMEOUT_S)
+            except TimeoutError:
+                status = None
+            finally:
+                process.kill()
+            if status != 0:
+                output.seek(0)
+                raise _failed(argv, program.name, target, status, output.read(1 << 20))
+
+
+def find_compiler() -> Compiler:
+    """The installed zig; raises ToolMissing. Runs nothing."""
+    from importlib import metadata, util  # noqa: PLC0415 - only who builds pays for it
+
+    spec = util.find_spec("ziglang")
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    programs = [
+        path for folder in folders for path in sorted(Path(folder).glob("zig*")) if path.stem == "zig"
+    ]
+    if not programs:
+        raise ToolMissing("the compiler for workloads is not installed", fix="pip install ziglang")
+    return Compiler(programs[0], metadata.version("ziglang"))
+
+
+def _environment(zig_cache: Path) -> dict[str, str]:
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("ZIG_", "C_INCLUDE"))
+    }
+    return {**inherited, "ZIG_GLOBAL_CACHE_DIR": str(zig_cache), "ZIG_LOCAL_CACHE_DIR": str(zig_cache)}
+
+
+def _failed(argv: list[str], name: str, target: Target, status: int | None, output: bytes) -> BuildFailed:
+    text = output.decode(errors="replace")
+    errors = [line for line in text.splitlines() if re.search(r"\b(error|undefined)\b", line)][:5]
+    said = "; ".join(errors) or text.strip()[:300] or "nothing"
+    how = f"did not end within {BUILD_TIMEOUT_S} s" if status is None else f"ended with status {status}"
+    fix = "free some space, or set VISORBENCH_CACHE_DIR to another disk" if "NoSpaceLeft" in text else None
+    return BuildFailed(
+        f"{name} for {target} did not compile: zig {how} and said: {said}",
+        fix=fix, argv=argv, status=status, stderr=text,
+    )  # fmt: skip
