@@ -26,6 +26,7 @@
     ├── MeasurementError
     │   ├── NothingMeasured         exit 4
     │   └── WrongAnswer             a workload that checked its own result and found it wrong
+    ├── BuildFailed                 a workload's sources did not compile
     └── StoreError                  the results store is locked, full, or of an unknown schema
 
 An error's message is one sentence: what is wrong, and where. ``fix`` is the sentence that says what to do.
@@ -65,7 +66,9 @@ class VisorbenchError(Exception):
         return _rebuild, (type(self), self.message, self.fix, self.facts)
 
 
-def _rebuild(cls: type[VisorbenchError], message: str, fix: str | None, facts: dict[str, Any]) -> VisorbenchError:
+def _rebuild(
+    cls: type[VisorbenchError], message: str, fix: str | None, facts: dict[str, Any]
+) -> VisorbenchError:
     error = cls.__new__(cls)
     VisorbenchError.__init__(error, message, fix=fix, **facts)
     return error
@@ -244,6 +247,10 @@ class NothingMeasured(MeasurementError):
 
 class WrongAnswer(MeasurementError):
     """A workload checked its own result and found it wrong."""
+
+
+class BuildFailed(VisorbenchError):
+    """A workload's sources did not compile; facts: argv, status, stderr."""
 
 
 class StoreError(VisorbenchError):
