@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from platformdirs import PlatformDirs
+
 SOCKADDR_UN_MAX = 103
 """The longest path of a unix socket that every platform takes (macOS: 104 bytes with the NUL)."""
 
@@ -47,15 +49,25 @@ def runtime_dir() -> Path:
 
 @contextmanager
 def private_directory(prefix: str = "vb-") -> Iterator[Path]:
-    """A fresh 0700 directory with a path short enough for unix sockets inside it, removed afterwards."""
+    """A fresh 0700 directory with a path short enough for unix sockets inside it, removed afterwards.
+
+    It is entered in the registry, so that ``visorbench reap`` removes what a crash left behind. Raises
+    DiskFull, CacheReadOnly.
+    """
     root = Path(tempfile.gettempdir())
     if len(os.fsencode(root)) > SOCKADDR_UN_MAX - 48:  # macOS hands out /var/folders/…/T
         root = Path("/tmp")  # noqa: S108 - mkdtemp makes it private
+    from harness.host.registry import note_directory  # noqa: PLC0415 - the registry needs runtime_dir
+
     path = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+    entry = None
     try:
+        entry = note_directory(path)
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+        if entry is not None:
+            entry.unlink(missing_ok=True)
 
 
 def _moved(variable: str) -> Path | None:
@@ -63,7 +75,7 @@ def _moved(variable: str) -> Path | None:
     return Path(value).expanduser() if value else None
 
 
-def _platform_dirs():  # type: ignore[no-untyped-def]
+def _platform_dirs() -> PlatformDirs:
     from platformdirs import PlatformDirs  # noqa: PLC0415 - keeps `visorbench --help` fast
 
     return PlatformDirs("visorbench", appauthor=False)

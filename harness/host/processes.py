@@ -1,17 +1,47 @@
-"""Processes that belong to the harness: none of them outlives it."""
+"""Processes that belong to the harness: none of them outlives it, however it ends.
+
+:func:`spawn` asks a small process of the harness's own, the watchdog (:mod:`harness.host.watchdog`), to start
+the program. The watchdog is the parent, and so the place where everything comes together: ``kill -9`` of the
+harness leaves it alive to end its children; ``kill -9`` of the watchdog lets the kernel end them
+(PR_SET_PDEATHSIG); a thread of the harness that ends takes nothing with it; and a start costs one round trip
+and a fork of a small process (about a millisecond), while forking the harness itself, with its threads and
+100 MiB, would be slow and, with a ``preexec_fn``, unsound.
+
+Every process has its own process group, which ends with it. What has left the group (a daemon) ends with the
+harness at the latest. Each is also entered in :mod:`harness.host.registry` for ``visorbench ps`` and
+``reap``.
+
+How the harness itself ends: normally, by an exception or Ctrl-C: context managers, then an ``atexit`` of the
+link to the watchdog. SIGTERM and SIGHUP: the same, once :func:`install_endings` was called, which the command
+line and the pytest plugin do. In every other way: the watchdog notices and ends everything within a second or
+so.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from harness.host import registry
+from harness.host.watchdog_link import end_link, link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from types import FrameType
 
-PIPE = -1
+    from harness.host.watchdog_link import WatchdogLink
+
+PIPE = subprocess.PIPE
 """For ``stdin``, ``stdout``, ``stderr`` of :func:`spawn`: a pipe, found as the process's attribute."""
-STDOUT = -2
+STDOUT = subprocess.STDOUT
 """For ``stderr`` of :func:`spawn`: where stdout goes."""
 
 
@@ -21,45 +51,113 @@ class Exit:
 
     status: int
     at_ns: int
-    """``time.monotonic_ns()`` when the end was seen."""
+    """``time.monotonic_ns()`` when the watchdog was told of the end."""
 
 
 class OwnedProcess:
     """A process that dies with the harness. Made by :func:`spawn`."""
 
-    pid: int
-    argv: tuple[str, ...]
-    purpose: str
-    spawned_ns: int
-    """``time.monotonic_ns()`` just before the process was asked for."""
-    stdin: IO[bytes] | None
-    stdout: IO[bytes] | None
-    stderr: IO[bytes] | None
+    def __init__(self, argv: Sequence[str], purpose: str, watchdog: WatchdogLink) -> None:
+        self.argv = tuple(argv)
+        self.purpose = purpose
+        self.pid = 0
+        self.spawned_ns = 0
+        """``time.monotonic_ns()`` just before the process was asked for."""
+        self.stdin: IO[bytes] | None = None
+        self.stdout: IO[bytes] | None = None
+        self.stderr: IO[bytes] | None = None
+        self._watchdog = watchdog
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._exit: Exit | None = None
+        self._callbacks: list[Callable[[Exit], None]] = []
+        self._entry: Path | None = None
+        self._abandoned = False
 
     @property
     def exited(self) -> Exit | None:
-        """How it ended; None while it runs."""
-        raise NotImplementedError
+        """How and when it ended; None while it runs."""
+        return self._exit
 
     def poll(self) -> int | None:
         """Its exit status, or None while it runs."""
-        raise NotImplementedError
+        return self._exit.status if self._exit else None
 
     def wait(self, timeout_s: float | None = None) -> int:
         """Its exit status, once it has one; raises TimeoutError."""
-        raise NotImplementedError
+        if not self._ended.wait(timeout_s) or self._exit is None:
+            raise TimeoutError(f"{self.purpose} (pid {self.pid}) still runs after {timeout_s} s")
+        return self._exit.status
 
     def on_exit(self, callback: Callable[[Exit], None]) -> None:
-        """Call ``callback`` once, from another thread, when it ends (at once when it has ended already)."""
-        raise NotImplementedError
+        """Call ``callback`` once when it ends, from the thread that hears of it; at once when it has ended.
+
+        The callback must be quick, and must not spawn.
+        """
+        with self._lock:
+            if self._exit is None:
+                self._callbacks.append(callback)
+                return
+        callback(self._exit)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to its process group; nothing when it has ended (never to a reused pid)."""
+        if self._exit is None:
+            self._watchdog.signal(self.pid, number)
 
     def terminate(self) -> None:
         """SIGTERM to its process group; nothing when it has ended."""
-        raise NotImplementedError
+        self.signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """SIGKILL to its process group; nothing when it has ended."""
-        raise NotImplementedError
+        self.signal(signal.SIGKILL)
+
+    def end(self, grace_s: float = 1.0) -> int:
+        """SIGTERM, SIGKILL when that does not end it within ``grace_s``; its exit status."""
+        self.terminate()
+        try:
+            return self.wait(grace_s)
+        except TimeoutError:
+            self.kill()
+            return self.wait(10)
+
+    def started(self, pid: int) -> None:
+        """The watchdog's word that it runs."""
+        self.pid = pid
+        if self._abandoned:
+            self.kill()
+
+    def abandon(self) -> None:
+        """Nobody wants it any more: end it now, or as soon as it has started, and close its pipes."""
+        self._abandoned = True
+        self.kill()
+        for pipe in (self.stdin, self.stdout, self.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def ended(self, status: int, at_ns: int) -> None:
+        """The watchdog's word that it has ended."""
+        with self._lock:
+            self._exit = Exit(status, at_ns)
+            callbacks, self._callbacks = self._callbacks, []
+        self._ended.set()
+        self._forget()
+        for callback in callbacks:
+            try:
+                callback(self._exit)
+            except Exception:  # noqa: BLE001 - one bad callback must not deafen the harness
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+
+    def register(self) -> None:
+        """Enter it in the registry of owned processes. Raises DiskFull, CacheReadOnly."""
+        self._entry = registry.note_process(self.pid, self.argv, self.purpose)
+        if self._exit is not None:  # it ended while its entry was written
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._entry is not None:
+            self._entry.unlink(missing_ok=True)
 
 
 def spawn(
@@ -75,20 +173,72 @@ def spawn(
 ) -> OwnedProcess:
     """Start a process that cannot outlive the harness.
 
-    ``None`` for a standard stream is the null device; a file descriptor or file is passed on; PIPE makes a pipe.
-    ``pass_fds`` are open in the child under the same numbers. Raises ToolMissing when argv[0] cannot be run.
+    ``None`` for a standard stream is the null device; a descriptor or file is passed on; PIPE makes a pipe.
+    ``pass_fds`` are open in the child under the same numbers. Raises ToolMissing when argv[0] cannot be run,
+    OSError for other refusals of the kernel, DiskFull or CacheReadOnly when it cannot be registered.
     """
-    raise NotImplementedError
+    words = [os.fspath(word) for word in argv]
+    watchdog = link()
+    process = OwnedProcess(words, purpose, watchdog)
+    with ExitStack() as ours:
+        fds = _standard_streams(process, ours, stdin, stdout, stderr) | {fd: fd for fd in pass_fds}
+        process.spawned_ns = time.monotonic_ns()
+        try:
+            watchdog.spawn(
+                process, words, dict(os.environ if env is None else env), os.fspath(cwd or Path.cwd()), fds
+            )
+            process.register()
+        except BaseException:  # Ctrl-C included
+            process.abandon()
+            raise
+    return process
 
 
-def end_all(grace_s: float = 1.0) -> None:
-    """End every owned process: SIGTERM, then SIGKILL after ``grace_s``; returns when they are gone."""
-    raise NotImplementedError
+def end_all() -> None:
+    """End every owned process, SIGTERM first and SIGKILL a second later; returns when they are gone."""
+    end_link()
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: unwinds the harness exactly as Ctrl-C does."""
 
 
 def install_endings() -> None:
-    """Make SIGTERM and SIGHUP of the harness unwind its context managers, as Ctrl-C does.
+    """Make SIGTERM and SIGHUP unwind the harness's context managers; the second one ends it at once.
 
-    Called by the command line and the pytest plugin from the main thread.
+    For the main thread of a command line or test run. A signal that is ignored (nohup) or handled already is
+    left.
     """
-    raise NotImplementedError
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminate)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    raise Terminated(signal.Signals(number).name)
+
+
+def _standard_streams(
+    process: OwnedProcess,
+    ours: ExitStack,
+    stdin: int | IO[bytes] | None,
+    stdout: int | IO[bytes] | None,
+    stderr: int | IO[bytes] | None,
+) -> dict[int, int]:
+    """Number in the child → descriptor here; what was opened for the child alone closes with ``ours``."""
+    fds: dict[int, int] = {}
+    for number, name, stream in ((0, "stdin", stdin), (1, "stdout", stdout), (2, "stderr", stderr)):
+        if stream is None:
+            fds[number] = os.open(os.devnull, os.O_RDWR)
+            ours.callback(os.close, fds[number])
+        elif stream == PIPE:
+            read, write = os.pipe()
+            fds[number], kept = (read, write) if number == 0 else (write, read)
+            ours.callback(os.close, fds[number])
+            setattr(process, name, os.fdopen(kept, "wb" if number == 0 else "rb"))
+        elif stream == STDOUT:
+            fds[number] = fds[1]
+        else:
+            fds[number] = stream if isinstance(stream, int) else stream.fileno()
+    return fds

@@ -1,0 +1,183 @@
+"""The harness's end of the watchdog: start it once, ask it to spawn and signal, hear what has ended."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.errors import ToolMissing, VisorbenchError
+from harness.host.watchdog_wire import receive, send
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ENDING_S = 3.0
+"""How long the end of everything may take; the watchdog itself needs its grace and a moment."""
+
+
+_RUN = "import sys; sys.path.append(sys.argv[1]); from harness.host.watchdog import main; main()"
+_ROOT = Path(__file__).parents[2]
+
+
+class Child(Protocol):
+    """What the link calls when it hears of a child, from its own thread."""
+
+    def started(self, pid: int) -> None: ...
+    def ended(self, status: int, at_ns: int) -> None: ...
+
+
+def link() -> WatchdogLink:
+    """The watchdog of this very process, started when there is none: about 20 ms."""
+    with _current.lock:
+        found = _current.link
+        if found is None or found.lost or found.harness != os.getpid():  # a fork owns nothing of its parent's
+            found = _current.link = WatchdogLink(os.getpid())
+        return found
+
+
+def end_link() -> None:
+    """End the watchdog of this process and all its children; nothing when nothing was ever spawned."""
+    with _current.lock:
+        if _current.link is not None:
+            _current.link.end()
+
+
+class _Current:
+    """Owned processes belong to the one harness that this process is: the only state of the module."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()  # re-entrant: a signal handler may end what this thread is starting
+        self.link: WatchdogLink | None = None
+
+
+_current = _Current()
+
+
+class _Request:
+    def __init__(self, child: Child) -> None:
+        self.child = child
+        self.answered = threading.Event()
+        self.errno: int | None = None
+
+
+class WatchdogLink:
+    """One watchdog. When it dies, its children die with it, and the link is ``lost``."""
+
+    def __init__(self, harness: int) -> None:
+        self.harness = harness
+        self.lost = False
+        self._ids = itertools.count()
+        self._requests: dict[int, _Request] = {}
+        self._children: dict[int, Child] = {}
+        self._sending = threading.Lock()
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _RUN, _ROOT, str(theirs.fileno()), str(harness)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()], start_new_session=True, cwd="/",
+            )  # fmt: skip
+        hello, _ = receive(self._socket)
+        if hello is None or "ready" not in hello:
+            raise VisorbenchError(
+                "the watchdog of owned processes did not start", fix="report this", said=hello
+            )
+        self._reader = threading.Thread(target=self._read, name="visorbench-watchdog", daemon=True)
+        self._reader.start()
+        atexit.register(self.end)
+
+    def spawn(
+        self, child: Child, argv: Sequence[str], env: dict[str, str], cwd: str, fds: dict[int, int]
+    ) -> None:
+        """Start a program; ``fds``: number in the child → descriptor here. Raises ToolMissing, OSError."""
+        if threading.current_thread() is self._reader:
+            raise RuntimeError(
+                "a callback of on_exit() must not spawn: it runs in the thread that has to answer"
+            )
+        request = _Request(child)
+        number = next(self._ids)
+        self._requests[number] = request
+        if self.lost:  # looked at after the request was noted, so that the reader's last act cannot miss it
+            raise _cannot_run(argv[0], 0)
+        message = {"do": "spawn", "id": number, "argv": list(argv), "env": env, "cwd": cwd, "fds": list(fds)}
+        self._send(message, list(fds.values()))
+        request.answered.wait()
+        if request.errno is not None:
+            raise _cannot_run(argv[0], request.errno)
+
+    def signal(self, pid: int, number: int) -> None:
+        """Signal a child's process group, unless it has ended."""
+        with contextlib.suppress(VisorbenchError):
+            self._send({"do": "signal", "pid": pid, "signal": number})
+
+    def end(self) -> None:
+        """End every child and the watchdog; returns when they are gone, or after ENDING_S."""
+        if self.harness != os.getpid():
+            return  # a fork of the harness owns nothing
+        self.lost = True
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(ENDING_S)
+        if threading.current_thread() is not self._reader:
+            self._reader.join(1)
+        atexit.unregister(self.end)
+
+    def _send(self, message: dict[str, Any], fds: list[int] | None = None) -> None:
+        with self._sending:
+            try:
+                send(self._socket, message, fds)
+            except OSError as error:
+                raise VisorbenchError("the watchdog of owned processes is gone") from error
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            while (message := receive(self._socket)[0]) is not None:
+                self._hear(message)
+        died, self.lost = not self.lost, True
+        now = time.monotonic_ns()
+        for request in list(self._requests.values()):
+            request.errno = request.errno or 0
+            request.answered.set()
+        for pid in list(self._children):
+            if died and sys.platform != "linux":  # there the kernel has killed them
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, signal.SIGKILL)
+            self._children.pop(pid).ended(-signal.SIGKILL, now)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if "id" in message:
+            request = self._requests.pop(message["id"])
+            if "pid" in message:
+                self._children[message["pid"]] = request.child
+                request.child.started(message["pid"])
+            request.errno = message.get("errno")
+            request.answered.set()
+        elif "exit" in message:
+            self._children.pop(message["exit"]).ended(message["status"], message["at_ns"])
+        elif "failed" in message:
+            sys.stderr.write(f"visorbench: the watchdog failed:\n{message['failed']}")
+
+
+def _cannot_run(program: str, errno: int) -> Exception:
+    if errno == 0:
+        return VisorbenchError("the watchdog of owned processes died while it started a program")
+    why = os.strerror(errno)
+    if errno in (2, 13, 8):  # ENOENT, EACCES, ENOEXEC
+        return ToolMissing(
+            f"cannot run {program}: {why}",
+            fix="install it, or name another one",
+            program=program,
+            errno=errno,
+        )
+    return OSError(errno, why, program)
