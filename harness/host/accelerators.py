@@ -1,0 +1,208 @@
+"""Whether an accelerator works here: proved by running a guest for a moment, never by a device node.
+
+``/dev/kvm`` can open, create a machine, and then never run it. What :func:`prove` says is what happened to a real guest
+(:mod:`harness.host.payload`) within a deadline; the QEMU that ran it is gone when it returns.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import ToolMissing, UnknownName
+from harness.host import payload
+from harness.host.paths import private_directory
+from harness.host.transcript import Transcript, transcribe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.host.qemu import QemuBinary
+
+ACCELERATORS = {"tcg": None, "kvm": "linux", "hvf": "darwin", "whpx": "win32"}
+"""Accelerator → the ``sys.platform`` it exists on; None: everywhere."""
+DEADLINE_S = 6.0
+KVM_DEVICE = Path("/dev/kvm")
+
+_SYSTEMS = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}
+_CPU_MODELS = {"tcg": "max", "kvm": "host", "hvf": "host", "whpx": "qemu64"}
+_MACHINES = {"x86-64": "q35", "arm64": "virt"}
+_CPU_STOPPED = re.compile(rb"(KVM internal error|kvm run failed)[\s\S]*?\n *(RAX|EAX|PC)=")
+"""QEMU's complaint up to the registers that it prints next; it then waits for ever in the state internal-error."""
+_USE_TCG = "use the backend tcg"
+_REFUSALS = (
+    (r"Could not access KVM.*[Pp]ermission denied|HV_DENIED", "no-permission"),
+    (r"Could not access KVM|HV_UNSUPPORTED|WHPX: No accelerator found", "no-device"),
+    (r"invalid accelerator|[Nn]o accelerator|accelerator .* (not found|not supported)", "not-built"),
+)
+"""What QEMU says when it will not start a guest → the code; anything else is ``refused``."""
+_FIXES = {
+    "no-permission": "add yourself to the group kvm (`sudo usermod -aG kvm $USER`) and log in again",
+    "no-device": "switch hardware virtualisation on in the firmware, or nested virtualisation in the outer host",
+    "not-built": "install a QEMU that was built with it, or name one with --qemu PATH",
+    "no-entitlement": "sign it: codesign -s - --entitlements ENTITLEMENTS --force QEMU (com.apple.security.hypervisor)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What happened to the payload; when it is not usable, ``reason`` and ``fix`` are one sentence each.
+
+    Codes: ``usable``; not started: ``wrong-os``, ``wrong-arch``, ``not-built``, ``no-device``, ``no-permission``;
+    QEMU ended without running it: ``refused``; the virtual CPU stopped: ``cpu-error``; nothing until the deadline:
+    ``hangs``; it ran and got its sum wrong: ``wrong-answer``.
+    """
+
+    accelerator: str
+    arch: str
+    usable: bool
+    code: str
+    reason: str
+    fix: str
+    seconds: float
+
+
+def host_arch() -> str:
+    """This host's architecture by our names, whatever a translated Python says; others as the platform says."""
+    machine = platform.machine().lower()
+    if sys.platform == "darwin" and machine == "x86_64" and _translated_by_rosetta():
+        machine = "arm64"
+    return {"amd64": "x86-64", "x86_64": "x86-64", "aarch64": "arm64"}.get(machine, machine)
+
+
+def prove(accelerator: str, arch: str, qemu: QemuBinary, *, deadline_s: float = DEADLINE_S) -> Proof:
+    """Run the payload once; takes ``deadline_s`` and a moment at most. Raises UnknownName for the accelerator."""
+    lack = _lack(accelerator, arch, qemu)
+    if lack is not None:
+        return lack
+    with private_directory("vb-proof-") as folder:
+        firmware = folder / "payload.bin"
+        firmware.write_bytes(payload.firmware(arch))
+        try:
+            said = transcribe(
+                command(accelerator, arch, qemu.path, firmware),
+                purpose=f"proof of {accelerator} for {arch}",
+                deadline_s=deadline_s,
+                stop_at=_CPU_STOPPED,
+            )
+        except ToolMissing as error:
+            return _unusable(accelerator, arch, "refused", error.message, error.fix or "")
+    return judge(accelerator, arch, said)
+
+
+def prove_all(qemus: Iterable[QemuBinary], *, deadline_s: float = DEADLINE_S) -> list[Proof]:
+    """Every accelerator for the first QEMU of every architecture, all at once."""
+    first: dict[str, QemuBinary] = {}
+    for qemu in qemus:
+        if not qemu.too_old:
+            first.setdefault(qemu.arch, qemu)
+    jobs: list[tuple[str, str, QemuBinary]] = [
+        (accelerator, arch, qemu) for accelerator in ACCELERATORS for arch, qemu in sorted(first.items())
+    ]
+    with ThreadPoolExecutor(max(1, len(jobs)), "proof") as pool:
+        return list(pool.map(lambda job: prove(*job, deadline_s=deadline_s), jobs))
+
+
+def command(accelerator: str, arch: str, qemu: Path, firmware: Path) -> list[str | Path]:
+    """The QEMU that runs the payload: its serial port on stdout, no display, no network, no reboot."""
+    argv: list[str | Path] = [qemu, "-accel", accelerator, "-machine", _MACHINES[arch]]
+    argv += ["-cpu", _CPU_MODELS[accelerator], "-m", "64", "-bios", firmware]
+    argv += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+    argv += ["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
+    if arch == "x86-64":
+        argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=1"]
+    return argv
+
+
+def judge(accelerator: str, arch: str, said: Transcript) -> Proof:
+    """From what the payload's QEMU said and how it ended to a verdict."""
+    if payload.TOKEN in said.stdout and said.ending == "ended" and said.status == payload.POWERED_OFF[arch]:
+        return Proof(accelerator, arch, True, "usable", "", "", said.seconds)  # noqa: FBT003 - a record
+
+    def verdict(code: str, reason: str, fix: str) -> Proof:
+        return replace(_unusable(accelerator, arch, code, reason, fix), seconds=said.seconds)
+
+    begun = payload.BEGUN in said.stdout
+    if stopped := _CPU_STOPPED.search(said.stderr):
+        return verdict(
+            "cpu-error", f"the guest's CPU stopped: {_complaint(stopped[0])}", _host_fix(accelerator)
+        )
+    if said.ending == "deadline":
+        what = "began and never finished a moment's work" if begun else "never printed a byte"
+        return verdict("hangs", f"a guest {what} in {said.seconds:.0f} s", _host_fix(accelerator))
+    if begun:
+        return verdict("wrong-answer", f"a guest ran and failed (QEMU's status {said.status})", _USE_TCG)
+    text = said.stderr.decode(errors="replace")
+    code = next((code for pattern, code in _REFUSALS if re.search(pattern, text)), "refused")
+    reason = said.last_error or f"QEMU ended with status {said.status} and said nothing"
+    key = "no-entitlement" if "HV_DENIED" in text else code
+    return verdict(code, reason, _FIXES.get(key, _USE_TCG))
+
+
+def _lack(accelerator: str, arch: str, qemu: QemuBinary) -> Proof | None:
+    """What makes a run pointless, if anything; raises UnknownName."""
+    if accelerator not in ACCELERATORS:
+        raise UnknownName("accelerator", accelerator, ACCELERATORS)
+    wanted = ACCELERATORS[accelerator]
+    if wanted is not None and sys.platform != wanted:
+        return _unusable(
+            accelerator, arch, "wrong-os", f"{accelerator} exists on {_SYSTEMS[wanted]} only", _USE_TCG
+        )
+    if wanted is not None and arch != host_arch():
+        reason = f"{accelerator} runs guests of the host's own architecture ({host_arch()}) only"
+        return _unusable(accelerator, arch, "wrong-arch", reason, _USE_TCG)
+    if accelerator not in qemu.features.accelerators:
+        return _unusable(
+            accelerator,
+            arch,
+            "not-built",
+            f"{qemu.path} was built without {accelerator}",
+            _FIXES["not-built"],
+        )
+    if accelerator == "kvm":
+        return _kvm_lack(arch)
+    return None
+
+
+def _kvm_lack(arch: str) -> Proof | None:
+    if not KVM_DEVICE.exists():
+        fix = "load the module (`sudo modprobe kvm_intel` or `kvm_amd`), or " + _FIXES["no-device"]
+        return _unusable("kvm", arch, "no-device", f"there is no {KVM_DEVICE}", fix)
+    if not os.access(KVM_DEVICE, os.R_OK | os.W_OK):
+        return _unusable(
+            "kvm", arch, "no-permission", f"{KVM_DEVICE} may not be opened", _FIXES["no-permission"]
+        )
+    return None
+
+
+def _complaint(text: bytes) -> str:
+    lines = text.decode(errors="replace").splitlines()[:-1]
+    return ", ".join(line.rstrip(".") for line in lines if not line.startswith("extra data"))
+
+
+def _host_fix(accelerator: str) -> str:
+    if accelerator == "tcg":
+        return "quieten the host and try again, or name another QEMU with --qemu PATH"
+    return f"{_USE_TCG}, or run on a host whose {accelerator} has hardware behind it"
+
+
+def _unusable(accelerator: str, arch: str, code: str, reason: str, fix: str) -> Proof:
+    return Proof(accelerator, arch, False, code, reason, fix, 0.0)  # noqa: FBT003 - a record
+
+
+def _translated_by_rosetta() -> bool:
+    answer = subprocess.run(
+        ["/usr/sbin/sysctl", "-n", "sysctl.proc_translated"],
+        capture_output=True,
+        text=True,
+        timeout=5,
+        check=False,
+    )
+    return answer.stdout.strip() == "1"

@@ -1,0 +1,134 @@
+"""What a QEMU binary can do, in its own words: one paused process without a machine, one batch of QMP commands.
+
+QEMU loads the modules that are installed before it answers ``qom-list-types``, so a feature in a package that is not
+installed (Debian: qemu-system-modules-spice, qemu-system-modules-opengl) comes out as absent, although the schema of
+``query-qmp-schema`` still has its commands. Protocol: https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.host.transcript import transcribe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GPU_GL = "virtio-gpu-gl-device"
+
+_BATCH: dict[str, tuple[str, dict[str, object]]] = {
+    "ready": ("qmp_capabilities", {}),
+    "target": ("query-target", {}),
+    "machines": ("query-machines", {}),
+    "types": ("qom-list-types", {}),
+    "gpu": ("device-list-properties", {"typename": GPU_GL}),
+    "schema": ("query-qmp-schema", {}),
+    "end": ("quit", {}),
+}
+"""Our id of a command → the command and its arguments, in the order sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class QemuFeatures:
+    """What one binary offers, modules that are installed included."""
+
+    target: str
+    """QEMU's own word for the guest architecture: ``aarch64``, ``x86_64``."""
+    accelerators: tuple[str, ...]
+    """Built in; whether one works here is for :mod:`harness.host.accelerators` to prove."""
+    machines: tuple[str, ...]
+    """Machine types and their aliases."""
+    displays: tuple[str, ...]
+    """What ``-display`` was built to take."""
+    virtio_gpu_gl: bool
+    venus: bool
+    """virtio-gpu-gl has the property ``venus``: Vulkan in the guest."""
+    spice: bool
+    dbus_display: bool
+    vhost_user_vsock: bool
+
+
+class IntrospectionError(Exception):
+    """The binary did not hold a QMP conversation; the message says how far it came."""
+
+
+def introspect(path: Path, *, deadline_s: float = 4.0) -> QemuFeatures:
+    """Ask the binary at ``path``. Raises IntrospectionError, and ToolMissing when it cannot be run."""
+    argv: list[str | Path] = [
+        path,
+        "-machine",
+        "none",
+        "-S",
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+    ]
+    argv += ["-chardev", "stdio,id=qmp,signal=off", "-mon", "chardev=qmp,mode=control"]
+    said = transcribe(argv, purpose="introspection", deadline_s=deadline_s, stdin=_requests())
+    if said.ending != "ended":
+        raise IntrospectionError(f"did not answer QMP within {deadline_s:g} s")
+    return features(answers(said.stdout.decode(errors="replace")), said.last_error)
+
+
+def answers(text: str) -> dict[str, Any]:
+    """The ``return`` of every command of the batch that succeeded, by our id; errors and events are left out."""
+    found: dict[str, Any] = {}
+    for line in text.splitlines():
+        try:
+            message = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(message, dict) and "return" in message and message.get("id") in _BATCH:
+            found[message["id"]] = message["return"]
+    return found
+
+
+def features(said: dict[str, Any], complaint: str = "") -> QemuFeatures:
+    """Read the answers; raises IntrospectionError when an indispensable one is missing."""
+    try:
+        types = {entry["name"] for entry in said["types"]}
+        machines = {entry["name"] for entry in said["machines"]}
+        machines |= {entry["alias"] for entry in said["machines"] if "alias" in entry}
+        target = str(said["target"]["arch"])
+    except (KeyError, TypeError) as error:
+        raise IntrospectionError(complaint or f"gave no usable answer to QMP ({error!r})") from None
+    schema = [entry for entry in said.get("schema", []) if isinstance(entry, dict)]
+    gpu = {entry["name"] for entry in said.get("gpu", [])}
+    return QemuFeatures(
+        target=target,
+        accelerators=tuple(sorted(name.removesuffix("-accel") for name in types if name.endswith("-accel"))),
+        machines=tuple(sorted(machines - {"none"})),
+        displays=_displays(schema),
+        virtio_gpu_gl=bool(types & {"virtio-gpu-gl-pci", GPU_GL}),
+        venus="venus" in gpu,
+        spice="chardev-spicevmc" in types and any(entry.get("name") == "query-spice" for entry in schema),
+        dbus_display="dbus-display" in types,
+        vhost_user_vsock="vhost-user-vsock-pci" in types,
+    )
+
+
+def _requests() -> bytes:
+    lines = [
+        json.dumps({"execute": command, "arguments": arguments, "id": key})
+        for key, (command, arguments) in _BATCH.items()
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _displays(schema: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The schema hides the names of its types; only one enumeration has both of these values."""
+    for entry in schema:
+        values = entry.get("values", []) if entry.get("meta-type") == "enum" else []
+        if {"none", "default"} <= set(values) and {
+            "gtk",
+            "sdl",
+            "egl-headless",
+            "curses",
+            "cocoa",
+            "dbus",
+        } & set(values):
+            return tuple(sorted(set(values) - {"default"}))
+    return ()

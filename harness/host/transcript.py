@@ -1,0 +1,125 @@
+"""Run a short-lived program to its end, or to a deadline, and keep what it said.
+
+For programs that answer and leave: ``qemu --version``, a QMP batch, a proof payload. A program that hangs is killed and
+reaped; one that floods its output costs bounded memory.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from harness.host.processes import PIPE, spawn
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from harness.host.processes import OwnedProcess
+
+KEPT_BYTES = 4 << 20
+"""What is kept of each stream; the rest is read and dropped."""
+_REAP_S = 2.0
+"""A killed process is gone within this, unless the kernel itself holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a program said and how it ended."""
+
+    argv: tuple[str, ...]
+    stdout: bytes
+    stderr: bytes
+    status: int | None
+    """Exit status, minus the signal that ended it, or None when the kernel would not let it go."""
+    ending: Literal["ended", "deadline", "stopped"]
+    """By itself; killed at the deadline; killed because stderr matched ``stop_at``."""
+    seconds: float
+
+    @property
+    def last_error(self) -> str:
+        """The last line of stderr that says something, or ''."""
+        lines = [line.strip() for line in self.stderr.decode(errors="replace").splitlines()]
+        return next((line for line in reversed(lines) if line), "")
+
+
+def transcribe(
+    argv: Sequence[str | Path],
+    *,
+    purpose: str,
+    deadline_s: float,
+    stdin: bytes = b"",
+    stop_at: re.Pattern[bytes] | None = None,
+) -> Transcript:
+    """Run ``argv`` until it ends, ``deadline_s`` has passed, or its stderr matches ``stop_at``.
+
+    ``stdin`` (a few KiB at most) is written at once and the pipe stays open, because QEMU forgets the QMP commands that
+    it has not yet answered when its stdin closes. Raises ToolMissing when argv[0] cannot be run.
+    """
+    started = time.monotonic()
+    process = spawn(argv, purpose=purpose, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    kept = {"stdout": bytearray(), "stderr": bytearray()}
+    try:
+        with suppress(BrokenPipeError):
+            _say(process, stdin)
+        ending = _listen(process, kept, started + deadline_s, stop_at)
+        status = _end(process, started + deadline_s if ending == "ended" else started)
+        if ending == "ended" and time.monotonic() > started + deadline_s:
+            ending = "deadline"  # it closed its streams and lived on
+    finally:
+        process.kill()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            with suppress(BrokenPipeError):
+                if stream is not None:
+                    stream.close()
+    return Transcript(
+        argv=tuple(str(word) for word in argv),
+        stdout=bytes(kept["stdout"]),
+        stderr=bytes(kept["stderr"]),
+        status=status,
+        ending=ending,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _say(process: OwnedProcess, text: bytes) -> None:
+    if process.stdin is not None:
+        process.stdin.write(text)
+        process.stdin.flush()
+
+
+def _listen(
+    process: OwnedProcess, kept: dict[str, bytearray], deadline: float, stop_at: re.Pattern[bytes] | None
+) -> Literal["ended", "deadline", "stopped"]:
+    """Read both streams until both have closed; ``deadline`` is a ``time.monotonic()``."""
+    with selectors.DefaultSelector() as selector:
+        for name in kept:
+            selector.register(getattr(process, name), selectors.EVENT_READ, name)
+        while selector.get_map():
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return "deadline"
+            for key, _ in selector.select(left_s):
+                chunk = os.read(key.fd, 65536)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                text = kept[key.data]
+                text += chunk[: KEPT_BYTES - len(text)]
+                if stop_at is not None and key.data == "stderr" and stop_at.search(text):
+                    return "stopped"
+    return "ended"
+
+
+def _end(process: OwnedProcess, deadline: float) -> int | None:
+    """Wait until ``deadline``, then kill; None when not even that ended it."""
+    with suppress(TimeoutError):
+        return process.wait(max(0.0, deadline - time.monotonic()))
+    process.kill()
+    with suppress(TimeoutError):
+        return process.wait(_REAP_S)
+    return None
