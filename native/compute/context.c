@@ -1,7 +1,7 @@
-/* Context switches: two processes hand a token back and forth through a pair of pipes, on one CPU.
+/* Context switches: two processes hand a token back and forth through a pair of pipes, on one CPU where the system
+ * lets them.
  *
- * Each hand-over is a switch. Linux pins both to the CPU they start on, or the figure would be that of two CPUs waking each
- * other; macOS cannot. Both sides take one step of a generator, so a lost or doubled turn shows in the token. */
+ * Each hand-over is a switch. Both sides take one step of a generator, so a lost or doubled turn shows in the token. */
 #include "kernel.h"
 #include "recurrence.h"
 
@@ -11,44 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifdef __linux__
-#include <sched.h>
-#endif
-
 struct context {
     uint64_t token, first;
     int to_peer, from_peer;
     pid_t peer;
-#ifdef __linux__
-    cpu_set_t allowed; /* before it was pinned */
-#endif
 };
-
-static void pin(struct context *state)
-{
-#ifdef __linux__
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    if (sched_getaffinity(0, sizeof state->allowed, &state->allowed) != 0)
-        die("cannot read the CPU affinity");
-    int cpu = sched_getcpu();
-    CPU_SET(cpu < 0 ? 0 : cpu, &one);
-    if (sched_setaffinity(0, sizeof one, &one) != 0)
-        die("cannot pin to one CPU");
-#else
-    (void)state;
-#endif
-}
-
-static void unpin(const struct context *state)
-{
-#ifdef __linux__
-    if (sched_setaffinity(0, sizeof state->allowed, &state->allowed) != 0)
-        die("cannot unpin");
-#else
-    (void)state;
-#endif
-}
 
 /* A token is shorter than PIPE_BUF, so it is never split. 0: the peer is gone. */
 static int send_token(int fd, uint64_t token)
@@ -83,7 +50,7 @@ static void *open_context(uint64_t seed)
     int there[2], back[2];
     if (pipe(there) != 0 || pipe(back) != 0)
         die("cannot make a pipe");
-    pin(state);
+    stay_on_one_cpu();
     state->peer = fork();
     if (state->peer < 0)
         die("cannot fork");
@@ -123,7 +90,7 @@ static void close_context(void *opaque)
     close(state->from_peer);
     while (waitpid(state->peer, NULL, 0) < 0 && errno == EINTR)
         ;
-    unpin(state);
+    use_every_cpu();
     free(state);
 }
 

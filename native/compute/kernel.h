@@ -52,6 +52,10 @@ void *allocate(uint64_t bytes);
 void *map_pages(uint64_t bytes);
 void unmap_pages(void *pages, uint64_t bytes);
 
+/* Between open and close of a kernel whose processes take turns (Linux; nothing on macOS). Children inherit it. */
+void stay_on_one_cpu(void);
+void use_every_cpu(void);
+
 /* How the process kernel starts this program again. */
 void remember_program(const char *argv0);
 const char *program_path(void);

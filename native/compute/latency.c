@@ -1,8 +1,8 @@
 /* Memory latency: follow pointers from cache line to cache line through 32 MiB, in an order no prefetcher guesses.
  *
  * The order is a linear congruential generator of full period over the lines' numbers, so each line is visited once a
- * lap, and the line reached after n steps is known. Nearly every load also misses the TLB: two-dimensional page walks of a
- * guest show here. */
+ * lap, and the line reached after n steps is known. Nearly every load also misses the TLB: a guest's two-dimensional
+ * page walks show here. */
 #include "kernel.h"
 #include "recurrence.h"
 

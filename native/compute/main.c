@@ -5,6 +5,7 @@
 #include "report.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -78,6 +79,7 @@ int main(int argc, char **argv)
         report_kernels();
         return EXIT_SUCCESS;
     }
+    signal(SIGPIPE, SIG_IGN); /* a reader or a peer that has gone is an error with a name */
     remember_program(argv[0]);
     report_start(&options);
     uint64_t lines = 0;
