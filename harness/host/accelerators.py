@@ -7,9 +7,7 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import ToolMissing, UnknownName
 from harness.host import payload
+from harness.host.system import host_arch
 from harness.host.paths import private_directory
 from harness.host.transcript import Transcript, transcribe
 
@@ -67,14 +66,6 @@ class Proof:
     reason: str
     fix: str
     seconds: float
-
-
-def host_arch() -> str:
-    """This host's architecture by our names, whatever a translated Python says; others as the platform says."""
-    machine = platform.machine().lower()
-    if sys.platform == "darwin" and machine == "x86_64" and _translated_by_rosetta():
-        machine = "arm64"
-    return {"amd64": "x86-64", "x86_64": "x86-64", "aarch64": "arm64"}.get(machine, machine)
 
 
 def prove(accelerator: str, arch: str, qemu: QemuBinary, *, deadline_s: float = DEADLINE_S) -> Proof:
@@ -195,14 +186,3 @@ def _host_fix(accelerator: str) -> str:
 
 def _unusable(accelerator: str, arch: str, code: str, reason: str, fix: str) -> Proof:
     return Proof(accelerator, arch, False, code, reason, fix, 0.0)  # noqa: FBT003 - a record
-
-
-def _translated_by_rosetta() -> bool:
-    answer = subprocess.run(
-        ["/usr/sbin/sysctl", "-n", "sysctl.proc_translated"],
-        capture_output=True,
-        text=True,
-        timeout=5,
-        check=False,
-    )
-    return answer.stdout.strip() == "1"
