@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from harness.errors import ToolMissing, UnknownName
 from harness.host import payload
-from harness.host.system import host_arch
 from harness.host.paths import private_directory
+from harness.host.system import host_arch
 from harness.host.transcript import Transcript, transcribe
 
 if TYPE_CHECKING:

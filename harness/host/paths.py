@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from platformdirs.api import PlatformDirsABC
-
     from platformdirs import PlatformDirs
 
 SOCKADDR_UN_MAX = 103
