@@ -1,0 +1,124 @@
+"""What QEMU would refuse, or silently bend, found before it is started."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import InvalidConfiguration, UnknownName
+from harness.guests.model import Arch
+from harness.machines.qemu.devices import Aio, Cache, Drive, Inherited, UserNet
+from harness.machines.qemu.options import plain, word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.machines.qemu.config import QemuConfig
+
+ACCELERATORS = ("tcg", "kvm", "hvf", "whpx")
+FORMATS = ("raw", "qcow2")
+MEMORY_MIB = (32, 4 << 20)
+"""Smallest and largest memory: below, no kernel of today starts; above, no host of today."""
+MOST_CPUS = {"q35": 255, "pc": 255, "microvm": 255, "virt": 512}
+"""virt with GICv3; 8 with GICv2, see below (QEMU: hw/arm/virt.c, hw/i386/pc_q35.c)."""
+_DIRECT = (Cache.NONE, Cache.DIRECTSYNC)
+
+
+def check(config: QemuConfig) -> None:
+    """Raise InvalidConfiguration, or UnknownName, for the first thing that does not fit."""
+    _check_machine(config)
+    _check_boot(config)
+    for drive in config.drives:
+        _check_drive(drive)
+    for network in config.networks:
+        _check_network(network)
+    if len({port.name for port in config.ports}) != len(config.ports):
+        raise InvalidConfiguration("two virtio-serial ports have the same name", fix="name each differently")
+    chardevs = [config.console, config.monitor, *(port.chardev for port in config.ports)]
+    fds = [chardev.fd for chardev in chardevs if isinstance(chardev, Inherited)]
+    if len(set(fds)) != len(fds) or any(fd < 3 for fd in fds):
+        raise InvalidConfiguration(
+            "two channels share a descriptor, or one takes a standard stream", fix="pass one each"
+        )
+    for port in config.ports:
+        plain(port.name, "the name of a virtio-serial port")
+
+
+def _check_machine(config: QemuConfig) -> None:
+    kind, _, properties = config.machine.partition(",")
+    word(kind, "machine type")
+    plain(properties)
+    if config.known_machines is not None and kind not in config.known_machines:
+        raise UnknownName("machine type", kind, config.known_machines, where=str(config.binary))
+    if kind == "microvm" and "pcie=on" not in properties:
+        raise InvalidConfiguration(
+            "the machine type microvm has no PCI, which the harness's devices need", fix="use microvm,pcie=on"
+        )
+    if config.accelerator.name not in ACCELERATORS:
+        raise UnknownName("accelerator", config.accelerator.name, ACCELERATORS)
+    word(config.cpu.partition(",")[0], "CPU model")
+    plain(config.cpu)
+    if config.cpu.partition(",")[0] == "host" and config.accelerator.name == "tcg":
+        raise InvalidConfiguration(
+            "the CPU model host needs hardware acceleration, and tcg is none",
+            fix="use max, or another backend",
+        )
+    _within("memory", config.memory_mib, *MEMORY_MIB, unit=" MiB")
+    most = 8 if _gic_v2(config) else MOST_CPUS.get(kind, 255)
+    _within(f"the number of CPUs of {config.machine}", config.cpus, 1, most)
+    word(config.display.partition(",")[0], "display")
+
+
+def _gic_v2(config: QemuConfig) -> bool:
+    if config.arch is not Arch.ARM64 or not config.machine.startswith("virt"):
+        return False
+    return "gic-version=" not in config.machine or "gic-version=2" in config.machine
+
+
+def _check_boot(config: QemuConfig) -> None:
+    if config.initrd and not config.kernel:
+        raise InvalidConfiguration("an initrd without a kernel", fix="give a kernel too, or boot from a disk")
+    if config.append and not config.kernel:
+        raise InvalidConfiguration("a kernel command line without a kernel", fix="give a kernel too")
+    plain(config.append, "the kernel command line")
+    _files(path for path in (config.kernel, config.initrd, config.firmware) if path)
+
+
+def _check_drive(drive: Drive) -> None:
+    _files([drive.file])
+    if drive.format not in FORMATS:
+        raise UnknownName("image format", drive.format, FORMATS, where=str(drive.file))
+    if drive.aio is Aio.NATIVE and drive.cache not in _DIRECT:
+        raise InvalidConfiguration(
+            f"drive {drive.file}: aio=native with cache={drive.cache}", fix="use cache=none, or aio=threads"
+        )
+    if drive.aio is not Aio.THREADS and sys.platform != "linux":
+        raise InvalidConfiguration(f"drive {drive.file}: aio={drive.aio} is Linux's", fix="use aio=threads")
+
+
+def _check_network(network: UserNet) -> None:
+    for forward in network.forwards:
+        _within("a forwarded port of the guest", forward.guest_port, 1, 65535)
+        _within("a forwarded port of the host", forward.host_port, 0, 65535)
+    named = [forward.host_port for forward in network.forwards if forward.host_port]
+    if len(set(named)) != len(named):
+        raise InvalidConfiguration("one port of the host is forwarded twice", fix="use 0 for a free one")
+
+
+def _files(paths: Iterable[Path]) -> None:
+    for path in paths:
+        plain(str(path), "a path")
+        if not Path(path).is_file():
+            raise InvalidConfiguration(f"{path} is not a file", fix="correct the path")
+
+
+def _within(what: str, value: int, least: int, most: int, *, unit: str = "") -> None:
+    if not least <= value <= most:
+        raise InvalidConfiguration(
+            f"{what} is {value}{unit}",
+            fix=f"it can be {least} to {most}{unit}",
+            value=value,
+            least=least,
+            most=most,
+        )

@@ -1,0 +1,125 @@
+"""From a typed configuration to QEMU's argv: a list, every value checked and escaped, never a shell string."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from harness.machines.qemu.checks import check
+from harness.machines.qemu.devices import Chardev, Drive, DriveInterface, Inherited, Stdio, ToFile, UserNet
+from harness.machines.qemu.options import joined, plain, word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from harness.machines.qemu.config import QemuConfig
+    from harness.machines.qemu.options import Value
+
+
+def build(config: QemuConfig) -> list[str]:
+    """The command line of ``config``; raises InvalidConfiguration, UnknownName."""
+    check(config)
+    return [str(config.binary), *_arguments(config)]
+
+
+def shell_quoted(argv: Sequence[str | Path]) -> str:
+    """The command line as a shell takes it, one option to a line, for people to copy."""
+    lines: list[str] = []
+    for argument in map(str, argv):
+        if lines and not argument.startswith("-"):
+            lines[-1] += f" {shlex.quote(argument)}"
+        else:
+            lines.append(shlex.quote(argument))
+    return " \\\n    ".join(lines)
+
+
+def _arguments(config: QemuConfig) -> Iterator[str]:
+    yield from ("-name", joined(None, {"guest": config.name}), "-nodefaults", "-no-user-config")
+    yield from ("-machine", config.machine, "-cpu", config.cpu)
+    yield from ("-accel", joined(config.accelerator.name, config.accelerator.properties))
+    yield from ("-m", joined(None, {"size": f"{config.memory_mib}M"}), "-smp", str(config.cpus))
+    yield from ("-action", joined(None, {"reboot": config.on_reboot.value}))
+    yield from _boot(config)
+    yield from ("-display", config.display)
+    if config.video:
+        yield from ("-device", word(config.video.partition(",")[0], "display device") + _rest(config.video))
+    yield from _channels(config)
+    for number, drive in enumerate(config.drives):
+        yield from _drive(f"drive{number}", drive)
+    for number, network in enumerate(config.networks):
+        yield from _network(f"net{number}", network)
+    if config.rng:
+        yield from ("-device", "virtio-rng-pci")
+    for device in config.devices:
+        yield from ("-device", joined(word(device.driver, "device"), device.properties))
+    if config.paused:
+        yield "-S"
+
+
+def _rest(option: str) -> str:
+    _, comma, properties = option.partition(",")
+    return comma + plain(properties)
+
+
+def _boot(config: QemuConfig) -> Iterator[str]:
+    """These take a whole argument, not an option list: nothing is escaped."""
+    if config.firmware:
+        yield from ("-bios", str(config.firmware))
+    if config.kernel:
+        yield from ("-kernel", str(config.kernel))
+    if config.initrd:
+        yield from ("-initrd", str(config.initrd))
+    if config.append:
+        yield from ("-append", config.append)
+
+
+def _channels(config: QemuConfig) -> Iterator[str]:
+    if config.monitor:
+        yield from ("-chardev", _chardev("qmp", config.monitor), "-mon", "chardev=qmp,mode=control")
+    if config.console:
+        yield from ("-chardev", _chardev("console", config.console), "-serial", "chardev:console")
+    if config.ports:
+        yield from ("-device", "virtio-serial-pci,id=ports")
+    for number, port in enumerate(config.ports):
+        chardev = f"port{number}"
+        yield from ("-chardev", _chardev(chardev, port.chardev))
+        yield from ("-device", joined("virtserialport", {"chardev": chardev, "name": port.name}))
+
+
+def _chardev(name: str, chardev: Chardev) -> str:
+    if isinstance(chardev, Inherited):
+        return joined("socket", {"id": name, "fd": chardev.fd})
+    if isinstance(chardev, ToFile):
+        return joined("file", {"id": name, "path": chardev.path, "append": True})
+    if isinstance(chardev, Stdio):
+        return joined("stdio", {"id": name, "signal": False})
+    return joined("null", {"id": name})
+
+
+def _drive(name: str, drive: Drive) -> Iterator[str]:
+    backing: dict[str, Value] = {
+        "if": "none",
+        "id": name,
+        "file": drive.file.absolute(),  # an absolute path is never taken for a protocol, whatever colons it has
+        "format": drive.format,
+        "readonly": drive.readonly,
+        "snapshot": drive.snapshot,
+        "cache": drive.cache.value,
+        "aio": drive.aio.value,
+    }
+    yield from ("-drive", joined(None, backing))
+    if drive.interface is DriveInterface.NVME:
+        yield from ("-device", joined("nvme", {"drive": name, "serial": name}))
+    else:
+        yield from ("-device", joined("virtio-blk-pci", {"drive": name}))
+
+
+def _network(name: str, network: UserNet) -> Iterator[str]:
+    forwards = [f"hostfwd=tcp:127.0.0.1:{each.host_port}-:{each.guest_port}" for each in network.forwards]
+    backend = joined("user", {"id": name, "restrict": network.restrict})
+    yield from ("-netdev", ",".join([backend, *forwards]))
+    yield from (
+        "-device",
+        joined(word(network.device, "network device"), {"netdev": name, "mac": network.mac}),
+    )

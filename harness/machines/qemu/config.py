@@ -1,0 +1,60 @@
+"""A QEMU machine before it exists: everything its command line will say, typed and frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.machines.qemu.devices import (
+    Accelerator,
+    Chardev,
+    Device,
+    Drive,
+    OnReboot,
+    Port,
+    UserNet,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.guests.model import Arch
+
+
+@dataclass(frozen=True, slots=True)
+class QemuConfig:
+    """What :func:`harness.machines.qemu.command.build` turns into an argv.
+
+    ``known_machines`` is what the binary's introspection lists, None when nobody asked it.
+    """
+
+    binary: Path
+    arch: Arch
+    machine: str
+    """Machine type, with its properties after commas: ``virt,gic-version=3``."""
+    cpu: str
+    accelerator: Accelerator
+    memory_mib: int = 512
+    cpus: int = 1
+    kernel: Path | None = None
+    initrd: Path | None = None
+    append: str = ""
+    firmware: Path | None = None
+    drives: tuple[Drive, ...] = ()
+    networks: tuple[UserNet, ...] = ()
+    console: Chardev | None = None
+    """The first serial port."""
+    ports: tuple[Port, ...] = ()
+    monitor: Chardev | None = None
+    """QMP."""
+    rng: bool = False
+    video: str | None = None
+    """A display device, such as ``VGA`` or ``virtio-gpu-pci``; screenshots need one."""
+    display: str = "none"
+    """Where the picture goes on the host: ``none``, ``gtk``, ``cocoa``, ``egl-headless`` …"""
+    devices: tuple[Device, ...] = ()
+    on_reboot: OnReboot = OnReboot.RESET
+    paused: bool = False
+    """Start stopped, until QMP says ``cont``."""
+    name: str = "visorbench"
+    known_machines: frozenset[str] | None = None

@@ -1,0 +1,57 @@
+"""The machine to use where nobody asked for another: by guest architecture, accelerator and host.
+
+The fastest to boot that the guest's kernel supports. Measured (QEMU 7.2, TCG, 2 cores): arm64 on
+``cortex-a57`` is ready in 6.0 s, on ``max`` in 8.0 s even with ``pauth-impdef=on``.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+
+from harness.guests.model import Arch
+from harness.machines.qemu.devices import Accelerator
+
+_MOST_DEFAULT_CPUS = 2
+
+
+def host_arch() -> Arch | None:
+    """The host's architecture, None when no guest of ours has it."""
+    machine = platform.machine().lower()
+    return {"x86_64": Arch.X86_64, "amd64": Arch.X86_64, "arm64": Arch.ARM64, "aarch64": Arch.ARM64}.get(
+        machine
+    )
+
+
+def machine_type(arch: Arch, accelerator: str) -> str:
+    """The machine type and the properties that it needs."""
+    if arch is Arch.X86_64:
+        return "q35"
+    # QEMU's own default for virt is GICv2, which has at most 8 CPUs; hvf before QEMU 8 has no other.
+    versions = {"tcg": ",gic-version=3", "kvm": ",gic-version=max"}
+    return "virt" + versions.get(accelerator, "")
+
+
+def cpu_model(arch: Arch, accelerator: str) -> str:
+    """The CPU model: the host's own where hardware runs the guest."""
+    if accelerator in ("kvm", "hvf"):
+        return "host"
+    return "cortex-a57" if arch is Arch.ARM64 else "max"
+
+
+def accelerator(name: str, arch: Arch) -> Accelerator:
+    """``tcg`` gets a thread for each vCPU, unless the host's memory ordering is too weak for an x86 guest."""
+    if name != "tcg":
+        return Accelerator(name)
+    safe = arch is Arch.ARM64 or host_arch() is Arch.X86_64
+    return Accelerator("tcg", {"thread": "multi"} if safe else {})
+
+
+def cpus() -> int:
+    """As many as the host has to give, up to what the reference guests use."""
+    return max(1, min(_MOST_DEFAULT_CPUS, os.cpu_count() or 1))
+
+
+def video(arch: Arch) -> str:
+    """The display device that the architecture's firmware and common kernels can drive."""
+    return "VGA" if arch is Arch.X86_64 else "virtio-gpu-pci"

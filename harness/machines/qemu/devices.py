@@ -1,0 +1,130 @@
+"""The parts of a QEMU machine, as data: what each is, and which values it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class DriveInterface(StrEnum):
+    """How a guest sees a drive."""
+
+    VIRTIO_BLK = "virtio-blk"
+    NVME = "nvme"
+
+
+class Cache(StrEnum):
+    """QEMU's cache modes; ``none`` and ``directsync`` bypass the host's page cache."""
+
+    WRITEBACK = "writeback"
+    WRITETHROUGH = "writethrough"
+    NONE = "none"
+    DIRECTSYNC = "directsync"
+    UNSAFE = "unsafe"
+
+
+class Aio(StrEnum):
+    """How QEMU submits I/O; ``native`` needs a cache mode that bypasses the page cache."""
+
+    THREADS = "threads"
+    NATIVE = "native"
+    IO_URING = "io_uring"
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """A disk image.
+
+    ``format`` is named, never probed: a guest could write a qcow2 header into a raw image.
+    """
+
+    file: Path
+    format: str
+    interface: DriveInterface = DriveInterface.VIRTIO_BLK
+    readonly: bool = False
+    snapshot: bool = False
+    """Writes go to a temporary file that nobody keeps."""
+    cache: Cache = Cache.WRITEBACK
+    aio: Aio = Aio.THREADS
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A TCP port of the host's loopback that leads to one of the guest; host port 0: the system picks one."""
+
+    guest_port: int
+    host_port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UserNet:
+    """User-mode networking; ``restrict``: the guest reaches nothing but what is forwarded to it."""
+
+    restrict: bool = True
+    forwards: tuple[Forward, ...] = ()
+    device: str = "virtio-net-pci"
+    mac: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """A connected socket that QEMU inherits as this descriptor: no race to connect, no file to leave behind."""
+
+    fd: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToFile:
+    """Output appended to a file."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Stdio:
+    """QEMU's own standard input and output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """Output dropped, no input."""
+
+
+Chardev = Inherited | ToFile | Stdio | Nowhere
+"""Where a character device leads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A virtio-serial port, found by ``name`` in the guest."""
+
+    name: str
+    chardev: Chardev
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Any other ``-device``, with its properties."""
+
+    driver: str
+    properties: Mapping[str, str | int | bool | Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerator:
+    """What executes the guest: ``tcg``, ``kvm``, ``hvf``, ``whpx``."""
+
+    name: str
+    properties: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+
+class OnReboot(StrEnum):
+    """What a reboot by the guest does."""
+
+    RESET = "reset"
+    SHUTDOWN = "shutdown"
