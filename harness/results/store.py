@@ -113,11 +113,12 @@ class Store:
         runs = tables.runs.c
         query = select(
             runs.id, runs.started, runs.finished, runs.profile, runs.host_fingerprint,
-            _count(tables.subjects), _count(tables.series), _count(tables.series, "n"),
-            _count(tables.skips), _count(tables.failures),
+            _count(tables.subjects).label("subjects"), _count(tables.series).label("series"),
+            _count(tables.series, "n").label("samples"), _count(tables.skips).label("skipped"),
+            _count(tables.failures).label("failed"),
         ).order_by(runs.started.desc(), runs.id.desc())  # fmt: skip
         with self._transaction() as connection:
-            return [RunLine(*row._tuple()) for row in connection.execute(query)]
+            return [RunLine(**row) for row in _rows(connection, query)]
 
     def _resolve(self, connection: Connection, name: str) -> str:
         runs = tables.runs.c
@@ -142,8 +143,8 @@ class Store:
             connection.execute(tables.version.insert(), {"version": tables.STORE_VERSION})
         elif found > tables.STORE_VERSION:
             raise StoreError(
-                f"the store {self.url} was written by a newer VisorBench (its schema is {found}, this one knows "
-                f"{tables.STORE_VERSION})",
+                f"the store {self.url} was written by a newer VisorBench "
+                f"(its schema is {found}, this one knows {tables.STORE_VERSION})",
                 fix=f"upgrade, or name another store with --store URL; {KEPT}",
                 url=self.url,
             )

@@ -1,0 +1,41 @@
+"""The report written by a child process, so that pandas and matplotlib never load into the one that measures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from harness import errors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def render(folder: Path, *, latest: bool = True) -> Path:
+    """Write every file of the run in ``folder`` from its ``results.json``, or from its journal; returns the
+    page.
+
+    Raises DiskFull or StoreError as the child does, and VisorbenchError with the end of its stderr when it
+    dies.
+    """
+    command = [sys.executable, "-m", "harness.report", str(folder), *(["--latest"] if latest else [])]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        raise _told(done.stderr, done.returncode)
+    return folder / "index.html"
+
+
+def _told(stderr: str, status: int) -> errors.VisorbenchError:
+    lines = stderr.strip().splitlines()
+    try:
+        told = json.loads(lines[-1])
+        kind = getattr(errors, told["error"])
+        error: errors.VisorbenchError = kind(told["message"], fix=told["fix"])
+    except (IndexError, ValueError, KeyError, TypeError, AttributeError):
+        return errors.VisorbenchError(
+            f"the report's process ended with status {status}: {lines[-1] if lines else 'it said nothing'}",
+            fix="results.json is kept: `visorbench report` tries again", stderr=stderr[-4000:],
+        )  # fmt: skip
+    return error

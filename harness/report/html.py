@@ -1,0 +1,98 @@
+"""``index.html``: one file without scripts, fonts or anything else from a network.
+
+The templates are in ``reports/templates/`` and escape everything; only the pictures, drawn here, go in as
+they are.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from harness.host.paths import shipped
+from harness.measure.statistics import RESAMPLES
+from harness.report import pictures, summary, tables, units
+from harness.report.guest_text import plain, tail
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jinja2 import Environment
+
+    from harness.results.models import Failure, Run
+
+
+def render(run: Run, folder: Path) -> str:
+    """The page of a run whose logs lie in ``folder``."""
+    template = environment().get_template("index.html.j2")
+    return template.render(**context(run, folder))
+
+
+def environment() -> Environment:
+    """The templates, with escaping on for every one and an error for a name that does not exist."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+    from markupsafe import Markup  # noqa: PLC0415
+
+    env = Environment(
+        loader=FileSystemLoader(shipped("reports", "templates"), encoding="utf-8"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: plain(value) if type(value) is str else value,  # Markup is a subclass: kept
+    )
+    env.filters |= {
+        "svg": Markup,  # drawn by harness.report.plots, which escapes the text in it
+        "quantity": units.quantity,
+        "interval": units.interval,
+        "ratio": units.ratio,
+        "ratio_interval": units.ratio_interval,
+        "duration": units.duration,
+        "fact": fact,
+    }
+    return env
+
+
+def context(run: Run, folder: Path) -> dict[str, Any]:
+    """Everything the page shows."""
+    found = tables.scenarios(run)
+    return {
+        "run": run,
+        "labels": summary.labels(run),
+        "headlines": summary.headlines(run),
+        "key": summary.key_table(run),
+        "scenarios": found,
+        "galleries": pictures.galleries(run, found),
+        "failures": [(failure, logs(failure, folder)) for failure in run.failed],
+        "few": tables.FEW,
+        "resamples": RESAMPLES,
+        "anchors": {scenario.name: f"scenario-{at}" for at, scenario in enumerate(found, start=1)},
+    }
+
+
+def logs(failure: Failure, folder: Path) -> list[tuple[str, str | None, str]]:
+    """Each log of a failure: its name, a link to it when it lies in the folder, and its last lines."""
+    return [(log, _link(log), tail(folder, log)) for log in failure.logs]
+
+
+def fact(value: object) -> str:
+    """A JSON value as one line of text."""
+    match value:
+        case None | "" | [] | {}:
+            return units.DASH
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.6g}"
+        case dict():
+            return "; ".join(f"{key}: {fact(each)}" for key, each in value.items())
+        case list() | tuple():
+            return ", ".join(map(fact, value))
+    return str(value)
+
+
+def _link(log: str) -> str | None:
+    """A link that cannot leave the folder of the run, whatever the log is called."""
+    path = PurePosixPath(log)
+    return None if path.is_absolute() or ".." in path.parts else "./" + quote(log)

@@ -1,0 +1,106 @@
+"""``report.md``: the report for a pull request or a terminal, without pictures."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from harness.report import summary, tables, units
+from harness.report.guest_text import plain
+from harness.report.html import fact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from harness.report.tables import Scenario
+    from harness.results.models import Run
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&$@])")
+"""What CommonMark and GitHub's Markdown give a meaning, mentions included."""
+
+
+def render(run: Run) -> str:
+    """The whole report as GitHub-flavoured Markdown."""
+    return "\n".join(_lines(run)) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text as one line of Markdown that shows it as it is."""
+    return _SPECIAL.sub(r"\\\1", " ".join(plain(text).split()))
+
+
+def _lines(run: Run) -> Iterator[str]:
+    names = summary.labels(run)
+    yield f"# VisorBench {escaped(run.id)}"
+    yield ""
+    if run.unfinished:
+        yield "**This run was interrupted**; what it had measured is here."
+        yield ""
+    for headline in summary.headlines(run):
+        yield f"- **{escaped(headline.label)}**: {escaped('; '.join(headline.clauses))}"
+    yield ""
+    counts = f"{len(run.passed())} measured, {len(run.failed)} failed, {len(run.skipped)} skipped"
+    yield f"{counts}; {run.sample_count:,} samples in {len(run.series):,} series."
+    for scenario in tables.scenarios(run):
+        yield from _scenario(scenario)
+    yield from _entries("Failed", [
+        f"**{escaped(_where(f.scenario, f.subject, names))}**: {escaped(f.error)}: {escaped(f.message)}"
+        for f in run.failed
+    ])  # fmt: skip
+    yield from _entries("Skipped", [
+        f"**{escaped(_where(s.scenario, s.subject, names))}** ({escaped(s.code)}): {escaped(s.reason)}"
+        + (f" Fix: {escaped(s.fix)}" if s.fix else "")
+        for s in run.skipped
+    ])  # fmt: skip
+    yield from _host(run)
+
+
+def _scenario(scenario: Scenario) -> Iterator[str]:
+    yield from ("", f"## {escaped(scenario.name)}", "")
+    compared = any(row.ratio for metric in scenario.metrics for row in metric.rows)
+    header = [
+        "metric",
+        "subject",
+        "median",
+        "95 % interval",
+        "p95",
+        "n",
+        *(["of native", "95 % interval"] if compared else []),
+    ]
+    yield from _table(header, (
+        [f"{metric.name} ({metric.direction})", row.subject, row.median, row.ci95, row.p95, row.n,
+         *([row.ratio, row.ratio_ci95] if compared else [])]
+        for metric in scenario.metrics for row in metric.rows
+    ))  # fmt: skip
+    for metric in scenario.metrics:
+        for row in metric.rows:
+            for note in row.notes:
+                yield f"\n{escaped(metric.name)} on {escaped(row.subject)}: {escaped(note)}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(header)} |"
+    yield f"|{'|'.join(['---', '---', *['---:'] * (len(header) - 2)])}|"
+    for row in rows:
+        yield f"| {' | '.join(escaped(cell) for cell in row)} |"
+
+
+def _entries(title: str, entries: Sequence[str]) -> Iterator[str]:
+    if entries:
+        yield from ("", f"## {title}", "", *(f"- {entry}" for entry in entries))
+
+
+def _host(run: Run) -> Iterator[str]:
+    yield from ("", "## Host and subjects", "")
+    for name, value in run.run.host.facts.items():
+        yield f"- {escaped(name)}: {escaped(fact(value))}"
+    yield f"- fingerprint: `{escaped(run.run.host.fingerprint)}`"
+    yield ""
+    for subject in run.subjects:
+        options = fact(subject.config) if subject.config else units.DASH
+        about = f"{subject.backend} {subject.backend_version}, guest {subject.guest or units.DASH}, {options}"
+        yield f"- **{escaped(subject.id)}**: {escaped(about)}; fingerprint {escaped(subject.fingerprint)}"
+
+
+def _where(scenario: str, subject: str | None, names: dict[str, str]) -> str:
+    return f"{scenario} on {names.get(subject, subject)}" if subject else scenario

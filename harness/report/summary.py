@@ -1,0 +1,153 @@
+"""What a run says in ten seconds: a sentence for each subject, and the metrics that matter side by side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.machines.model import Phase
+from harness.measure.statistics import geometric_mean
+from harness.report.units import THIN_SPACE, quantity, significant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from harness.results.models import Better, Run, Series, Subject
+
+PHASES = tuple(phase.value for phase in Phase)
+"""The metrics of a boot, in the order in which they stop."""
+
+_BOOT_GOALS = {Phase.FIRST_COMMAND.value: "boots to first command in", Phase.GUEST_READY.value: "boots in"}
+
+KEY_SUBJECTS = 4
+KEY_METRICS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """One subject in words."""
+
+    subject: str
+    label: str
+    clauses: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """``tcg arm64: boots to first command in 7.1 s; compute at 6 % of native``."""
+        return f"{self.label}: {'; '.join(self.clauses)}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMetric:
+    """One row of the summary's table: a metric on native and on each subject, None where it was not measured."""
+
+    scenario: str
+    metric: str
+    unit: str
+    better: Better
+    native: Series | None
+    cells: tuple[Series | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTable:
+    """The summary's table: the first subjects, the metrics that matter."""
+
+    subjects: tuple[Subject, ...]
+    rows: tuple[KeyMetric, ...]
+    omitted_subjects: int = 0
+
+
+def labels(run: Run) -> dict[str, str]:
+    """Subject id → the shortest name that no other subject of the run has."""
+    shared = Counter(subject.label for subject in run.subjects)
+    return {
+        subject.id: subject.backend if subject.backend == "native" and _natives(run) == 1
+        else subject.label if shared[subject.label] == 1 else subject.id
+        for subject in run.subjects
+    }  # fmt: skip
+
+
+def headlines(run: Run) -> list[Headline]:
+    """A sentence for every subject but native, in the order of the run."""
+    names = labels(run)
+    by_subject: dict[str, list[Series]] = {subject.id: [] for subject in _guests(run)}
+    for series in run.series:
+        if series.subject in by_subject:
+            by_subject[series.subject].append(series)
+    return [
+        Headline(subject, names[subject], clauses)
+        for subject, found in by_subject.items()
+        if (clauses := (*_boot_clauses(found), *_ratio_clauses(found)) or _count_clause(found))
+    ]
+
+
+def key_table(run: Run) -> KeyTable:
+    """Boot goals first, then whatever has a ratio to native, then the rest, in the order of the run."""
+    guests = [
+        subject for subject in _guests(run) if any(series.subject == subject.id for series in run.series)
+    ]
+    shown = tuple(guests[:KEY_SUBJECTS])
+    wanted = {subject.id for subject in shown}
+    found = {series.key: series for series in run.series}
+    metrics = {(s.scenario, s.metric): s for s in run.series if s.subject in wanted}
+    ranked = sorted(metrics.values(), key=lambda series: _rank(series, found, wanted))
+    rows = [_key_metric(series, shown, found) for series in ranked if _rank(series, found, wanted) < 3]
+    return KeyTable(shown, tuple(rows[:KEY_METRICS]), omitted_subjects=len(guests) - len(shown))
+
+
+def _rank(series: Series, found: dict[tuple[str, str, str], Series], wanted: Iterable[str]) -> int:
+    if phase_of(series.metric):
+        return 0 if series.metric in _BOOT_GOALS else 3
+    rows = (found.get((series.scenario, series.metric, subject)) for subject in wanted)
+    return 1 if any(row and row.native for row in rows) else 2
+
+
+def _key_metric(
+    like: Series, subjects: Iterable[Subject], found: dict[tuple[str, str, str], Series]
+) -> KeyMetric:
+    cells = tuple(found.get((like.scenario, like.metric, subject.id)) for subject in subjects)
+    baseline = next((cell.native.subject for cell in cells if cell and cell.native), None)
+    native = found.get((like.scenario, like.metric, baseline)) if baseline else None
+    return KeyMetric(like.scenario, like.metric, like.unit, like.better, native, cells)
+
+
+def phase_of(metric: str) -> str | None:
+    """The boot phase that a metric is, with or without a prefix ("cold/guest-ready"); None for any other."""
+    phase = metric.rpartition("/")[2]
+    return phase if phase in PHASES else None
+
+
+def _boot_clauses(found: list[Series]) -> list[str]:
+    for goal, words in _BOOT_GOALS.items():
+        boots = [series for series in found if phase_of(series.metric) == goal]
+        if boots:
+            chosen = next((series for series in boots if series.metric == goal), boots[0])
+            return [f"{words} {quantity(chosen.summary.median, chosen.unit)}"]
+    return []
+
+
+def _ratio_clauses(found: list[Series]) -> list[str]:
+    speeds: dict[str, list[float]] = {}
+    for series in found:
+        if series.native and series.native.ratio > 0:
+            value = series.native.ratio
+            speeds.setdefault(series.scenario, []).append(value if series.better == "higher" else 1 / value)
+    return [
+        f"{scenario} at {significant(geometric_mean(values) * 100, 2)}{THIN_SPACE}% of native"
+        for scenario, values in speeds.items()
+    ]
+
+
+def _count_clause(found: list[Series]) -> tuple[str, ...]:
+    metrics = "metric" if len(found) == 1 else "metrics"
+    return (f"{len(found)} {metrics} measured",) if found else ()
+
+
+def _guests(run: Run) -> list[Subject]:
+    return [subject for subject in run.subjects if subject.backend != "native"]
+
+
+def _natives(run: Run) -> int:
+    return len(run.subjects) - len(_guests(run))

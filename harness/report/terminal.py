@@ -1,0 +1,138 @@
+"""What a bench, ``visorbench runs`` and ``visorbench compare`` print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.report import summary, units
+from harness.report.guest_text import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from harness.report.compare import Change, Comparison
+    from harness.report.summary import KeyMetric
+    from harness.results.models import Run, Series
+    from harness.results.store import RunLine
+
+_COLOURS = {"better": "green", "worse": "red", "same": "dim", "unclear": "yellow"}
+
+
+def print_table(run: Run, console: Console | None = None) -> None:
+    """The summary of a run: a sentence for each subject, the key metrics, and what was skipped or failed."""
+    from rich.table import Table  # noqa: PLC0415 - slow to import
+    from rich.text import Text  # noqa: PLC0415
+
+    out = console or _console()
+    names = summary.labels(run)
+    key = summary.key_table(run)
+    if key.rows:
+        table = Table("", box=None, pad_edge=False, header_style="bold", collapse_padding=True)
+        with_native = any(row.native for row in key.rows)
+        for subject in key.subjects:
+            table.add_column(names[subject.id], justify="right")
+        if with_native:
+            table.add_column("native", justify="right", style="dim")
+        for row in key.rows:
+            table.add_row(*_key_cells(row, with_native=with_native))
+        out.print(table)
+        out.print()
+    for headline in summary.headlines(run):
+        out.print(Text.assemble((headline.label, "bold"), "  ", "; ".join(headline.clauses)))
+    for failure in run.failed:
+        where = names.get(failure.subject or "", failure.subject) or "host"
+        text = f"{failure.scenario} on {where}: {_first_line(failure.message)}"
+        out.print(Text.assemble(("failed   ", "red"), plain(text)))
+    for skip in run.skipped:
+        where = names.get(skip.subject or "", skip.subject) or "host"
+        out.print(Text.assemble(("skipped  ", "yellow"), plain(f"{where}: {_first_line(skip.reason)}")))
+    counts = f"{len(run.passed())} measured, {len(run.failed)} failed, {len(run.skipped)} skipped"
+    out.print(Text(f"{counts}; {run.sample_count:,} samples in {len(run.series):,} series", style="dim"))
+
+
+def print_runs(lines: Sequence[RunLine], console: Console | None = None) -> None:
+    """One line for each run, newest first."""
+    from rich.table import Table  # noqa: PLC0415 - slow to import
+
+    out = console or _console()
+    table = Table("run", "started (UTC)", "profile", box=None, pad_edge=False, header_style="bold")
+    for name in ("subjects", "series", "samples", "failed", "skipped"):
+        table.add_column(name, justify="right")
+    for line in lines:
+        ended = "" if line.finished else " (interrupted)"
+        counts = (line.subjects, line.series, line.samples, line.failed, line.skipped)
+        table.add_row(
+            line.id, line.started[:16].replace("T", " ") + ended, line.profile, *(f"{n:,}" for n in counts)
+        )
+    out.print(table)
+
+
+def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
+    """What is unlike first, then every metric with its ratio and interval."""
+    from rich.table import Table  # noqa: PLC0415 - slow to import
+    from rich.text import Text  # noqa: PLC0415
+
+    out = console or _console()
+    out.print(Text(f"{comparison.before}  →  {comparison.after}", style="bold"))
+    for sentence in comparison.unlike:
+        out.print(Text.assemble(("not like with like: ", "yellow"), plain(sentence)))
+    for subject in dict.fromkeys(change.subject for change in comparison.changes):
+        table = Table(subject, box=None, pad_edge=False, header_style="bold")
+        for name in ("before", "after", "ratio, 95 % interval"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("")
+        for change in comparison.changes:
+            if change.subject == subject:
+                table.add_row(*_change_cells(change), Text(change.verdict, style=_COLOURS[change.verdict]))
+        out.print()
+        out.print(table)
+    if not comparison.changes:
+        out.print("The runs have no metric in common.")
+    for name, only in (("before", comparison.only_before), ("after", comparison.only_after)):
+        if only:
+            shown = ", ".join(only[:5]) + (", …" if len(only) > 5 else "")
+            out.print(Text(f"only {name}: {len(only)} series ({shown})", style="dim"))
+
+
+def _change_cells(change: Change) -> list[str]:
+    ratio = units.DASH
+    if change.ratio is not None:
+        ends = units.TO.join(f"{end:.2f}" for end in change.ci95) if change.ci95 else units.DASH
+        ratio = f"{change.ratio:.2f} [{ends}]"
+    return [
+        f"{change.scenario}/{change.metric}",
+        units.quantity(change.before, change.unit),
+        units.quantity(change.after, change.unit),
+        ratio,
+    ]
+
+
+def _key_cells(row: KeyMetric, *, with_native: bool) -> list[str]:
+    native = (
+        [units.quantity(row.native.summary.median, row.unit) if row.native else ""] if with_native else []
+    )
+    return [f"{row.scenario}/{row.metric}", *map(_key_cell, row.cells), *native]
+
+
+def _key_cell(series: Series | None) -> str:
+    if series is None:
+        return units.DASH
+    median, native = series.summary.median, series.native
+    if native:
+        interval = units.ratio_interval(native.ci95, native.ratio, series.better)
+        return f"{units.ratio(native.ratio, series.better)} [{interval}]"
+    return (
+        f"{units.quantity(median, series.unit)} [{units.interval(series.summary.ci95, median, series.unit)}]"
+    )
+
+
+def _first_line(text: str) -> str:
+    return text.split("\n", 1)[0]
+
+
+def _console() -> Console:
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+
+    return Console(highlight=False, markup=False)
