@@ -1,0 +1,240 @@
+"""The one mechanism under every channel of lines: a thread that stamps what arrives, keeps the end, and
+matches.
+
+Memory is bounded: the last KEPT characters are held as blocks, each with the stamp of its arrival. Matching
+is done by the reader itself, so that a line is found even when a flood pushes it out an instant later.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import sys
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from harness.channels.pattern import Line, LinePattern
+from harness.channels.splitter import LineSplitter, lines_of
+from harness.channels.stamp import Stamp
+
+if TYPE_CHECKING:
+    import re
+    import socket
+    from collections.abc import Callable
+
+KEPT = 256 << 10
+"""Characters of the past that can still be searched and shown."""
+
+_BLOCK_COST = 200
+"""What holding a block costs beside its characters."""
+
+_READ_BYTES = 256 << 10
+SHOWN_LINES = 100
+"""Of what arrives at once, listeners get this many of the first and of the last lines."""
+
+
+class Watch:
+    """A pattern that somebody waits for; ``found`` is set once."""
+
+    def __init__(self, pattern: LinePattern, since: int) -> None:
+        self.pattern = pattern
+        self.since = since
+        self.found: Line | None = None
+        self.done = threading.Event()
+        """Found, or the channel closed, or the fatal pattern came first."""
+
+
+class LineReader:
+    """Reads a descriptor until its end of file or :meth:`close`, which also closes it.
+
+    ``on_bytes`` gets what arrives as it is; ``fatal`` is a pattern after which no other is waited for.
+    """
+
+    def __init__(
+        self,
+        source: int | socket.socket,
+        *,
+        name: str,
+        on_bytes: Callable[[bytes], None] | None = None,
+        fatal: str | re.Pattern[str] | None = None,
+    ) -> None:
+        self.fd = source if isinstance(source, int) else source.detach()
+        os.set_blocking(self.fd, False)
+        self.first_byte: Stamp | None = None
+        self.closed_at: Stamp | None = None
+        self.fatal: tuple[int, Line] | None = None
+        """Where and what the last line was that matched ``fatal``."""
+        self.began = threading.Event()
+        """The first byte came, or the channel closed without one."""
+        self._on_bytes = on_bytes
+        self._fatal_pattern = LinePattern(fatal) if fatal is not None else None
+        self._splitter = LineSplitter()
+        self._blocks: deque[tuple[int, int, str]] = deque()  # (where it begins, at_ns, block)
+        self._held = 0
+        self._end = 0
+        self._last_ns = 0
+        self._close_in_thread = False
+        self._watches: list[Watch] = []
+        self._listeners: list[Callable[[Line], None]] = []
+        self._on_fatal: list[Callable[[Line], None]] = []
+        self._lock = threading.Lock()
+        self._stop, self._stopping = os.pipe()
+        self._thread = threading.Thread(target=self._run, name=f"visorbench-{name}", daemon=True)
+        self._thread.start()
+
+    def mark(self) -> int:
+        """Where the channel is now; a line that has begun and not ended counts as after it."""
+        with self._lock:
+            return self._end
+
+    def watch(self, pattern: str | re.Pattern[str], since: int) -> Watch:
+        """Look for a pattern in what is held since the mark, and in everything that comes."""
+        watch = Watch(LinePattern(pattern), since)
+        with self._lock:
+            for start, at_ns, block in self._blocks:
+                if start + len(block) > since and self._look(watch, block[max(0, since - start) :], at_ns):
+                    return watch
+            self._look(watch, self._splitter.partial, self._last_ns)
+            if self.closed_at or (self.fatal and self.fatal[0] >= since):
+                watch.done.set()
+            if not watch.done.is_set():
+                self._watches.append(watch)
+        return watch
+
+    def unwatch(self, watch: Watch) -> None:
+        """Stop looking."""
+        with self._lock:
+            if watch in self._watches:
+                self._watches.remove(watch)
+
+    def on_line(self, listener: Callable[[Line], None]) -> Callable[[], None]:
+        """Call from the reader's thread for every line, in a flood for some; the returned function ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def on_fatal(self, listener: Callable[[Line], None]) -> None:
+        """Call from the reader's thread when the fatal pattern appears; at once when it has."""
+        with self._lock:
+            self._on_fatal.append(listener)
+            seen = self.fatal
+        if seen is not None:
+            listener(seen[1])
+
+    def tail(self, lines: int) -> list[str]:
+        """The last lines, an unfinished one included."""
+        with self._lock:
+            found: deque[str] = deque(lines_of(self._splitter.partial))
+            for _, _, block in reversed(self._blocks):
+                if len(found) >= lines:
+                    break
+                found.extendleft(reversed(lines_of(block)[-lines:]))
+        return list(found)[-lines:]
+
+    def close(self) -> None:
+        """Stop reading and close the descriptor; returns when the last callback has returned."""
+        with self._lock:
+            stopping, self._stopping = self._stopping, -1
+        if stopping >= 0:
+            os.close(stopping)
+            if threading.current_thread() is self._thread:
+                self._close_in_thread = True
+                return
+            self._thread.join()
+            os.close(self.fd)
+
+    def _run(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            source = selector.register(self.fd, selectors.EVENT_READ)
+            selector.register(self._stop, selectors.EVENT_READ)
+            while any(key is source for key, _ in selector.select()):
+                try:
+                    data = os.read(self.fd, _READ_BYTES)
+                except BlockingIOError:
+                    continue
+                except OSError:  # EIO: the far side of a pty is gone; ECONNRESET: that of a socket
+                    data = b""
+                at_ns = time.monotonic_ns()
+                if not data:
+                    break
+                self._arrived(data, at_ns)
+        os.close(self._stop)
+        self._ended(time.monotonic_ns())
+        if self._close_in_thread:  # a callback closed it
+            os.close(self.fd)
+
+    def _arrived(self, data: bytes, at_ns: int) -> None:
+        if self.first_byte is None:
+            self.first_byte = Stamp(at_ns)
+            self.began.set()
+        if self._on_bytes:
+            self._on_bytes(data)
+        with self._lock:
+            block = self._splitter.feed(data)
+            self._last_ns = at_ns
+        self._take(block, at_ns)
+
+    def _take(self, block: str, at_ns: int) -> None:
+        fatal = None
+        with self._lock:
+            partial = self._splitter.partial if self._watches else ""
+            self._watches = [w for w in self._watches if not self._look(w, block + partial, at_ns)]
+            if self._fatal_pattern and (fatal := self._fatal_pattern.find(block, at_ns)):
+                self.fatal = (self._end, fatal)
+                for watch in self._watches:
+                    watch.done.set()
+                self._watches.clear()
+            self._hold(block, at_ns)
+        for line in _shown(block, at_ns) if self._listeners and block else ():
+            for listener in list(self._listeners):
+                _call(listener, line)
+        if fatal:
+            for listener in list(self._on_fatal):
+                _call(listener, fatal)
+
+    @staticmethod
+    def _look(watch: Watch, text: str, at_ns: int) -> bool:
+        watch.found = watch.pattern.find(text, at_ns)
+        if watch.found:
+            watch.done.set()
+        return watch.found is not None
+
+    def _hold(self, block: str, at_ns: int) -> None:
+        start, self._end = self._end, self._end + len(block)
+        if not block:
+            return
+        if len(block) > KEPT:
+            cut = block.find("\n", len(block) - KEPT) + 1
+            start, block = start + cut, block[cut:]
+        self._blocks.append((start, at_ns, block))
+        self._held += len(block) + _BLOCK_COST
+        while self._held > KEPT and len(self._blocks) > 1:
+            self._held -= len(self._blocks.popleft()[2]) + _BLOCK_COST
+
+    def _ended(self, at_ns: int) -> None:
+        self._take(self._splitter.finish(), at_ns)
+        with self._lock:
+            self.closed_at = Stamp(at_ns)
+            for watch in self._watches:
+                watch.done.set()
+            self._watches.clear()
+        self.began.set()
+
+
+def _call(listener: Callable[[Line], None], line: Line) -> None:
+    try:
+        listener(line)
+    except Exception:  # noqa: BLE001 - one bad listener must not end the channel
+        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+
+
+def _shown(block: str, at_ns: int) -> list[Line]:
+    stamp = Stamp(at_ns)
+    total = block.count("\n")
+    if total <= 2 * SHOWN_LINES:
+        return [Line(text, stamp) for text in lines_of(block)]
+    first = block.split("\n", SHOWN_LINES)[:-1]
+    last = block.rsplit("\n", SHOWN_LINES + 1)[1:]
+    left_out = f"… {total - 2 * SHOWN_LINES} lines not shown …"
+    return [Line(text, stamp) for text in (*first, left_out, *last) if text]
