@@ -8,10 +8,11 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.errors import ArchiveCorrupt, InvalidConfiguration, PackageNotFound
+from harness.errors import InvalidConfiguration
 from harness.guests import kernel
 from harness.guests.archive import deb
 from harness.guests.image import cpio, modules
+from harness.guests.model import INITRD, KERNEL, MANIFEST
 from harness.guests.spec import BUILDER_VERSION
 from harness.guests.storage import naming_write_errors
 
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from harness.guests.archive.client import Archive
     from harness.guests.archive.index import Package
     from harness.guests.spec import GuestSpec
-
-KERNEL = "vmlinuz"
-INITRD = "initrd"
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +113,7 @@ def _take_files(package: Path, patterns: tuple[str, ...]) -> Iterator[cpio.Entry
 
 def _take_kernel(plan: Plan, package: Path, to: Path) -> list[cpio.Entry]:
     """Write the kernel to ``to``; the entries of its modules."""
-    available: dict[str, modules.Module] = {}
+    compressed: dict[str, tuple[str, bytes]] = {}
     base = ""
     for member in deb.members(package, ("/boot/vmlinuz-*", f"/usr/lib/modules/*{modules.SUFFIX}")):
         if member.content is None:
@@ -129,7 +126,5 @@ def _take_kernel(plan: Plan, package: Path, to: Path) -> list[cpio.Entry]:
                 shutil.copyfileobj(member.content, out, 1 << 20)
         else:
             base = "/".join(member.path.split("/")[:4])
-            module = modules.read_module(member.path, member.content.read())
-            available[modules.module_name(member.path)] = module
-    chosen = modules.closure(plan.spec.modules, available)
-    return modules.entries(chosen, available, base)
+            compressed[modules.module_name(member.path)] = (member.path, member.content.read())
+    return modules.entries(modules.closure(plan.spec.modules, compressed), base)

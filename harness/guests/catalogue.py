@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from harness.errors import CacheReadOnly, UnknownName
-from harness.guests.model import Arch, GuestImage
+from harness.guests.model import INITRD, KERNEL, MANIFEST, Arch, GuestImage
 from harness.guests.storage import locked, naming_write_errors, new_folder, write_whole
 from harness.host.paths import cache_dir, shipped
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from harness.guests.archive.client import Archive
     from harness.guests.archive.fetch import Progress
     from harness.guests.spec import GuestSpec
-
-KERNEL = "vmlinuz"
-INITRD = "initrd"
 
 
 def known() -> list[str]:
@@ -37,8 +34,31 @@ def get(name: str, arch: Arch) -> GuestSpec:
 
 
 def find_built(name: str, arch: Arch) -> GuestImage | None:
-    """The guest as built by its present description, or None; reads the cache, nothing else."""
-    return _find(get(name, arch))
+    """The guest as built by its present description, or None; raises what :func:`get` raises."""
+    return find(get(name, arch))
+
+
+def find(spec: GuestSpec) -> GuestImage | None:
+    """The guest that ``spec`` describes as it lies in the cache, or None; reads the cache, nothing else."""
+    try:
+        commit = json.loads(_commit(spec).read_bytes())
+        fingerprint, manifest = commit["fingerprint"], commit["manifest"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+    folder = _folder(spec) / fingerprint[:16]
+    kernel, initrd = folder / KERNEL, folder / INITRD
+    if not kernel.is_file() or not initrd.is_file():
+        return None
+    return GuestImage(
+        name=spec.name,
+        arch=spec.arch,
+        kernel=kernel,
+        initrd=initrd,
+        append=spec.append,
+        memory_mib=spec.memory_mib,
+        manifest=manifest,
+        fingerprint=fingerprint,
+    )
 
 
 def ensure_built(
@@ -56,11 +76,11 @@ def ensure_built(
     ask. Raises UnknownName, ArchiveUnreachable, ArchiveError, DiskFull, CacheReadOnly.
     """
     spec = get(name, arch)
-    if not refresh and (image := _find(spec)):
+    if not refresh and (image := find(spec)):
         return image
     folder = _folder(spec)
     with locked(folder.with_name(f"{folder.name}.lock")):
-        if not refresh and (image := _find(spec)):  # another process built it meanwhile
+        if not refresh and (image := find(spec)):  # another process built it meanwhile
             return image
         return _build(spec, _archive(spec, mirror, progress, offline=offline), folder)
 
@@ -81,39 +101,17 @@ def _build(spec: GuestSpec, archive: Archive, folder: Path) -> GuestImage:
 
     planned = plan(spec, archive)
     target = folder / planned.fingerprint[:16]
-    if not (target / "manifest.json").is_file():
+    if not (target / MANIFEST).is_file():
         with new_folder(target) as draft:
             build(planned, archive, draft)
     commit = {"fingerprint": planned.fingerprint, "manifest": planned.manifest}
     write_whole(_commit(spec), json.dumps(commit, indent=2, sort_keys=True).encode())
-    image = _find(spec)
+    image = find(spec)
     if image is None:
         raise CacheReadOnly(
             f"the guest built in {target} is gone", fix="do not clean the cache while building"
         )
     return image
-
-
-def _find(spec: GuestSpec) -> GuestImage | None:
-    try:
-        commit = json.loads(_commit(spec).read_bytes())
-        fingerprint, manifest = commit["fingerprint"], commit["manifest"]
-    except (FileNotFoundError, ValueError, KeyError):
-        return None
-    folder = _folder(spec) / fingerprint[:16]
-    kernel, initrd = folder / KERNEL, folder / INITRD
-    if not kernel.is_file() or not initrd.is_file():
-        return None
-    return GuestImage(
-        name=spec.name,
-        arch=spec.arch,
-        kernel=kernel,
-        initrd=initrd,
-        append=spec.append,
-        memory_mib=spec.memory_mib,
-        manifest=manifest,
-        fingerprint=fingerprint,
-    )
 
 
 def _archive(spec: GuestSpec, mirror: str | None, progress: Progress | None, *, offline: bool) -> Archive:

@@ -17,6 +17,11 @@ INIT_MARKER = "visorbench: init"
 READY_MARKER = "visorbench: ready"
 """Console lines that stand for the same events where a backend has no virtio-serial."""
 
+KERNEL = "vmlinuz"
+INITRD = "initrd"
+MANIFEST = "manifest.json"
+"""Files of a built guest."""
+
 
 class Arch(StrEnum):
     """Guest architectures, by the names a user types."""

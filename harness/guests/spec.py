@@ -92,7 +92,7 @@ def read_spec(path: Path, arch: Arch) -> GuestSpec:
     except ValidationError as error:
         raise _explained(path, error) from None
     if arch not in file.arch:
-        raise UnknownName(f"architecture of guest {path.stem}", arch, file.arch, where=str(path))
+        raise UnknownName(f"architecture of guest {path.stem}", str(arch), [str(one) for one in file.arch], where=str(path))
     own = file.arch[arch]
     files = {**file.files, **own.files}
     try:
@@ -124,7 +124,7 @@ def _explained(path: Path, error: ValidationError) -> InvalidConfiguration | Unk
         known = _Architecture.model_fields if table else _File.model_fields
         return UnknownName("key", place[-1], known, where=f"[{table}] of {path}" if table else str(path))
     if place[:1] == ["arch"] and len(place) == 2 and first["type"] == "enum":
-        return UnknownName("architecture", place[1], list(Arch), where=str(path))
+        return UnknownName("architecture", place[1], [str(arch) for arch in Arch], where=str(path))
     return InvalidConfiguration(
         f"{'.'.join(place)} in {path}: {first['msg']}", path=path, key=".".join(place)
     )

@@ -42,7 +42,8 @@ def members(package: Path, patterns: Sequence[str]) -> Iterator[Member]:
     import tarfile  # noqa: PLC0415
     import zlib  # noqa: PLC0415
 
-    from debian.debfile import ArError, DebError, DebFile  # noqa: PLC0415
+    from debian.arfile import ArError  # noqa: PLC0415
+    from debian.debfile import DebError, DebFile  # noqa: PLC0415
 
     unmatched = set(patterns)
     try:

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.errors import PackageNotFound, nearest
+from harness.errors import ArchiveCorrupt, PackageNotFound, nearest
 from harness.guests.image import cpio
 
 if TYPE_CHECKING:
@@ -42,50 +42,64 @@ def module_name(path: str) -> str:
 
 
 def read_module(path: str, compressed: bytes) -> Module:
-    """Decompress a ``.ko.xz``; raises lzma.LZMAError."""
-    data = lzma.decompress(compressed)
+    """Decompress a ``.ko.xz``; raises ArchiveCorrupt."""
+    try:
+        data = lzma.decompress(compressed)
+    except lzma.LZMAError as error:
+        raise ArchiveCorrupt(f"the kernel module {path} cannot be decompressed: {error}", path=path) from None
     depends = _DEPENDS.search(data)
     names = depends[1].decode().replace("-", "_").split(",") if depends else []
     aliases = sorted({alias.decode() for alias in _ALIAS.findall(data)})
     return Module(path.removesuffix(".xz"), data, tuple(name for name in names if name), tuple(aliases))
 
 
-def closure(wanted: Iterable[str], available: Mapping[str, Module]) -> list[str]:
-    """The wanted modules and all they depend on, each after what it needs; raises PackageNotFound."""
-    ordered: dict[str, None] = {}
+def closure(wanted: Iterable[str], compressed: Mapping[str, tuple[str, bytes]]) -> dict[str, Module]:
+    """The wanted modules and all they depend on, by name, each after what it needs.
+
+    ``compressed`` has every module of the kernel, name → (path, bytes): a hundred megabytes if they were all
+    decompressed, so only those visited are. Raises PackageNotFound for a module that is not there.
+    """
+    ordered: dict[str, Module] = {}
 
     def visit(name: str) -> None:
         if name in ordered:
             return
-        if name not in available:
-            guess = nearest(name, available)
+        if name not in compressed:
+            guess = nearest(name, compressed)
             raise PackageNotFound(
                 f"the kernel has no module {name}",
                 fix=f"did you mean {guess}?"
                 if guess
                 else "it may be built in: take it out of the description",
             )
-        for needed in available[name].depends:
+        module = read_module(*compressed[name])
+        for needed in module.depends:
             visit(needed)
-        ordered[name] = None
+        ordered[name] = module
 
     for name in wanted:
         visit(name.replace("-", "_"))
-    return list(ordered)
+    return ordered
 
 
-def entries(names: Iterable[str], available: Mapping[str, Module], base: str) -> list[cpio.Entry]:
-    """The modules' files, ``modules.dep`` and ``modules.alias`` below ``base``, the release's folder."""
-    chosen = [(name, available[name]) for name in names]
-    dependencies = "".join(
-        f"{_below(module.path, base)}: "
-        + " ".join(_below(available[n].path, base) for n in reversed(closure([name], available)[:-1]))
-        + "\n"
-        for name, module in chosen
+def entries(chosen: dict[str, Module], base: str) -> list[cpio.Entry]:
+    """The modules' files, ``modules.dep`` and ``modules.alias`` below ``base``, the kernel release's folder.
+
+    ``chosen`` is complete and in order, as :func:`closure` gives it. modprobe loads a line's modules from its end.
+    """
+    needs: dict[str, set[str]] = {}
+    dependencies = ""
+    for name, module in chosen.items():
+        needs[name] = {needed for direct in module.depends for needed in (direct, *needs[direct])}
+        last_first = [chosen[needed].path for needed in reversed(chosen) if needed in needs[name]]
+        dependencies += (
+            f"{_below(module.path, base)}: {' '.join(_below(path, base) for path in last_first)}\n"
+        )
+    aliases = "".join(
+        f"alias {alias} {name}\n" for name, module in chosen.items() for alias in module.aliases
     )
-    aliases = "".join(f"alias {alias} {name}\n" for name, module in chosen for alias in module.aliases)
     return [
-        *(cpio.file(module.path, module.data) for _, module in chosen),
+        *(cpio.file(module.path, module.data) for module in chosen.values()),
         cpio.file(f"{base}/modules.dep", dependencies.encode()),
         cpio.file(f"{base}/modules.alias", aliases.encode()),
     ]

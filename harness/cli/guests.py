@@ -1,0 +1,156 @@
+"""``visorbench guests``: list, build, show and clean the reference guests."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.main import print_json
+from harness.errors import UnknownName
+from harness.guests import catalogue
+from harness.guests.model import Arch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.guests.archive.fetch import Progress
+    from harness.guests.model import GuestImage
+    from harness.guests.spec import GuestSpec
+
+
+def _archs(names: tuple[str, ...]) -> list[Arch]:
+    try:
+        return [Arch(name) for name in names] or list(Arch)
+    except ValueError:
+        unknown = next(name for name in names if name not in list(Arch))
+        raise UnknownName("architecture", unknown, [str(arch) for arch in Arch]) from None
+
+
+_arch = click.option("--arch", "archs", multiple=True, metavar="ARCH", help="arm64 or x86-64; default: both.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def guests() -> None:
+    """List, build, show or clean the reference guests."""
+
+
+@guests.command("list")
+@_json
+def list_(as_json: bool) -> None:
+    """Name every reference guest, and say which are built."""
+    rows = [_facts(catalogue.get(name, arch)) for name in catalogue.known() for arch in Arch]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        built = f"built, {str(row['fingerprint'])[:12]}" if row["built"] else "not built"
+        click.echo(f"{row['name']:<10} {row['arch']:<7} {built:<20} {row['description']}")
+
+
+@guests.command()
+@click.argument("name", required=False)
+@_arch
+@click.option("--refresh", is_flag=True, help="Ask the archive for newer packages.")
+@click.option("--offline", is_flag=True, help="Do not touch the network.")
+@click.option("--mirror", metavar="URL", help="The only Debian mirror to ask.")
+def build(name: str | None, archs: tuple[str, ...], refresh: bool, offline: bool, mirror: str | None) -> None:
+    """Build guest NAME (default: all of them); one that is built already costs nothing."""
+    for guest in [name] if name else catalogue.known():
+        for arch in _archs(archs):
+            with _progress() as progress:
+                image = catalogue.ensure_built(
+                    guest, arch, progress=progress, offline=offline, refresh=refresh, mirror=mirror
+                )
+            click.echo(f"{guest} {arch}: {image.fingerprint[:12]} in {_folder(image)}")
+
+
+@guests.command()
+@click.argument("name")
+@_arch
+@_json
+def show(name: str, archs: tuple[str, ...], as_json: bool) -> None:
+    """Show what guest NAME is made of."""
+    rows = [_facts(catalogue.get(name, arch)) for arch in _archs(archs)]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        click.echo(f"{row['name']} {row['arch']}: {row['description']}")
+        for key in ("suite", "kernel", "initrd", "append", "memory_mib", "fingerprint"):
+            if row[key]:
+                click.echo(f"  {key:<12} {row[key]}")
+        packages = row["packages"]
+        for package, facts in packages.items() if isinstance(packages, dict) else ():
+            click.echo(f"  {package} {facts['version']} sha256:{facts['sha256'][:16]}")
+        if not row["built"]:
+            click.echo(f"  not built: visorbench guests build {name} --arch {row['arch']}")
+
+
+@guests.command()
+def clean() -> None:
+    """Remove every built guest and every downloaded package."""
+    removed = catalogue.clean()
+    for path in removed:
+        click.echo(f"removed {path}")
+    if not removed:
+        click.echo("nothing to remove")
+
+
+def _facts(spec: GuestSpec) -> dict[str, object]:
+    image = catalogue.find(spec)
+    return {
+        "name": spec.name,
+        "arch": str(spec.arch),
+        "description": spec.description,
+        "suite": spec.suite,
+        "append": spec.append,
+        "memory_mib": spec.memory_mib,
+        "built": image is not None,
+        "kernel": str(image.kernel) if image else None,
+        "initrd": str(image.initrd) if image else None,
+        "fingerprint": image.fingerprint if image else None,
+        "packages": image.manifest["packages"] if image else {},
+    }
+
+
+def _folder(image: GuestImage) -> str:
+    return str(image.initrd.parent) if image.initrd else ""
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar where somebody watches, else one line when each download begins."""
+    if not sys.stderr.isatty():
+        seen: set[str] = set()
+
+        def line(what: str, done: int, total: int) -> None:  # noqa: ARG001 - the interface
+            if what not in seen:
+                seen.add(what)
+                click.echo(f"fetching {what} ({total / 1e6:.1f} MB)", err=True)
+
+        yield line
+        return
+
+    from rich import progress as rich  # noqa: PLC0415 - only a build that is watched pays for it
+    from rich.console import Console  # noqa: PLC0415
+
+    columns = (
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.DownloadColumn(),
+        rich.TransferSpeedColumn(),
+        rich.TimeRemainingColumn(),
+    )
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, rich.TaskID] = {}
+
+        def update(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, visible=done < total)
+
+        yield update
