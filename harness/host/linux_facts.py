@@ -41,6 +41,13 @@ def os_release(text: str) -> tuple[str, str]:
     return values.get("NAME", ""), values.get("VERSION_ID", values.get("BUILD_ID", ""))
 
 
+def os_release_ids(text: str | None = None) -> list[str]:
+    """This distribution's ID, then those it is like (ID_LIKE), from /etc/os-release."""
+    content = _text(Path("/etc/os-release")) if text is None else text
+    values: dict[str, str] = dict(re.findall(r"""^([A-Z_]+)=["']?(.*?)["']?$""", content, re.MULTILINE))
+    return [values.get("ID", ""), *values.get("ID_LIKE", "").split()]
+
+
 def cpu_model(cpuinfo: str, lscpu: str) -> str:
     """The processor's name: /proc/cpuinfo has it on x86; for Arm, lscpu knows the parts by number."""
     for text, key in ((cpuinfo, "model name"), (lscpu, "Model name"), (cpuinfo, "Model")):
