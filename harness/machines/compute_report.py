@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 KERNELS: Mapping[str, str] = {
-    "integer": "Mop/s",
+    "integer": "knumber/s",
     "float": "kstep/s",
     "memory-bandwidth": "MB/s",
     "memory-latency": "Mload/s",
