@@ -79,9 +79,7 @@ def spread(
             _row_text(axes, row, strip.label, quantity(strip.median, unit), muted=strip.native)
         for strip in strips:
             if strip.native:
-                axes.axvline(
-                    strip.median, color=ROLES["native"], linewidth=1, linestyle=(0, (3, 2)), zorder=1
-                )
+                _baseline(axes, strip.median, len(strips))
         _limits(axes, strips, logarithmic=logarithmic)
         _ticks(axes, unit, logarithmic=logarithmic)
         scale = " (log scale)" if logarithmic else ""
@@ -152,6 +150,14 @@ def _strip(axes: Any, row: int, strip: Strip, ordered: Any, budget: int) -> None
     if strip.ci95 is not None:
         axes.plot(strip.ci95, [centre, centre], color=colour, linewidth=2.6, solid_capstyle="butt", zorder=3)
     axes.plot([strip.median] * 2, [centre - half, centre + half], color=ROLES["ink"], linewidth=1.6, zorder=4)
+
+
+def _baseline(axes: Any, median: float, rows: int) -> None:
+    """Dashed through every strip, but not through the text between them."""
+    axes.vlines(
+        [median] * rows, [row + 0.49 for row in range(rows)], [row + 0.91 for row in range(rows)],
+        color=ROLES["native"], linewidth=1, linestyle=(0, (3, 2)), zorder=1,
+    )  # fmt: skip
 
 
 def _row_text(axes: Any, row: int, label: str, value: str, *, muted: bool = False) -> None:

@@ -16,11 +16,13 @@ class Result:
     unit: str
     limit: float
     detail: dict[str, Any] = field(default_factory=dict)
+    holds: bool = True
+    """Whether what ``detail`` promises besides the value holds, e.g. a limit on memory."""
 
     @property
     def passed(self) -> bool:
-        """Whether the value keeps the limit."""
-        return self.value <= self.limit
+        """Whether the value keeps the limit, and the rest holds."""
+        return self.holds and self.value <= self.limit
 
     def to_json(self) -> str:
         """``{"name", "value", "unit", "limit", "pass", "detail"}``."""
