@@ -7,30 +7,28 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import ToolMissing, UnknownName
+from harness.errors import QemuNotFound, QemuTooOld, ToolMissing, UnknownName
 from harness.host import payload
 from harness.host.paths import private_directory
+from harness.host.qemu import QemuBinary, choose
 from harness.host.system import host_arch
 from harness.host.transcript import Transcript, transcribe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
-    from harness.host.qemu import QemuBinary
-
-ACCELERATORS = {"tcg": None, "kvm": "linux", "hvf": "darwin", "whpx": "win32"}
-"""Accelerator → the ``sys.platform`` it exists on; None: everywhere."""
+ACCELERATORS = {"tcg": None, "kvm": "Linux", "hvf": "Darwin", "whpx": "Windows"}
+"""Accelerator → the ``platform.system()`` it exists on; None: everywhere."""
 DEADLINE_S = 6.0
 KVM_DEVICE = Path("/dev/kvm")
 
-_SYSTEMS = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}
 _CPU_MODELS = {"tcg": "max", "kvm": "host", "hvf": "host", "whpx": "qemu64"}
 _MACHINES = {"x86-64": "q35", "arm64": "virt"}
 _CPU_STOPPED = re.compile(rb"(KVM internal error|kvm run failed)[\s\S]*?\n *(RAX|EAX|PC)=")
@@ -54,8 +52,9 @@ _FIXES = {
 class Proof:
     """What happened to the payload; when it is not usable, ``reason`` and ``fix`` are one sentence each.
 
-    Codes: ``usable``; not started: ``wrong-os``, ``wrong-arch``, ``not-built``, ``no-device``, ``no-permission``;
-    QEMU ended without running it: ``refused``; the virtual CPU stopped: ``cpu-error``; nothing until the deadline:
+    Codes: ``usable``; not started: ``wrong-os``, ``wrong-arch``, ``no-qemu``, ``old-qemu``, ``not-built``,
+    ``no-device``, ``no-permission``;
+    QEMU ended without running it: ``refused``; the virtual CPU stopped: ``cpu-error``; not done at the deadline:
     ``hangs``; it ran and got its sum wrong: ``wrong-answer``.
     """
 
@@ -88,17 +87,22 @@ def prove(accelerator: str, arch: str, qemu: QemuBinary, *, deadline_s: float = 
     return judge(accelerator, arch, said)
 
 
-def prove_all(qemus: Iterable[QemuBinary], *, deadline_s: float = DEADLINE_S) -> list[Proof]:
-    """Every accelerator for the first QEMU of every architecture, all at once."""
-    first: dict[str, QemuBinary] = {}
-    for qemu in qemus:
-        if not qemu.too_old:
-            first.setdefault(qemu.arch, qemu)
-    jobs: list[tuple[str, str, QemuBinary]] = [
-        (accelerator, arch, qemu) for accelerator in ACCELERATORS for arch, qemu in sorted(first.items())
-    ]
-    with ThreadPoolExecutor(max(1, len(jobs)), "proof") as pool:
-        return list(pool.map(lambda job: prove(*job, deadline_s=deadline_s), jobs))
+def prove_all(qemus: Sequence[QemuBinary], *, deadline_s: float = DEADLINE_S) -> list[Proof]:
+    """Every accelerator for every architecture, all at once, with the QEMU that would be used for it."""
+    pairs = [(accelerator, arch) for accelerator in ACCELERATORS for arch in _MACHINES]
+
+    def one(pair: tuple[str, str]) -> Proof:
+        impossible = _not_here(*pair)
+        if impossible is not None:
+            return impossible
+        try:
+            return prove(*pair, choose(qemus, pair[1]), deadline_s=deadline_s)
+        except (QemuNotFound, QemuTooOld) as error:
+            code = "old-qemu" if isinstance(error, QemuTooOld) else "no-qemu"
+            return _unusable(*pair, code, error.message, error.fix or "")
+
+    with ThreadPoolExecutor(len(pairs), "proof") as pool:
+        return list(pool.map(one, pairs))
 
 
 def command(accelerator: str, arch: str, qemu: Path, firmware: Path) -> list[str | Path]:
@@ -137,29 +141,37 @@ def judge(accelerator: str, arch: str, said: Transcript) -> Proof:
     return verdict(code, reason, _FIXES.get(key, _USE_TCG))
 
 
-def _lack(accelerator: str, arch: str, qemu: QemuBinary) -> Proof | None:
-    """What makes a run pointless, if anything; raises UnknownName."""
+def _not_here(accelerator: str, arch: str) -> Proof | None:
+    """Why no QEMU could do it on this host; raises UnknownName."""
     if accelerator not in ACCELERATORS:
         raise UnknownName("accelerator", accelerator, ACCELERATORS)
-    wanted = ACCELERATORS[accelerator]
-    if wanted is not None and sys.platform != wanted:
-        return _unusable(
-            accelerator, arch, "wrong-os", f"{accelerator} exists on {_SYSTEMS[wanted]} only", _USE_TCG
-        )
-    if wanted is not None and arch != host_arch():
-        reason = f"{accelerator} runs guests of the host's own architecture ({host_arch()}) only"
-        return _unusable(accelerator, arch, "wrong-arch", reason, _USE_TCG)
-    if accelerator not in qemu.features.accelerators:
+    system = ACCELERATORS[accelerator]
+    if system is None:
+        return None
+    if platform.system() != system:
+        name = "macOS" if system == "Darwin" else system
         return _unusable(
             accelerator,
             arch,
-            "not-built",
-            f"{qemu.path} was built without {accelerator}",
-            _FIXES["not-built"],
+            "wrong-os",
+            f"{accelerator} exists on {name} only",
+            f"run the harness on {name}",
         )
-    if accelerator == "kvm":
-        return _kvm_lack(arch)
+    if arch != host_arch():
+        reason = f"{accelerator} runs guests of the host's own architecture ({host_arch()}) only"
+        return _unusable(accelerator, arch, "wrong-arch", reason, _USE_TCG)
     return None
+
+
+def _lack(accelerator: str, arch: str, qemu: QemuBinary) -> Proof | None:
+    """What makes a run pointless, if anything; raises UnknownName."""
+    impossible = _not_here(accelerator, arch)
+    if impossible is not None:
+        return impossible
+    if accelerator not in qemu.features.accelerators:
+        reason = f"{qemu.path} was built without {accelerator}"
+        return _unusable(accelerator, arch, "not-built", reason, _FIXES["not-built"])
+    return _kvm_lack(arch) if accelerator == "kvm" else None
 
 
 def _kvm_lack(arch: str) -> Proof | None:

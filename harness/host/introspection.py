@@ -54,7 +54,7 @@ class IntrospectionError(Exception):
     """The binary did not hold a QMP conversation; the message says how far it came."""
 
 
-def introspect(path: Path, *, deadline_s: float = 4.0) -> QemuFeatures:
+def introspect(path: Path, *, deadline_s: float = 3.5) -> QemuFeatures:
     """Ask the binary at ``path``. Raises IntrospectionError, and ToolMissing when it cannot be run."""
     argv: list[str | Path] = [
         path,

@@ -21,7 +21,7 @@ from harness.host.introspection import IntrospectionError, QemuFeatures, introsp
 from harness.host.transcript import transcribe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ARCH_OF_TARGET = {"aarch64": "arm64", "x86_64": "x86-64"}
 """QEMU's word for a guest architecture → ours."""
@@ -33,7 +33,7 @@ _NAMES = (*(f"qemu-system-{target}" for target in ARCH_OF_TARGET), "qemu-kvm")
 _HOMEBREW = (Path("/opt/homebrew/bin"), Path("/usr/local/bin"))
 _LIBEXEC = (Path("/usr/libexec"),)
 _VERSION = re.compile(r"QEMU emulator version (\d+)\.(\d+)(?:\.(\d+))?[^\n]*")
-_VERSION_DEADLINE_S = 3.0
+_VERSION_DEADLINE_S = 2.5
 _ASKED_AT_ONCE = 4
 
 
@@ -91,18 +91,25 @@ def survey(explicit: Path | str | None = None) -> tuple[list[QemuBinary], list[R
 
 def qemu_for(arch: str, explicit: Path | str | None = None) -> QemuBinary:
     """The QEMU to use for guests of ``arch``; raises QemuNotFound, QemuTooOld, and UnknownName for the arch."""
+    return choose(find_qemus(explicit), arch)
+
+
+def choose(found: Sequence[QemuBinary], arch: str) -> QemuBinary:
+    """The one to use of those found, which are in order of preference; raises as qemu_for.
+
+    One that the user named is used or refused, never passed over for another.
+    """
     if arch not in ARCH_OF_TARGET.values():
         raise UnknownName("architecture", arch, ARCH_OF_TARGET.values())
-    found = [qemu for qemu in find_qemus(explicit) if qemu.arch == arch]
-    named = [qemu for qemu in found if qemu.source in ("--qemu", VARIABLE)]
-    for qemu in named or found:
+    fitting = [qemu for qemu in found if qemu.arch == arch]
+    named = [qemu for qemu in fitting if qemu.source in ("--qemu", VARIABLE)]
+    for qemu in named or fitting:
         if not qemu.too_old:
             return qemu
-    if found:
-        old = (named or found)[0]
-        oldest = ".".join(map(str, OLDEST[:2]))
+    if fitting:
+        old = fitting[0]
         raise QemuTooOld(
-            f"{old.path} is {old.version_text}, and the harness needs QEMU {oldest} or newer",
+            f"{old.path} is {old.version_text}, and the harness needs QEMU {'.'.join(map(str, OLDEST[:2]))} or newer",
             fix="install a newer QEMU, or name one with --qemu PATH",
             path=old.path,
             version=old.version,

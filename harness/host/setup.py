@@ -76,8 +76,9 @@ def install(todo: InstallPlan, *, yes: bool, say: Callable[[str], None] | None =
     """
     if not todo.missing:
         return
-    _check(todo, yes=yes)
-    prefix = _authority(todo)
+    prefix = authority(todo)
+    if not yes:
+        raise _refusal(f"{_lacks(todo)}; nobody agreed to installing", todo)
     for command in todo.commands:
         if say is not None:
             say(shlex.join([*prefix, *command]))
@@ -87,20 +88,14 @@ def install(todo: InstallPlan, *, yes: bool, say: Callable[[str], None] | None =
         raise _refusal(f"still missing after installing: {', '.join(need.what for need in left)}", todo)
 
 
-def _check(todo: InstallPlan, *, yes: bool) -> None:
-    what = ", ".join(need.what for need in todo.missing)
+def authority(todo: InstallPlan) -> list[str]:
+    """What to put before each command: nothing, or sudo; raises InstallRefused when they may not or cannot be run."""
     if os.environ.get(FORBIDDEN, "0") not in ("", "0"):
-        raise _refusal(f"missing on this host: {what}; {FORBIDDEN} forbids installing", todo)
+        raise _refusal(f"{_lacks(todo)}; {FORBIDDEN} forbids installing", todo)
     if not todo.commands:
-        raise _refusal(f"missing on this host: {what}; no known package manager has it", todo)
+        raise _refusal(f"{_lacks(todo)}; no package manager known here has it", todo)
     if todo.manager in _PRINTED_ONLY:
-        raise _refusal(f"missing on this host: {what}; {todo.manager} is left to you", todo)
-    if not yes:
-        raise _refusal(f"missing on this host: {what}; nobody agreed to installing", todo)
-
-
-def _authority(todo: InstallPlan) -> list[str]:
-    """What to put before each command; raises InstallRefused when a password would be asked for."""
+        raise _refusal(f"{_lacks(todo)}; {todo.manager} is left to you", todo)
     if todo.manager in _AS_USER or _is_root():
         return []
     if (
@@ -108,8 +103,11 @@ def _authority(todo: InstallPlan) -> list[str]:
         and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
     ):
         return ["sudo", "-n"]
-    what = ", ".join(need.what for need in todo.missing)
-    raise _refusal(f"missing on this host: {what}; installing needs root or sudo without a password", todo)
+    raise _refusal(f"{_lacks(todo)}; installing needs root, or sudo without a password", todo)
+
+
+def _lacks(todo: InstallPlan) -> str:
+    return f"missing on this host: {', '.join(need.what for need in todo.missing)}"
 
 
 def _run(argv: list[str], todo: InstallPlan) -> None:

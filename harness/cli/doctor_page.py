@@ -1,0 +1,149 @@
+"""The doctor's findings as a page for people: 80 columns, colours on a terminal only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_WIDTH = 80
+_ABILITIES = {
+    "virtio_gpu_gl": "virtio-gpu-gl",
+    "venus": "venus",
+    "spice": "spice",
+    "dbus_display": "dbus display",
+    "vhost_user_vsock": "vhost-user-vsock",
+}
+_MACHINES = ("virt", "q35", "pc", "microvm")
+"""Worth naming among the hundred types that a QEMU has."""
+
+
+def show(found: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print what :func:`harness.cli.doctor.examine` found."""
+    out = console or Console(highlight=False, emoji=False, markup=False)
+    out.width = min(out.width, _WIDTH)
+    _section(out, "Host", _rows(_host(found["host"])))
+    if found["noise"]:
+        _section(
+            out,
+            "What makes timings noisy here",
+            _rows((one["code"], f"{one['text']} {one['step']}") for one in found["noise"]),
+        )
+    _section(out, "QEMU", _qemus(found["qemus"], found["rejected"]))
+    _section(out, "Backends", _backends(found["backends"]))
+
+
+def _section(out: Console, title: str, body: Table) -> None:
+    out.print(Text(title, style="bold"))
+    out.print(Padding(body, (0, 0, 1, 2), expand=False))
+
+
+def _table() -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def _rows(pairs: Iterable[tuple[str, str]]) -> Table:
+    table = _table()
+    for name, text in pairs:
+        table.add_row(Text(name, style="cyan"), Text(text))
+    return table
+
+
+def _host(host: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    yield "system", f"{host['os_name']} {host['os_version']}, kernel {host['kernel']}, {host['arch']}"
+    yield "CPU", host["cpu_model"]
+    yield "cores", _cores(host)
+    free, swapped = host["memory_available_mib"], host["swap_used_mib"]
+    yield "memory", f"{host['memory_mib']} MiB, {free} MiB available, {swapped} MiB swapped out"
+    yield "load", " ".join(f"{value:.2f}" for value in host["load"]) + "  (1, 5, 15 minutes)"
+    yield "power", _power(host)
+    yield (
+        "heat",
+        {None: "not told", "": "not throttled"}.get(host["throttled"]) or f"throttled {host['throttled']}",
+    )
+    yield "runs in", ", ".join(_surroundings(host)) or "bare metal"
+    yield "fingerprint", host["fingerprint"]
+
+
+def _cores(host: Mapping[str, Any]) -> str:
+    text = (
+        f"{host['physical_cores']} physical, {host['logical_cores']} logical, {host['usable_cores']} usable"
+    )
+    if host["performance_cores"] is not None:
+        text += f" ({host['performance_cores']} performance, {host['efficiency_cores']} efficiency)"
+    return text
+
+
+def _power(host: Mapping[str, Any]) -> str:
+    supply = {True: "battery", False: "mains"}.get(host["on_battery"], "supply not told")
+    turbo = {True: "turbo on", False: "turbo off"}.get(host["turbo"], "turbo not told")
+    return f"{supply}, governor {host['governor'] or 'not told'}, mode {host['power_mode'] or 'not told'}, {turbo}"
+
+
+def _surroundings(host: Mapping[str, Any]) -> Iterable[str]:
+    if host["virtualised"]:
+        yield f"a virtual machine ({host['virtualised']})"
+    if host["container"]:
+        yield f"a container ({host['container']})"
+
+
+def _qemus(qemus: list[dict[str, Any]], rejected: list[dict[str, Any]]) -> Table:
+    table = _table()
+    for qemu in qemus:
+        verdict = Text("too old", style="red") if qemu["too_old"] else Text(qemu["version"], style="green")
+        features = qemu["features"]
+        named = [name for name in _MACHINES if name in features["machines"]]
+        text = Text(f"{qemu['path']} ({qemu['arch']}, from {qemu['source']})\n{qemu['version_text']}\n")
+        text.append(
+            f"{len(features['machines'])} machine types: {', '.join(named)} …; {', '.join(features['accelerators'])}\n"
+        )
+        text.append_text(Text(", ").join(_ability(features, key) for key in _ABILITIES))
+        table.add_row(verdict, text)
+    for one in rejected:
+        table.add_row(
+            Text("rejected", style="red"), Text(f"{one['path']} {one['reason']}; {one['fix']}".rstrip("; "))
+        )
+    if not qemus and not rejected:
+        table.add_row(Text("none", style="red"), Text("run `visorbench setup`, or name one with --qemu PATH"))
+    return table
+
+
+def _ability(features: Mapping[str, Any], key: str) -> Text:
+    return (
+        Text(_ABILITIES[key], style="green") if features[key] else Text(f"no {_ABILITIES[key]}", style="dim")
+    )
+
+
+def _backends(backends: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for verdict, archs in _alike(backends):
+        name, usable, code, reason, fix = verdict
+        word = Text("usable", style="green") if usable else Text(code, style="red")
+        text = Text(", ".join(archs))
+        if reason:
+            text.append(f": {reason}")
+        if fix:
+            text.append(f"\n{fix}", style="dim")
+        table.add_row(Text(name, style="cyan"), word, text)
+    return table
+
+
+def _alike(backends: list[dict[str, Any]]) -> Iterable[tuple[tuple[str, bool, str, str, str], list[str]]]:
+    """Verdicts that differ only in the architecture share a row."""
+    groups: dict[tuple[str, bool, str, str, str], list[str]] = {}
+    for one in backends:
+        key = (one["backend"], one["usable"], one["code"], one["reason"], one["fix"])
+        groups.setdefault(key, []).append(one["arch"])
+    return groups.items()
