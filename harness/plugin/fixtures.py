@@ -88,12 +88,11 @@ def machine(machine_factory: MachineFactory) -> Iterator[Machine]:
 
 
 @pytest.fixture(scope="session")
-def native() -> Iterator[Runner]:
+def native() -> Runner:
     """The host itself, as something that runs workloads."""
     from harness.machines.native import NativeRunner  # noqa: PLC0415 - only scenarios with a baseline
 
-    with NativeRunner() as runner:
-        yield runner
+    return NativeRunner()
 
 
 @pytest.fixture

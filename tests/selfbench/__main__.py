@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.errors import UnknownName
 
-NOT_BENCHMARKS = {"__main__", "result"}
+NOT_BENCHMARKS = {"__main__", "loaded", "result"}
 
 
 def known() -> list[str]:

@@ -1,0 +1,18 @@
+"""What a guest computes, moves and switches in a second, beside what the host does: the same program, interleaved."""
+
+from __future__ import annotations
+
+from harness.machines.compute import calibrate
+from harness.machines.runner import SshRunner
+
+
+def test_compute(machine, native, measure, profile):
+    """Integer, floating point, memory, system calls, context switches, processes; one round native, one in the guest."""
+    machine.boot()
+    guest = SshRunner.of(machine)
+    native_plan, guest_plan = calibrate(native), calibrate(guest)
+    for _ in measure.rounds(profile.compute_rounds):
+        for each in native_plan.once(native):
+            measure.record(each.kernel, each.value, unit=each.unit, better="higher", native=True)
+        for each in guest_plan.once(guest):
+            measure.record(each.kernel, each.value, unit=each.unit, better="higher")

@@ -1,0 +1,48 @@
+"""How late the console's stamps are: a writer that knows when it wrote, while a TCG guest loads every core."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+
+from harness.channels.console import Console
+from tests.selfbench.loaded import loaded_host
+from tests.selfbench.result import Result
+
+LIMIT_MS = 1.0
+LINES = 3000
+PAUSE_S = 0.003
+
+WRITER = f"""
+import random, socket, sys, time
+out = socket.socket(fileno=int(sys.argv[1]))
+for number in range({LINES}):
+    time.sleep(random.uniform(0, 2 * {PAUSE_S}))
+    out.sendall(b"%d\\n" % time.monotonic_ns())
+out.sendall(b"end\\n")
+"""
+
+
+def run() -> Result:
+    """The 99th percentile of (stamp - time written), in ms."""
+    ours, theirs = socket.socketpair()
+    errors_ms: list[float] = []
+    with loaded_host() as load, Console(ours) as console:
+        console.on_line(lambda line: errors_ms.append(_error_ms(line.text, line.stamp.at_ns)))
+        with theirs:
+            fd = theirs.fileno()
+            subprocess.run([sys.executable, "-c", WRITER, str(fd)], pass_fds=[fd], check=True)
+        console.wait_for("^end$", timeout_s=10)
+    errors_ms = sorted(error for error in errors_ms if error >= 0)
+    return Result(
+        "stamp_error",
+        errors_ms[int(len(errors_ms) * 0.99)],
+        "ms",
+        LIMIT_MS,
+        {"median_ms": round(errors_ms[len(errors_ms) // 2], 4), "n": len(errors_ms), **load},
+    )
+
+
+def _error_ms(text: str, stamp_ns: int) -> float:
+    return (stamp_ns - int(text)) / 1e6 if text.isdigit() else -1.0
