@@ -6,12 +6,13 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-from harness.errors import CacheReadOnly, UnknownName
+from harness.errors import UnknownName
 from harness.guests.model import INITRD, KERNEL, MANIFEST, Arch, GuestImage
 from harness.guests.storage import locked, naming_write_errors, new_folder, write_whole
 from harness.host.paths import cache_dir, shipped
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from harness.guests.archive.client import Archive
@@ -45,20 +46,8 @@ def find(spec: GuestSpec) -> GuestImage | None:
         fingerprint, manifest = commit["fingerprint"], commit["manifest"]
     except (FileNotFoundError, ValueError, KeyError):
         return None
-    folder = _folder(spec) / fingerprint[:16]
-    kernel, initrd = folder / KERNEL, folder / INITRD
-    if not kernel.is_file() or not initrd.is_file():
-        return None
-    return GuestImage(
-        name=spec.name,
-        arch=spec.arch,
-        kernel=kernel,
-        initrd=initrd,
-        append=spec.append,
-        memory_mib=spec.memory_mib,
-        manifest=manifest,
-        fingerprint=fingerprint,
-    )
+    image = _image(spec, fingerprint, manifest)
+    return image if all(path and path.is_file() for path in (image.kernel, image.initrd)) else None
 
 
 def ensure_built(
@@ -70,19 +59,42 @@ def ensure_built(
     refresh: bool = False,
     mirror: str | None = None,
 ) -> GuestImage:
-    """The built guest, from the cache if it is there, without touching the network.
+    """The built guest ``name``, as :func:`ensure` makes it; raises also what :func:`get` raises."""
+    return ensure(get(name, arch), progress=progress, offline=offline, refresh=refresh, mirror=mirror)
+
+
+def ensure(
+    spec: GuestSpec,
+    *,
+    progress: Progress | None = None,
+    offline: bool = False,
+    refresh: bool = False,
+    mirror: str | None = None,
+    keyring: Path | None = None,
+) -> GuestImage:
+    """The guest that ``spec`` describes, from the cache if it is there, without touching the network.
 
     ``refresh`` asks the archive for newer packages; ``offline`` forbids the network; ``mirror`` is the only one to
-    ask. Raises UnknownName, ArchiveUnreachable, ArchiveError, DiskFull, CacheReadOnly.
+    ask; ``keyring`` replaces the folder of keys that may sign. Raises ArchiveUnreachable, ArchiveError, DiskFull,
+    CacheReadOnly.
     """
-    spec = get(name, arch)
     if not refresh and (image := find(spec)):
         return image
     folder = _folder(spec)
     with locked(folder.with_name(f"{folder.name}.lock")):
         if not refresh and (image := find(spec)):  # another process built it meanwhile
             return image
-        return _build(spec, _archive(spec, mirror, progress, offline=offline), folder)
+        from harness.guests.build import build, plan  # noqa: PLC0415 - only who builds pays for it
+
+        archive = _archive(spec, mirror, progress, keyring, offline=offline)
+        planned = plan(spec, archive)
+        target = folder / planned.fingerprint[:16]
+        if not (target / MANIFEST).is_file():
+            with new_folder(target) as draft:
+                build(planned, archive, draft)
+        commit = {"fingerprint": planned.fingerprint, "manifest": planned.manifest}
+        write_whole(_commit(spec), json.dumps(commit, indent=2, sort_keys=True).encode())
+        return _image(spec, planned.fingerprint, planned.manifest)
 
 
 def clean() -> list[Path]:
@@ -96,32 +108,30 @@ def clean() -> list[Path]:
     return removed
 
 
-def _build(spec: GuestSpec, archive: Archive, folder: Path) -> GuestImage:
-    from harness.guests.build import build, plan  # noqa: PLC0415 - only who builds pays for it
-
-    planned = plan(spec, archive)
-    target = folder / planned.fingerprint[:16]
-    if not (target / MANIFEST).is_file():
-        with new_folder(target) as draft:
-            build(planned, archive, draft)
-    commit = {"fingerprint": planned.fingerprint, "manifest": planned.manifest}
-    write_whole(_commit(spec), json.dumps(commit, indent=2, sort_keys=True).encode())
-    image = find(spec)
-    if image is None:
-        raise CacheReadOnly(
-            f"the guest built in {target} is gone", fix="do not clean the cache while building"
-        )
-    return image
+def _image(spec: GuestSpec, fingerprint: str, manifest: Mapping[str, object]) -> GuestImage:
+    folder = _folder(spec) / fingerprint[:16]
+    return GuestImage(
+        name=spec.name,
+        arch=spec.arch,
+        kernel=folder / KERNEL,
+        initrd=folder / INITRD,
+        append=spec.append,
+        memory_mib=spec.memory_mib,
+        manifest=manifest,
+        fingerprint=fingerprint,
+    )
 
 
-def _archive(spec: GuestSpec, mirror: str | None, progress: Progress | None, *, offline: bool) -> Archive:
+def _archive(
+    spec: GuestSpec, mirror: str | None, progress: Progress | None, keyring: Path | None, *, offline: bool
+) -> Archive:
     from harness.guests.archive.client import Archive  # noqa: PLC0415 - as above
     from harness.guests.archive.fetch import Fetcher, silent  # noqa: PLC0415
     from harness.guests.archive.mirrors import mirrors  # noqa: PLC0415
 
     folder = cache_dir() / "archive"
     fetcher = Fetcher(folder / "sha256", mirrors(mirror), offline=offline, progress=progress or silent)
-    return Archive(folder, spec.suite, spec.debian_arch, shipped("fixtures", "keyrings"), fetcher)
+    return Archive(folder, spec.suite, spec.debian_arch, keyring or shipped("fixtures", "keyrings"), fetcher)
 
 
 def _folder(spec: GuestSpec) -> Path:

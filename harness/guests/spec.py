@@ -92,7 +92,9 @@ def read_spec(path: Path, arch: Arch) -> GuestSpec:
     except ValidationError as error:
         raise _explained(path, error) from None
     if arch not in file.arch:
-        raise UnknownName(f"architecture of guest {path.stem}", str(arch), [str(one) for one in file.arch], where=str(path))
+        raise UnknownName(
+            f"architecture of guest {path.stem}", str(arch), map(str, file.arch), where=str(path)
+        )
     own = file.arch[arch]
     files = {**file.files, **own.files}
     try:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import BuildFailed, HostLacks, ToolMissing
+from harness.errors import BuildFailed, DiskFull, HostLacks, ToolMissing
 from harness.guests.model import Arch
 from harness.guests.storage import naming_write_errors
 from harness.host.paths import cache_dir
@@ -125,7 +125,7 @@ class Compiler:
                 process.kill()
             if status != 0:
                 output.seek(0)
-                raise _failed(argv, program.name, target, status, output.read(1 << 20))
+                raise _failed(argv, program, target, status, output.read(1 << 20).decode(errors="replace"))
 
 
 def find_compiler() -> Compiler:
@@ -149,13 +149,18 @@ def _environment(zig_cache: Path) -> dict[str, str]:
     return {**inherited, "ZIG_GLOBAL_CACHE_DIR": str(zig_cache), "ZIG_LOCAL_CACHE_DIR": str(zig_cache)}
 
 
-def _failed(argv: list[str], name: str, target: Target, status: int | None, output: bytes) -> BuildFailed:
-    text = output.decode(errors="replace")
-    errors = [line for line in text.splitlines() if re.search(r"\b(error|undefined)\b", line)][:5]
-    said = "; ".join(errors) or text.strip()[:300] or "nothing"
+def _failed(
+    argv: list[str], program: Path, target: Target, status: int | None, output: str
+) -> BuildFailed | DiskFull:
+    if "NoSpaceLeft" in output or "No space left" in output:
+        return DiskFull(
+            f"no space left to compile {program.name} in {cache_dir()}",
+            fix="free some space, or set VISORBENCH_CACHE_DIR to another disk", path=program,
+        )  # fmt: skip
+    errors = [line for line in output.splitlines() if re.search(r"\b(error|undefined)\b", line)][:5]
+    said = "; ".join(errors) or output.strip()[:300] or "nothing"
     how = f"did not end within {BUILD_TIMEOUT_S} s" if status is None else f"ended with status {status}"
-    fix = "free some space, or set VISORBENCH_CACHE_DIR to another disk" if "NoSpaceLeft" in text else None
     return BuildFailed(
-        f"{name} for {target} did not compile: zig {how} and said: {said}",
-        fix=fix, argv=argv, status=status, stderr=text,
+        f"{program.name} for {target} did not compile: zig {how} and said: {said}",
+        argv=argv, status=status, stderr=output,
     )  # fmt: skip
