@@ -69,10 +69,11 @@ def find_run(name: str, *, store: str | None, reports: Path | None) -> tuple[Run
     Returns it with its folder. Raises UnknownName, with the names of both, when neither has it; UsageError for a start
     that several share; StoreError.
     """
-    from harness.results.folder import find_folder, read_run  # noqa: PLC0415 - pydantic
+    from harness.config.load import load, reports_folder  # noqa: PLC0415 - pydantic
+    from harness.results.folder import find_folder, read_run  # noqa: PLC0415
     from harness.results.store import Store  # noqa: PLC0415 - sqlalchemy
 
-    root = reports or reports_folder()
+    root = reports or reports_folder(load())
     try:
         folder = find_folder(name, root)
     except UnknownName as absent:
@@ -83,18 +84,6 @@ def find_run(name: str, *, store: str | None, reports: Path | None) -> tuple[Run
             raise UnknownName("run", name, {*absent.known, *unknown.known}, where=str(root)) from None
         return found, root / found.id
     return read_run(folder), folder
-
-
-def reports_folder() -> Path:
-    """Where runs are looked for: as configured, else ``reports/`` of the clone, else of the working directory."""
-    from harness.config.load import load  # noqa: PLC0415 - pydantic
-    from harness.host.paths import shipped  # noqa: PLC0415
-
-    configured = load().reports
-    if configured:
-        return configured
-    clone = shipped("reports")
-    return clone if (clone.parent / "pyproject.toml").is_file() else Path.cwd() / "reports"
 
 
 def store_url(given: str | None) -> str | None:

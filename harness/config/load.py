@@ -82,6 +82,14 @@ def profile(config: Config) -> Profile:
     return known[config.profile]
 
 
+def reports_folder(config: Config) -> Path:
+    """The folder of all runs: as configured, else ``reports/`` of the clone, else of the working directory."""
+    if config.reports:
+        return config.reports
+    clone = shipped("reports")
+    return clone if (clone.parent / "pyproject.toml").is_file() else Path.cwd() / "reports"
+
+
 def _find(directory: Path) -> Path | None:
     for folder in (directory, *directory.parents):
         if (folder / FILE_NAME).is_file():

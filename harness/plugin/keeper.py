@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.errors import VisorbenchError
 from harness.plugin.record import apply
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.plugin.session import Session
 
 
@@ -17,8 +20,8 @@ class Keeper:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.published: int | None = None
-        """Exit code of writing the report; None: there was nothing to write."""
+        self.page: Path | None = None
+        """The report, once it is written."""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -32,9 +35,14 @@ class Keeper:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Write the report of whatever was recorded; after Ctrl-C only keep the records."""
-        if self.session.run_started:
-            from harness.plugin.publish import publish  # noqa: PLC0415 - only when there is something
+        """Make the report of whatever was recorded; after Ctrl-C only keep the records."""
+        if not self.session.run_started or exitstatus == pytest.ExitCode.INTERRUPTED:
+            return
+        from harness.report.child import render  # noqa: PLC0415 - only when there is something
 
-            interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
-            self.published = publish(self.session, render=not interrupted)
+        recorder = self.session.recorder
+        recorder.end()
+        try:
+            self.page = render(recorder.folder, store=self.session.config.store)
+        except VisorbenchError as error:
+            self.session.gave_up = error

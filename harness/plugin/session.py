@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from harness.config.load import load, profile
+from harness.config.load import load, profile, reports_folder
 from harness.errors import UnknownName, VisorbenchError
-from harness.host.paths import runtime_dir, shipped
+from harness.host.paths import runtime_dir
 from harness.host.provenance import commit
 from harness.plugin.record import Record, apply
 from harness.plugin.subjects import Plan, Subject, plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from harness.config.model import GuestConfig, Profile
     from harness.guests.model import Arch, GuestImage
@@ -153,10 +153,7 @@ class Session:
     @property
     def reports(self) -> Path:
         """The folder of all runs."""
-        if self.config.reports:
-            return self.config.reports
-        clone = shipped("reports")
-        return clone if (clone.parent / "pyproject.toml").is_file() else Path.cwd() / "reports"
+        return reports_folder(self.config)
 
     @property
     def logs(self) -> Path:

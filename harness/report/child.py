@@ -13,15 +13,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def render(folder: Path, *, latest: bool = True) -> Path:
-    """Write every file of the run in ``folder`` from its ``results.json``, or from its journal; returns the
-    page.
+def render(folder: Path, *, store: str | None = None) -> Path:
+    """Make everything of the run in ``folder`` from its journal: files, ``latest``, store, table; returns the page.
 
-    Raises DiskFull or StoreError as the child does, and VisorbenchError with the end of its stderr when it
-    dies.
+    ``store``: SQLAlchemy URL, None for the default. Raises DiskFull or StoreError as the child does, and
+    VisorbenchError with the end of its stderr when it dies.
     """
-    command = [sys.executable, "-m", "harness.report", str(folder), *(["--latest"] if latest else [])]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    command = [sys.executable, "-m", "harness.report", str(folder), *([store] if store else [])]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
     if done.returncode:
         raise _told(done.stderr, done.returncode)
     return folder / "index.html"

@@ -192,10 +192,14 @@ class RunRecorder:
         """Seconds since the run started, on the monotonic clock."""
         return (time.monotonic_ns() - self._zero_ns) / 1e9
 
-    def finish(self) -> Run:
-        """End the run and compute summaries and ratios; the recorder takes nothing afterwards."""
+    def end(self) -> None:
+        """End the run; its folder's journal is all that a report needs, in whichever process that is written."""
         self._record({"event": "finish", "at": datetime.now(UTC).isoformat()})
         self.close()
+
+    def finish(self) -> Run:
+        """End the run and compute summaries and ratios; the recorder takes nothing afterwards."""
+        self.end()
         return self._draft.freeze()
 
     def close(self) -> None:
