@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,6 +124,8 @@ class Compiler:
                 status = None
             finally:
                 process.kill()
+                with suppress(TimeoutError):  # or it would write into folders that are being removed
+                    process.wait(5)
             if status != 0:
                 output.seek(0)
                 raise _failed(argv, program, target, status, output.read(1 << 20).decode(errors="replace"))

@@ -146,11 +146,18 @@ class _Line:
 
 def _decode(number: int, line: bytes) -> dict[str, Any]:
     try:
-        fields = json.loads(line.decode("ascii"))
+        fields = json.loads(line.decode("ascii"), object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         raise _malformed(number, f"not JSON: {line[:60]!r}") from None
     if not isinstance(fields, dict):
         raise _malformed(number, f"not an object: {line[:60]!r}")
+    return fields
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field that is there twice")
     return fields
 
 

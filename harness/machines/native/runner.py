@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -64,6 +65,8 @@ class NativeRunner:
             ) from None
         finally:
             process.kill()
+            with suppress(TimeoutError):  # a process that even SIGKILL cannot end is the kernel's now
+                process.wait(5)
         ended = process.exited
         seconds = ((ended.at_ns if ended else time.monotonic_ns()) - process.spawned_ns) / 1e9
         if check and status != 0:
