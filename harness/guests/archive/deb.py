@@ -54,6 +54,10 @@ def members(package: Path, patterns: Sequence[str]) -> Iterator[Member]:
                 if hits and (member := _member(path, info, deb.data.tgz())):
                     unmatched.difference_update(hits)
                     yield member
+    except OSError as error:
+        if error.errno is not None:  # the disk's trouble; python-debian raises bare ones for a bad header
+            raise
+        raise ArchiveCorrupt(f"the package {package} cannot be read: {error}", path=package) from None
     except (ArError, DebError, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, ValueError) as error:
         raise ArchiveCorrupt(f"the package {package} cannot be read: {error}", path=package) from None
     if unmatched:

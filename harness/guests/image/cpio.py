@@ -80,13 +80,14 @@ def pack(entries: Iterable[Entry]) -> bytes:
 
 def unpack(archive: bytes) -> Iterator[Entry]:
     """Every entry of one or more archives in a row, in order; raises ArchiveCorrupt where the bytes make no sense."""
-    at = 0
-    while at < len(archive):
-        if archive[at] == 0:  # between two archives
+    at, ended = 0, True
+    while at < len(archive) or not ended:
+        if ended and archive[at] == 0:  # between two archives
             at += 1
             continue
         name, mode, data, device, at = _parse(archive, at)
-        if name == TRAILER:
+        ended = name == TRAILER
+        if ended:
             continue
         try:
             yield Entry(name, mode, data, device)
