@@ -75,7 +75,8 @@ def _journal(reports: Path, series: int, each: int) -> Path:
 def _render(folder: Path) -> tuple[float, float]:
     """Seconds and peak megabytes of the report's process."""
     started = time.perf_counter()
-    with subprocess.Popen([sys.executable, "-m", "harness.report", str(folder)]) as child:
+    command = [sys.executable, "-m", "harness.report", str(folder), f"sqlite:///{folder}/results.db"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
         peak = _peak_mb(child)
     if child.returncode:
         raise RuntimeError(f"the report's process ended with status {child.returncode}")
