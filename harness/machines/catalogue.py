@@ -1,0 +1,42 @@
+"""Every backend by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import UnknownName
+from harness.machines.qemu.checks import ACCELERATORS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.machines.model import Backend
+
+
+NATIVE = "native"
+
+
+def guest_backends() -> tuple[str, ...]:
+    """The names of the backends that run guests; whether one works here is for its probe to say."""
+    return ACCELERATORS
+
+
+def get(name: str, *, qemu: Path | None = None, logs: Path | None = None) -> Backend:
+    """The backend; ``qemu`` is the binary to use, ``logs`` where its machines leave theirs.
+
+    Raises UnknownName.
+    """
+    if name == NATIVE:
+        from harness.machines.native.backend import NativeBackend  # noqa: PLC0415 - only who asks pays for it
+
+        return NativeBackend()
+    if name not in ACCELERATORS:
+        raise UnknownName("backend", name, (NATIVE, *guest_backends()))
+    from harness.machines.qemu.backend import QemuBackend  # noqa: PLC0415
+
+    return QemuBackend(name, qemu=qemu, logs=logs)
+
+
+def backends(*, qemu: Path | None = None, logs: Path | None = None) -> dict[str, Backend]:
+    """Every backend by name, the host itself first."""
+    return {name: get(name, qemu=qemu, logs=logs) for name in (NATIVE, *guest_backends())}

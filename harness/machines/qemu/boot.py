@@ -1,0 +1,137 @@
+"""Watching a guest boot: which channel tells which phase, and waits that end when the machine does."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from harness.errors import ChannelClosed, ChannelError, GuestSilent, InvalidConfiguration, NotSeen
+from harness.machines.model import Phase, Stamp
+from harness.machines.qemu import endings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.channels.pattern import Line
+    from harness.errors import MachineError
+    from harness.guests.model import GuestImage
+    from harness.machines.milestones import Milestones
+    from harness.machines.qemu.login import Login
+    from harness.machines.qemu.vmm import Vmm
+
+_BANNER_SLICE_S = 1
+"""While it waits for SSH, the harness looks this often whether there still is a machine."""
+
+
+class BootWatch:
+    """Fills in the milestones of one machine from its channels."""
+
+    def __init__(
+        self,
+        vmm: Vmm,
+        guest: GuestImage,
+        milestones: Milestones,
+        failure: Callable[[], MachineError],
+        name: str,
+    ) -> None:
+        self._vmm = vmm
+        self._guest = guest
+        self._milestones = milestones
+        self._failure = failure
+        self._name = name
+        self._since = 0
+        self._markers = {
+            phase: re.compile(marker)
+            for phase, marker in ((Phase.INIT, guest.init_marker), (Phase.GUEST_READY, self._ready_marker()))
+            if marker
+        }
+        vmm.console.on_line(self._on_line)
+        vmm.console.on_panic(lambda _: milestones.end(failure))
+        if vmm.ready:
+            vmm.ready.on_event(lambda line: milestones.reach(Phase.GUEST_READY, line.stamp))
+        vmm.process.on_exit(lambda _: milestones.end(failure))
+
+    def again(self) -> None:
+        """The machine is about to be reset: what the console has said until now is another boot's."""
+        self._since = self._vmm.console.mark()
+
+    def wait(self, phase: Phase, timeout_s: float, login: Login) -> Stamp:
+        """When ``phase`` was reached.
+
+        Raises BootTimeout, GuestPanicked, MachineDied, InvalidConfiguration.
+        """
+        deadline = time.monotonic() + timeout_s
+        if phase in (Phase.SSH_BANNER, Phase.FIRST_COMMAND):
+            return self._over_ssh(phase, deadline, timeout_s, login)
+        stamp = self._seen(phase, timeout_s)
+        if stamp is None:
+            raise endings.timeout(self._vmm, self._name, phase, timeout_s)
+        self._milestones.reach(phase, stamp)
+        return stamp
+
+    def _ready_marker(self) -> str | None:
+        """The console stands in only where the guest has no port to say it on."""
+        return None if self._vmm.ready else self._guest.ready_marker
+
+    def _seen(self, phase: Phase, timeout_s: float) -> Stamp | None:
+        if phase is Phase.VMM_READY or (phase is Phase.GUEST_READY and self._vmm.ready):
+            return self._milestones.wait(phase, timeout_s)
+        if phase is Phase.FIRST_CONSOLE:
+            pattern: str | re.Pattern[str] = "."
+        elif phase in self._markers:
+            pattern = self._markers[phase]
+        else:
+            raise InvalidConfiguration(
+                f"guest {self._guest.name} never says that it reached {phase}",
+                fix="give it a marker that its console shows, or wait for another phase",
+            )
+        known = self._milestones.wait(phase, 0)
+        return known or self._on_console(phase, pattern, timeout_s)
+
+    def _on_console(self, phase: Phase, pattern: str | re.Pattern[str], timeout_s: float) -> Stamp | None:
+        """The console's own search: in a flood, its listeners do not get every line."""
+        console = self._vmm.console
+        try:
+            if phase is Phase.FIRST_CONSOLE and not self._since:
+                return console.wait_first_byte(timeout_s)
+            return console.wait_for(pattern, timeout_s, since=self._since).stamp
+        except NotSeen:
+            return None
+        except ChannelClosed:
+            self._vmm.process.wait(endings.EXIT_WAIT_S)
+            raise self._failure() from None
+
+    def _over_ssh(self, phase: Phase, deadline: float, timeout_s: float, login: Login) -> Stamp:
+        client = login.ssh(self._vmm.control)
+        if self._vmm.ready or Phase.GUEST_READY in self._markers:
+            self.wait(Phase.GUEST_READY, deadline - time.monotonic(), login)
+        banner = self._milestones.wait(Phase.SSH_BANNER, 0)
+        while banner is None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise endings.timeout(self._vmm, self._name, Phase.SSH_BANNER, timeout_s)
+            try:
+                banner = client.wait_banner(min(_BANNER_SLICE_S, left))
+            except GuestSilent:
+                banner = self._milestones.wait(Phase.SSH_BANNER, 0)  # raises when the machine has ended
+        self._milestones.reach(Phase.SSH_BANNER, banner)
+        if phase is Phase.SSH_BANNER:
+            return banner
+        try:
+            client.run("true", timeout_s=max(0.1, deadline - time.monotonic()))
+        except (ChannelError, GuestSilent) as error:
+            self._milestones.wait(Phase.FIRST_COMMAND, 0)  # raises when the machine has ended
+            if time.monotonic() < deadline:
+                raise
+            raise endings.timeout(self._vmm, self._name, Phase.FIRST_COMMAND, timeout_s) from error
+        done = Stamp(time.monotonic_ns())
+        self._milestones.reach(Phase.FIRST_COMMAND, done)
+        return done
+
+    def _on_line(self, line: Line) -> None:
+        first = None if self._since else self._vmm.console.first_byte
+        self._milestones.reach(Phase.FIRST_CONSOLE, first or line.stamp)
+        for phase, marker in self._markers.items():
+            if marker.search(line.text):
+                self._milestones.reach(phase, line.stamp)

@@ -1,0 +1,106 @@
+"""From what a scenario asks for (MachineSpec) to a QEMU configuration: defaults filled in, options understood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import InvalidConfiguration, UnknownName
+from harness.machines.qemu import defaults
+from harness.machines.qemu.config import QemuConfig
+from harness.machines.qemu.devices import Drive, DriveInterface, Forward, Nowhere, OnReboot, Port, UserNet
+from harness.machines.qemu.firmware import firmware_for
+from harness.machines.qemu.images import image_format
+
+if TYPE_CHECKING:
+    from harness.host.qemu import QemuBinary
+    from harness.machines.model import MachineSpec
+
+OPTIONS = {
+    "video": "a display device such as VGA or virtio-gpu-pci, or none; screenshots need one",
+    "display": "where the picture goes on the host: none, gtk, cocoa, egl-headless …",
+    "rng": "on: a virtio-rng device",
+    "network": "restricted (the default), open, or none",
+    "disk-interface": "virtio-blk (the default) or nvme",
+    "writable": "on: the guest's writes to its disk image are kept",
+}
+"""What MachineSpec.extra may say to a QEMU backend."""
+SSH_PORT = 22
+
+
+def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
+    """The configuration of ``spec``, its channels leading nowhere yet.
+
+    Raises UnknownName, InvalidConfiguration, and ToolMissing for an arm64 disk without firmware on this host.
+    """
+    guest, extra = spec.guest, spec.extra
+    for key in extra:
+        if key not in OPTIONS:
+            raise UnknownName("option", key, OPTIONS, where=f"what the backend {accelerator} can be told")
+    firmware = guest.firmware
+    if guest.disk and not guest.kernel and not firmware:
+        firmware = firmware_for(guest.arch, qemu.path)
+    video = extra.get("video") or (defaults.video(guest.arch) if guest.disk else "none")
+    return QemuConfig(
+        binary=qemu.path,
+        arch=guest.arch,
+        machine=spec.machine_type or defaults.machine_type(guest.arch, accelerator),
+        cpu=spec.cpu_model or defaults.cpu_model(guest.arch, accelerator),
+        accelerator=defaults.accelerator(accelerator, guest.arch),
+        memory_mib=guest.memory_mib if spec.memory_mib is None else spec.memory_mib,
+        cpus=defaults.cpus() if spec.cpus is None else spec.cpus,
+        kernel=guest.kernel,
+        initrd=guest.initrd,
+        append=guest.append,
+        firmware=firmware,
+        drives=_drives(spec),
+        networks=_networks(spec),
+        console=Nowhere(),
+        ports=(Port(guest.ready_port, Nowhere()),) if guest.ready_port else (),
+        monitor=Nowhere(),
+        rng=_switch(spec, "rng"),
+        video=None if video == "none" else video,
+        display=extra.get("display", "none"),
+        # A guest booted from a kernel reboots because it panicked; one with a disk may have other reasons.
+        on_reboot=OnReboot.RESET if guest.disk else OnReboot.SHUTDOWN,
+        name=f"visorbench-{guest.name}",
+        known_machines=frozenset(qemu.features.machines) or None,
+    )
+
+
+def _drives(spec: MachineSpec) -> tuple[Drive, ...]:
+    disk = spec.guest.disk
+    if disk is None:
+        return ()
+    interface = _choice(spec, "disk-interface", [each.value for each in DriveInterface])
+    return (
+        Drive(
+            disk,
+            image_format(disk),
+            interface=DriveInterface(interface),
+            snapshot=not _switch(spec, "writable"),
+        ),
+    )
+
+
+def _networks(spec: MachineSpec) -> tuple[UserNet, ...]:
+    network = _choice(spec, "network", ["restricted", "open", "none"])
+    if network == "none":
+        return ()
+    forwards = (Forward(SSH_PORT),) if spec.guest.ssh_user else ()
+    return (UserNet(restrict=network == "restricted", forwards=forwards),)
+
+
+def _switch(spec: MachineSpec, key: str) -> bool:
+    return _choice(spec, key, ["off", "on"]) == "on"
+
+
+def _choice(spec: MachineSpec, key: str, choices: list[str]) -> str:
+    value = spec.extra.get(key, choices[0])
+    if value not in choices:
+        raise InvalidConfiguration(
+            f"the option {key} cannot be {value!r}",
+            fix=f"it can be {', '.join(choices)}",
+            key=key,
+            value=value,
+        )
+    return value

@@ -1,0 +1,81 @@
+"""How a machine ended, or failed to begin, as an error with everything that is known about it."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from harness.errors import BootTimeout, ControlError, GuestPanicked, MachineDied, MachineError
+
+if TYPE_CHECKING:
+    from harness.machines.model import Phase
+    from harness.machines.qemu.vmm import Vmm
+
+_SHUTDOWN_WAIT_S = 1
+EXIT_WAIT_S = 10
+"""How long a QEMU whose channels have closed may take to be gone."""
+
+
+def failure(vmm: Vmm, name: str) -> MachineError:
+    """Why a machine does not go on: GuestPanicked, else MachineDied."""
+    if vmm.process.exited:
+        vmm.drain()
+    panic = vmm.console.panic
+    facts = {
+        "argv": vmm.argv,
+        "status": vmm.process.poll(),
+        "stderr": vmm.stderr_tail(),
+        "console": vmm.console.tail(),
+        "log": vmm.logs / "console.log",
+        "logs": vmm.logs,
+    }
+    if panic or shutdown_reason(vmm) == "guest-panic":
+        text = panic.text if panic else "it said so through pvpanic"
+        return GuestPanicked(
+            f"the kernel of {name} panicked: {text}", fix=f"read {vmm.logs}/console.log", **facts
+        )
+    return MachineDied(
+        f"{name}: QEMU {_how(vmm)}", fix=f"read {vmm.logs}/stderr.log and console.log", **facts
+    )
+
+
+def timeout(vmm: Vmm, name: str, phase: Phase, timeout_s: float) -> BootTimeout:
+    """The guest did not reach ``phase``; names the last thing it said."""
+    console = vmm.console.tail()
+    last = f"the last line of its console is {console[-1]!r}" if console else "its console is empty"
+    return BootTimeout(
+        f"{name} did not reach {phase} within {timeout_s:g} s, and {last}",
+        fix=f"allow more time, or read {vmm.logs}/console.log",
+        phase=phase,
+        timeout_s=timeout_s,
+        console=console,
+        log=vmm.logs / "console.log",
+        logs=vmm.logs,
+    )
+
+
+def shutdown_reason(vmm: Vmm) -> str | None:
+    """QEMU's word for why it ended, such as ``guest-shutdown``; None while it runs, or when it crashed."""
+    if vmm.process.exited is None or vmm.qmp.greeted is None:
+        return None
+    try:
+        event = vmm.qmp.wait_event("SHUTDOWN", _SHUTDOWN_WAIT_S, since=vmm.qmp.greeted)
+    except ControlError:
+        return None
+    return str(event.data.get("reason"))
+
+
+def _how(vmm: Vmm) -> str:
+    ended = vmm.process.exited
+    if ended is None:
+        return "is being ended"
+    after = f"{(ended.at_ns - vmm.process.spawned_ns) / 1e9:.1f} s after its start"
+    if ended.status < 0:
+        return f"was killed by {signal.Signals(-ended.status).name} {after}"
+    reason = shutdown_reason(vmm)
+    if ended.status == 0 and reason == "guest-reset":
+        return f"ended {after}, because its guest rebooted"
+    if ended.status == 0 and reason == "guest-shutdown":
+        return f"ended {after}, because its guest powered off"
+    said = vmm.stderr_tail(1)
+    return f"exited with status {ended.status} {after}" + (f": {said[0]}" if said else "")

@@ -1,0 +1,70 @@
+"""How the harness gets into one machine: its own keys, in its own initrd, and a port that QEMU picked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from harness.errors import InvalidConfiguration
+from harness.machines.qemu.definition import SSH_PORT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.channels.ssh import Ssh
+    from harness.guests.credentials import Credentials
+    from harness.guests.model import GuestImage
+    from harness.machines.qemu.config import QemuConfig
+    from harness.machines.qemu.control import QemuControl
+
+
+@dataclass(slots=True)
+class Login:
+    """The keys of one machine, and the client that uses them once somebody asks for it."""
+
+    guest: GuestImage
+    credentials: Credentials | None
+    key: Path
+    client: Ssh | None = None
+
+    @classmethod
+    def prepare(cls, guest: GuestImage, config: QemuConfig, private: Path) -> tuple[Login, QemuConfig]:
+        """Fresh keys for a guest that takes them, and the configuration with the initrd that has them.
+
+        Raises DiskFull, CacheReadOnly.
+        """
+        key = private / "client-key"
+        if not guest.takes_credentials or guest.initrd is None:
+            return cls(guest, None, key), config
+        from harness.guests.credentials import Credentials, with_credentials  # noqa: PLC0415 - cryptography
+
+        credentials = Credentials.generate()
+        key.touch(mode=0o600)
+        key.write_text(credentials.client.openssh)
+        initrd = with_credentials(guest, credentials, private / "initrd")
+        return cls(guest, credentials, key), replace(config, initrd=initrd)
+
+    def ssh(self, control: QemuControl) -> Ssh:
+        """The client; raises InvalidConfiguration when the guest lets nobody in, ControlError."""
+        if self.client is None:
+            if self.credentials is None or self.guest.ssh_user is None:
+                raise InvalidConfiguration(
+                    f"guest {self.guest.name} has no SSH server that takes the harness's keys",
+                    fix="wait for another phase, and use its console",
+                )
+            from harness.channels.ssh import Ssh  # noqa: PLC0415 - paramiko is slow to import
+
+            port = control.forwarded_port(SSH_PORT)
+            self.client = Ssh(
+                "127.0.0.1", port, self.guest.ssh_user, self.key, self.credentials.host.public_line
+            )
+        return self.client
+
+    def disconnect(self) -> None:
+        """The guest has forgotten the connection."""
+        if self.client:
+            self.client.disconnect()
+
+    def close(self) -> None:
+        if self.client:
+            self.client.close()

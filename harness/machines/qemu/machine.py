@@ -1,0 +1,287 @@
+"""A QEMU machine's life: start, boot, pause, resume, reset, power down, stop, kill."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from harness.errors import ControlLost, ControlTimeout, GuestSilent, WrongState
+from harness.host.paths import private_directory
+from harness.machines.milestones import Milestones
+from harness.machines.model import Phase, Stamp, State, Timeline
+from harness.machines.qemu import endings
+from harness.machines.qemu.boot import BootWatch
+from harness.machines.qemu.login import Login
+from harness.machines.qemu.vmm import Vmm, launch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from harness.channels.console import Console
+    from harness.channels.qmp_events import Event
+    from harness.channels.ssh import Ssh
+    from harness.errors import MachineError
+    from harness.machines.model import MachineSpec
+    from harness.machines.qemu.config import QemuConfig
+    from harness.machines.qemu.control import QemuControl
+
+T = TypeVar("T")
+
+GREETING_TIMEOUT_S = 30
+"""QEMU greets within 0.2 s; a disk or a display that it must open first may take longer."""
+POWER_BUTTON_AGAIN_S = 2
+"""A guest that has just booted may not listen to its power button yet: it is pressed again after this."""
+EXIT_GRACE_S = 5
+
+
+class QemuMachine:
+    """One guest in one QEMU. One thread drives it; any thread may look at it.
+
+    ``logs``: the folder for console.log, stderr.log, qmp.log and argv; None: in the private directory,
+    which is gone when the machine is.
+    """
+
+    def __init__(
+        self, name: str, spec: MachineSpec, config: QemuConfig, *, logs: Callable[[], Path] | None = None
+    ) -> None:
+        self._name = name
+        self._spec = spec
+        self._config = config
+        self._logs = logs
+        self._vmm: Vmm | None = None
+        self._login: Login | None = None
+        self._milestones = Milestones()
+        self._watch: BootWatch | None = None
+        self._paused = False
+        self._asked_to_end = False
+        self._end: State | None = None
+        self._kept = ExitStack()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def spec(self) -> MachineSpec:
+        return self._spec
+
+    @property
+    def config(self) -> QemuConfig:
+        """What QEMU was, or will be, told."""
+        return self._config
+
+    @property
+    def state(self) -> State:
+        if self._vmm is None:
+            return State.DEFINED
+        if self._vmm.process.exited is not None:
+            return self._ended()
+        return State.PAUSED if self._paused else State.RUNNING
+
+    @property
+    def timeline(self) -> Timeline:
+        """The phases since the start, or since the last reset. Raises WrongState before the start."""
+        self._started()
+        return self._milestones.timeline
+
+    @property
+    def console(self) -> Console:
+        return self._started().console
+
+    @property
+    def control(self) -> QemuControl:
+        """QMP, for what the lifecycle has no word for."""
+        return self._started().control
+
+    @property
+    def ssh(self) -> Ssh:
+        """A client that connects at first use; raises InvalidConfiguration when the guest lets nobody in."""
+        vmm = self._started()
+        if self._login is None:
+            raise WrongState(f"{self.name} has not started", state=self.state, required=State.RUNNING)
+        return self._login.ssh(vmm.control)
+
+    @property
+    def pids(self) -> list[int]:
+        if self._vmm is None or self._vmm.process.exited is not None:
+            return []
+        import psutil  # noqa: PLC0415 - light commands do not need it
+
+        try:
+            qemu = psutil.Process(self._vmm.process.pid)
+            return [qemu.pid, *(child.pid for child in qemu.children(recursive=True))]
+        except psutil.NoSuchProcess:
+            return []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Spawn QEMU and wait for its greeting; raises MachineDied with what it complained about."""
+        if self._vmm is not None:
+            raise WrongState(
+                f"{self.name} was started already", fix="make another machine",
+                state=self.state, required=State.DEFINED,
+            )  # fmt: skip
+        private = self._kept.enter_context(private_directory())
+        self._login, config = Login.prepare(self._spec.guest, self._config, private)
+        self._vmm = vmm = launch(config, self._logs() if self._logs else private, purpose=self.name)
+        self._milestones.begin(Stamp(vmm.process.spawned_ns))
+        self._watch = BootWatch(vmm, self._spec.guest, self._milestones, self._failure, self.name)
+        vmm.qmp.on_event(self._on_event)
+        greeted = self._asking(lambda: vmm.qmp.negotiate(GREETING_TIMEOUT_S))
+        self._milestones.reach(Phase.VMM_READY, greeted)
+
+    def boot(self, until: Phase = Phase.FIRST_COMMAND, timeout_s: float = 120) -> Timeline:
+        """Start and wait for ``until``, and for what the guest reports on the way."""
+        deadline = time.monotonic() + timeout_s
+        self.start()
+        self.wait_for(until, max(0.0, deadline - time.monotonic()))
+        return self.timeline
+
+    def wait_for(self, phase: Phase, timeout_s: float) -> Stamp:
+        """When ``phase`` was reached; raises BootTimeout, GuestPanicked, MachineDied at once, and
+        InvalidConfiguration for a phase that the guest never reports."""
+        self._started()
+        if self._watch is None or self._login is None:
+            raise WrongState(f"{self.name} is still starting", state=self.state, required=State.RUNNING)
+        return self._watch.wait(phase, timeout_s, self._login)
+
+    def pause(self) -> None:
+        """Stop the virtual CPUs, and return when they have stopped; pausing twice is fine."""
+        vmm = self._alive("pause", State.RUNNING, State.PAUSED)
+        if not self._paused:
+            self._asking(vmm.control.pause)
+
+    def resume(self) -> None:
+        """Let the virtual CPUs run again; resuming a running machine is fine."""
+        vmm = self._alive("resume", State.RUNNING, State.PAUSED)
+        if self._paused:
+            self._asking(vmm.control.resume)
+
+    def reset(self) -> None:
+        """Pull the reset line: a new boot begins, whose phases are timed from the RESET event.
+
+        From then on the guest may reboot by itself: SeaBIOS answers a reset with one of its own.
+        """
+        vmm = self._alive("reset", State.RUNNING)
+        self._milestones.forget()
+        if self._watch:
+            self._watch.again()
+        event = self._asking(vmm.control.reset)
+        self._milestones.begin(event.stamp)
+        self._milestones.reach(Phase.VMM_READY, event.stamp)
+        if self._login:
+            self._login.disconnect()
+
+    def powerdown(self, timeout_s: float = 60) -> None:
+        """Press the power button until the guest powers off, and wait until QEMU has ended.
+
+        Raises GuestSilent when the guest does not.
+        """
+        vmm = self._alive("power down", State.RUNNING)
+        since, deadline = Stamp(time.monotonic_ns()), time.monotonic() + timeout_s
+        while not self._powers_off(vmm, since, deadline):
+            if time.monotonic() >= deadline:
+                raise GuestSilent(
+                    f"{self.name} did not power off within {timeout_s:g} s of its power button",
+                    fix="stop or kill it; its guest may not listen to the button",
+                    console=vmm.console.tail(), log=vmm.logs / "console.log",
+                )  # fmt: skip
+        self._await_exit(vmm, max(EXIT_GRACE_S, deadline - time.monotonic()))
+
+    def stop(self, timeout_s: float = 5) -> None:
+        """Have QEMU quit, the guest unasked; by force when it does not within ``timeout_s``."""
+        if self.state is State.STOPPED:
+            return
+        vmm = self._alive("stop", State.RUNNING, State.PAUSED)
+        self._asked_to_end = True
+        with suppress(ControlLost, ControlTimeout):  # it went faster than its answer, or it is jammed
+            vmm.control.quit(timeout_s)
+        self._await_exit(vmm, timeout_s)
+
+    def kill(self) -> None:
+        """End QEMU now and release everything; allowed in any state, any number of times."""
+        self._asked_to_end = True
+        if self._login:
+            self._login.close()
+        if self._vmm:
+            self._vmm.close()
+        self._kept.close()
+
+    def screenshot(self, to: Path) -> Path:
+        """Write the current picture as PNG. Raises WrongState when the machine has no display device."""
+        vmm = self._alive("take a screenshot", State.RUNNING, State.PAUSED)
+        if self._config.video is None:
+            raise WrongState(
+                f"{self.name} has no display device", fix="start it with the option video=VGA or video=virtio-gpu-pci",
+                state=self.state, required="a display device",
+            )  # fmt: skip
+        self._asking(lambda: vmm.control.screendump(to.absolute()))
+        return to
+
+    def _started(self) -> Vmm:
+        if self._vmm is None:
+            raise WrongState(
+                f"{self.name} has not started", fix="start or boot it first",
+                state=State.DEFINED, required=State.RUNNING,
+            )  # fmt: skip
+        return self._vmm
+
+    def _alive(self, verb: str, *required: State) -> Vmm:
+        vmm, state = self._started(), self.state
+        if state is State.DEAD:
+            raise self._failure()
+        if state not in required:
+            raise WrongState(
+                f"{self.name} is {state}, and to {verb} it must be {' or '.join(required)}",
+                state=state, required=required,
+            )  # fmt: skip
+        return vmm
+
+    def _asking(self, question: Callable[[], T]) -> T:
+        """Ask QEMU; when the channel is lost because QEMU has died, say that instead."""
+        try:
+            return question()
+        except ControlLost:
+            vmm = self._started()
+            with suppress(TimeoutError):
+                vmm.process.wait(EXIT_GRACE_S)
+                raise self._failure() from None
+            raise
+
+    def _powers_off(self, vmm: Vmm, since: Stamp, deadline: float) -> bool:
+        self._asking(vmm.control.press_power_button)
+        patience_s = max(0.0, min(POWER_BUTTON_AGAIN_S, deadline - time.monotonic()))
+        try:
+            self._asking(lambda: vmm.qmp.wait_event("SHUTDOWN", patience_s, since))
+        except ControlTimeout:
+            return False
+        return True
+
+    def _await_exit(self, vmm: Vmm, timeout_s: float) -> None:
+        self._asked_to_end = True
+        try:
+            vmm.process.wait(timeout_s)
+        except TimeoutError:
+            vmm.process.end()
+
+    def _ended(self) -> State:
+        if self._end is None and self._vmm is not None:
+            orderly = self._asked_to_end or endings.shutdown_reason(self._vmm) == "guest-shutdown"
+            self._end = State.STOPPED if orderly else State.DEAD
+        return self._end or State.DEAD
+
+    def _failure(self) -> MachineError:
+        return endings.failure(self._started(), self.name)
+
+    def _on_event(self, event: Event) -> None:
+        if event.name in ("STOP", "RESUME"):
+            self._paused = event.name == "STOP"
+        elif event.name == "GUEST_PANICKED":
+            self._milestones.end(self._failure)

@@ -1,0 +1,95 @@
+"""One QEMU process with its channels: launched together, closed together."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from harness.channels.console import Console
+from harness.channels.events import EventPort
+from harness.channels.qmp import Qmp
+from harness.channels.qmp_log import QmpLog
+from harness.errors import ChannelError, MachineError
+from harness.host.processes import OwnedProcess, spawn
+from harness.machines.qemu.command import build
+from harness.machines.qemu.control import QemuControl
+from harness.machines.qemu.devices import Port
+from harness.machines.qemu.wires import Wires
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.machines.qemu.config import QemuConfig
+
+_KILL_TIMEOUT_S = 10
+_TAIL_BYTES = 8192
+_NEVER = r"(?!)"
+"""A pattern that no line has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vmm:
+    """A QEMU that has been spawned, and everything that leads to it."""
+
+    process: OwnedProcess
+    qmp: Qmp
+    control: QemuControl
+    console: Console
+    ready: EventPort | None
+    logs: Path
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        return self.process.argv
+
+    def stderr_tail(self, lines: int = 20) -> list[str]:
+        """The last lines that QEMU said on its standard error."""
+        with (self.logs / "stderr.log").open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _TAIL_BYTES))
+            return file.read().decode(errors="replace").splitlines()[-lines:]
+
+    def drain(self, timeout_s: float = 1) -> None:
+        """Wait until everything that a QEMU which has ended said on its console has been read."""
+        with suppress(ChannelError, MachineError):
+            self.console.wait_for(_NEVER, timeout_s, since=self.console.mark())
+
+    def close(self) -> None:
+        """Kill what still runs, and close every channel; idempotent."""
+        if self.process.exited is None:
+            self.process.kill()
+            self.process.wait(_KILL_TIMEOUT_S)
+        self.qmp.close()
+        self.console.close()
+        if self.ready:
+            self.ready.close()
+
+
+def launch(config: QemuConfig, logs: Path, *, purpose: str) -> Vmm:
+    """Start QEMU with the machine's channels in place of the configuration's.
+
+    ``logs`` gets console.log, qmp.log, stderr.log and argv. Every reader runs before QEMU does, so that
+    what arrives is stamped by a thread that waits for it. Raises ToolMissing, InvalidConfiguration,
+    DiskFull, CacheReadOnly.
+    """
+    wires = Wires.lay(ready=bool(config.ports))
+    with ExitStack() as undo:
+        undo.callback(wires.close)
+        ports = (Port(config.ports[0].name, wires.ready.chardev), *config.ports[1:]) if wires.ready else ()
+        argv = build(
+            replace(config, monitor=wires.monitor.chardev, console=wires.console.chardev, ports=ports)
+        )
+        (logs / "argv").write_text("\n".join(argv) + "\n", encoding="utf-8", errors="surrogateescape")
+        console = Console(wires.console.ours, log=logs / "console.log")
+        undo.callback(console.close)
+        ready = EventPort(wires.ready.ours, name="ready port") if wires.ready else None
+        if ready:
+            undo.callback(ready.close)
+        qmp = Qmp(wires.monitor.ours, log=QmpLog(logs / "qmp.log"))
+        undo.callback(qmp.close)
+        with (logs / "stderr.log").open("wb") as stderr:
+            process = spawn(argv, purpose=purpose, stderr=stderr, pass_fds=wires.fds())
+        wires.hand_over()
+        undo.pop_all()
+    return Vmm(process, qmp, QemuControl(qmp), console, ready, logs)
