@@ -28,9 +28,13 @@ PHASES = {
 }  # fmt: skip
 
 KERNELS = {
-    "integer": ("op/s", 3.1e9, 9.5), "floating-point": ("op/s", 1.9e9, 26), "memory-bandwidth": ("B/s", 11.2e9, 5.1),
-    "system-calls": ("op/s", 2.4e6, 12), "context-switches": ("op/s", 1.5e5, 19), "process-creation": ("op/s", 2.1e3, 31),
-}  # fmt: skip
+    "integer": ("op/s", 3.1e9, 9.5),
+    "floating-point": ("op/s", 1.9e9, 26),
+    "memory-bandwidth": ("B/s", 11.2e9, 5.1),
+    "system-calls": ("op/s", 2.4e6, 12),
+    "context-switches": ("op/s", 1.5e5, 19),
+    "process-creation": ("op/s", 2.1e3, 31),
+}
 """Kernel → unit, native median, how many times slower a guest is."""
 
 LIFECYCLE = {"pause": 0.0021, "resume": 0.0017, "reset": 0.0031, "powerdown": 1.31, "kill": 0.006}
@@ -64,9 +68,9 @@ def synthetic_run(reports: Path, *, rounds: int = 12, seed: int = 1, speed: floa
             reason="/dev/kvm opens, but the proof guest printed nothing within 4 s",
             fix="nested virtualisation is off on the machine that hosts this one: ask for it, or use bare metal",
         )  # fmt: skip
-        recorder.skip("boot", subject="hvf-arm64", code="wrong-os", reason="hvf exists on macOS only", fix="run on a Mac")
+        recorder.skip("boot", subject="hvf-arm64", code="wrong-os", reason="hvf exists on macOS only", fix="use a Mac")
         log = recorder.logs / "tcg-x86-64-7.console"
-        log.write_text("[    0.00] Linux version 6.12\n[    4.10] Kernel panic - not syncing: attempted to kill init!\n")
+        log.write_text("[    0.00] Linux version 6.12\n[    4.10] Kernel panic - not syncing: init died!\n")
         recorder.fail(
             "lifecycle", error="GuestPanicked", subject=guests[1], logs=[log],
             message="the guest's kernel panicked after reset: attempted to kill init!",

@@ -1,0 +1,160 @@
+"""The folder of a run: whole files or none, and files that other programs can read."""
+
+import csv
+import io
+import os
+import shutil
+import subprocess
+import sys
+from functools import partial
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from harness.errors import DiskFull, StoreError, UnknownName, UsageError
+from harness.results.files import CSV_COLUMNS, write_csv, write_json, write_junit
+from harness.results.folder import find_folder, point_latest, publish, read_run
+from harness.results.models import Failure, Skip
+from tests.report.synthetic import synthetic_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return synthetic_run(tmp_path_factory.mktemp("reports"), rounds=3)
+
+
+def text(content):
+    return lambda stream: stream.write(content)
+
+
+def test_files_are_written_and_nothing_else(tmp_path):
+    publish(tmp_path / "run", {"a.txt": text("ä\n"), "b.txt": text("b")})
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["a.txt", "b.txt"]
+    assert (tmp_path / "run" / "a.txt").read_bytes() == "ä\n".encode()
+
+
+def test_a_writer_that_fails_leaves_what_was_there(tmp_path):
+    publish(tmp_path, {"a.txt": text("old"), "b.txt": text("old")})
+
+    def broken(stream):
+        stream.write("half")
+        raise RuntimeError("a template is wrong")
+
+    with pytest.raises(RuntimeError):
+        publish(tmp_path, {"a.txt": text("new"), "b.txt": broken})
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.txt": "old", "b.txt": "old"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits a process of its own")
+def test_a_full_disk_leaves_what_was_there(tmp_path):
+    publish(tmp_path, {"a.txt": text("old"), "b.txt": text("old")})
+    code = (
+        "import resource, signal, sys, pathlib; from harness.results.folder import publish\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000))\n"
+        "from harness.errors import DiskFull\n"
+        "try: publish(pathlib.Path(sys.argv[1]), {'a.txt': lambda s: s.write('new'), "
+        "'b.txt': lambda s: s.write('x' * 1000000)})\n"
+        "except DiskFull as error: print(error.fix)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], check=True, capture_output=True, text=True)
+    assert "visorbench report" in done.stdout
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.txt": "old", "b.txt": "old"}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreError, match="permissions"):
+        publish(tmp_path / "run", {"a.txt": text("a")})
+
+
+@pytest.mark.skipif(not shutil.which("mount") or sys.platform != "linux", reason="needs a small tmpfs")
+def test_a_full_file_system_is_disk_full(tmp_path):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting needs root")
+    try:
+        publish(tmp_path / "run", {"a.txt": text("old")})
+        with pytest.raises(DiskFull):
+            publish(tmp_path / "run", {"a.txt": text("x" * 200_000)})
+        assert [path.name for path in (tmp_path / "run").iterdir()] == ["a.txt"]
+        assert (tmp_path / "run" / "a.txt").read_text() == "old"
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def _made(reports, *ids):
+    for run_id in ids:
+        publish(reports / run_id, {"results.json": text("{}")})
+
+
+def test_latest_is_swapped(tmp_path):
+    _made(tmp_path, "one", "two")
+    for run_id in ("one", "two"):
+        point_latest(tmp_path / run_id)
+        assert (tmp_path / "latest").resolve().name == run_id
+        assert find_folder("latest", tmp_path).name == run_id
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "one", "two"]
+
+
+def test_latest_without_symbolic_links(tmp_path, monkeypatch):
+    def refused(*_arguments, **_options):
+        raise OSError(1314, "a required privilege is not held by the client")
+
+    monkeypatch.setattr("pathlib.Path.symlink_to", refused)
+    _made(tmp_path, "one", "two")
+    point_latest(tmp_path / "one")
+    assert find_folder("latest", tmp_path).name == "one"
+
+
+def test_a_run_is_found_by_path_id_and_start(tmp_path):
+    _made(tmp_path, "20260101-a", "20260102-b")
+    (tmp_path / "templates").mkdir()
+    assert find_folder(str(tmp_path / "20260101-a"), tmp_path / "elsewhere").name == "20260101-a"
+    assert find_folder("20260101", tmp_path).name == "20260101-a"
+    assert find_folder("latest", tmp_path).name == "20260102-b"
+    with pytest.raises(UsageError, match="2 runs"):
+        find_folder("2026", tmp_path)
+    with pytest.raises(UnknownName, match="did you mean '20260101-a'"):
+        find_folder("20260101-aa", tmp_path)
+
+
+def test_a_results_json_of_another_schema_is_refused(tmp_path, run):
+    publish(tmp_path, {"results.json": text(run.to_json().replace('"schema":1', '"schema":7'))})
+    with pytest.raises(StoreError, match="schema version 1"):
+        read_run(tmp_path)
+
+
+def test_results_json_reads_back(tmp_path, run):
+    publish(tmp_path, {"results.json": partial(write_json, run)})
+    assert read_run(tmp_path) == run
+
+
+def test_samples_csv_has_every_sample(run):
+    stream = io.StringIO()
+    write_csv(run, stream)
+    rows = list(csv.DictReader(io.StringIO(stream.getvalue())))
+    assert tuple(rows[0]) == CSV_COLUMNS
+    assert len(rows) == run.sample_count
+    of_first = [float(row["value"]) for row in rows[: run.series[0].summary.n]]
+    assert of_first == list(run.series[0].samples)
+
+
+def test_junit_is_well_formed_whatever_a_guest_printed(run):
+    nasty = "<script>&\"'\x00\x1b[31m]]>\ud800\uffff 😀".encode("utf-8", "replace").decode()
+    spoiled = run.model_copy(
+        update={
+            "failed": (
+                Failure(scenario=nasty, subject=nasty, error="MachineDied", message=nasty + "\nmore"),
+            ),
+            "skipped": (Skip(scenario="boot", code="hangs", reason=nasty, fix=nasty),),
+        }
+    )
+    stream = io.StringIO()
+    write_junit(spoiled, stream)
+    suite = ET.fromstring(stream.getvalue()).find("testsuite")
+    cases = suite.findall("testcase")
+    assert int(suite.get("tests")) == len(cases)
+    assert [len(suite.findall(f"testcase/{kind}")) for kind in ("failure", "skipped")] == [1, 1]
+    assert "<script>" in suite.find("testcase/failure").text

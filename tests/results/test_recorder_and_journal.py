@@ -1,0 +1,213 @@
+"""A session records; whatever happens to it, what was recorded can be read."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.errors import DiskFull, MeasurementError, StoreError, UnknownName
+from harness.results.journal import JOURNAL, recover
+from harness.results.recorder import TEXT_MAX, RunRecorder
+
+TINY = {"backend": "tcg", "guest": "tiny", "arch": "arm64"}
+
+
+@pytest.fixture
+def recorder(tmp_path):
+    with RunRecorder("quick", {"cpu": "x"}, reports=tmp_path) as made:
+        yield made
+
+
+def boot(recorder, subject, value=1.0, **more):
+    recorder.sample("boot", "init", unit="s", better="lower", subject=subject, value=value, **more)
+
+
+def test_a_run_is_what_was_recorded(recorder):
+    native, tcg = recorder.subject(backend="native"), recorder.subject(**TINY)
+    for subject, factor in ((native, 1), (tcg, 10)):
+        recorder.samples(
+            "compute",
+            "integer",
+            unit="s",
+            better="lower",
+            subject=subject,
+            values=[factor * v for v in (1, 2, 3)],
+        )
+    recorder.note("compute", "integer", subject=tcg, text="warm")
+    recorder.note("compute", "integer", subject=tcg, text="warm")
+    run = recorder.finish()
+    assert [series.samples for series in run.series] == [(1, 2, 3), (10, 20, 30)]
+    assert run.series[0].native is None
+    assert run.series[1].native.ratio == 10
+    assert run.series[1].native.subject == "native"
+    assert run.series[1].notes == ("warm",)
+    assert run.run.duration_s >= 0
+
+
+def test_a_baseline_can_be_named(recorder):
+    one, two, tcg = (
+        recorder.subject(backend="native"),
+        recorder.subject(backend="native", variant="pinned"),
+        recorder.subject(**TINY),
+    )
+    for subject, value in ((one, 1.0), (two, 2.0), (tcg, 8.0)):
+        boot(recorder, subject, value)
+    recorder.compare("boot", "init", subject=tcg, native_subject=two)
+    assert recorder.finish().series[2].native.ratio == 4
+
+
+def test_the_same_facts_are_the_same_subject(recorder):
+    assert recorder.subject(**TINY) == recorder.subject(**TINY) == "tcg-arm64-tiny"
+    other = recorder.subject(**TINY, config={"memory_mib": 64})
+    assert other.startswith("tcg-arm64-tiny~")
+    assert recorder.subject(**TINY, variant="microvm") == "tcg-arm64-tiny-microvm"
+    assert len(recorder.finish().subjects) == 3
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -0.1, None, "fast"])
+def test_what_is_no_measurement_is_no_sample(recorder, value):
+    subject = recorder.subject(**TINY)
+    with pytest.raises(MeasurementError, match="boot/init on tcg-arm64-tiny"):
+        boot(recorder, subject, value)
+    assert recorder.sample_count == 0
+    assert recorder.finish().series == ()
+
+
+def test_a_drift_may_be_negative(recorder):
+    boot(recorder, recorder.subject(**TINY), -0.5, signed=True)
+    assert recorder.finish().series[0].summary.min == -0.5
+
+
+def test_values_are_recorded_all_or_none(recorder):
+    subject = recorder.subject(**TINY)
+    with pytest.raises(MeasurementError):
+        recorder.samples("boot", "init", unit="s", better="lower", subject=subject, values=[1.0, math.nan])
+    assert recorder.sample_count == 0
+
+
+def test_a_series_keeps_its_unit_and_direction(recorder):
+    subject = recorder.subject(**TINY)
+    boot(recorder, subject)
+    with pytest.raises(MeasurementError, match="now ms"):
+        recorder.sample("boot", "init", unit="ms", better="lower", subject=subject, value=1)
+    with pytest.raises(UnknownName, match="did you mean 'higher'"):
+        recorder.sample("boot", "x", unit="s", better="highest", subject=subject, value=1)
+
+
+def test_a_subject_must_be_registered(recorder):
+    recorder.subject(**TINY)
+    with pytest.raises(UnknownName, match="did you mean 'tcg-arm64-tiny'"):
+        boot(recorder, "tcg-arm64-tinny")
+
+
+def test_a_guest_without_end_and_without_encoding_is_kept_short_and_readable(recorder):
+    recorder.fail("boot", error=ValueError("\udcff" + "x" * TEXT_MAX * 2))
+    message = recorder.finish().failed[0].message
+    assert message.startswith("\\udcff")
+    assert len(message) < TEXT_MAX + 100
+
+
+def test_logs_are_named_relative_to_the_run(recorder):
+    log = recorder.logs / "a.console"
+    recorder.fail("boot", error="MachineDied", message="gone", logs=[log.resolve(), "logs/b.console"])
+    assert recorder.finish().failed[0].logs == ("logs/a.console", "logs/b.console")
+
+
+def test_recording_loads_neither_numpy_nor_pydantic(tmp_path):
+    code = (
+        "import sys, pathlib; from harness.results.recorder import RunRecorder\n"
+        f"r = RunRecorder('quick', {{}}, reports=pathlib.Path({str(tmp_path)!r}))\n"
+        "r.sample('a', 'b', unit='s', better='lower', subject=r.subject(backend='tcg'), value=1)\n"
+        "print(*{'numpy', 'pydantic', 'pandas', 'matplotlib', 'sqlalchemy'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout == b"\n"
+
+
+def test_the_journal_gives_the_same_run(recorder):
+    boot(recorder, recorder.subject(**TINY), 3)
+    recorder.skip("boot", code="hangs", reason="it hangs", subject="kvm-arm64")
+    run = recorder.finish()
+    assert recover(recorder.folder) == run
+    assert not run.unfinished
+
+
+def test_a_killed_session_leaves_everything_but_its_end(tmp_path):
+    code = (
+        "import os, signal, pathlib; from harness.results.recorder import RunRecorder\n"
+        f"r = RunRecorder('quick', {{}}, reports=pathlib.Path({str(tmp_path)!r}), run_id='killed')\n"
+        "s = r.subject(backend='tcg')\n"
+        "for i in range(1000): r.sample('a', 'b', unit='s', better='lower', subject=s, value=i)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    run = recover(tmp_path / "killed")
+    assert run.unfinished
+    assert run.series[0].samples == tuple(range(1000))
+
+
+def _journalled(folder):
+    with RunRecorder("quick", {"cpu": "x"}, reports=folder, run_id="cut") as recorder:
+        subject = recorder.subject(**TINY)
+        for value in range(20):
+            boot(recorder, subject, value)
+        recorder.finish()
+    return recorder.folder
+
+
+@given(st.floats(0, 1, exclude_max=True))
+@settings(max_examples=40, deadline=None)
+def test_a_journal_cut_anywhere_loses_the_last_line_only(tmp_path_factory, where):
+    folder = _journalled(tmp_path_factory.mktemp("cut"))
+    whole = (folder / JOURNAL).read_bytes()
+    named = whole.index(b"\n") + 1
+    cut = named + int(where * (len(whole) - named))
+    (folder / JOURNAL).write_bytes(whole[:cut])
+    run = recover(folder)
+    kept = sum(json.loads(line)["event"] == "samples" for line in whole[:cut].split(b"\n")[:-1])
+    assert run.unfinished
+    assert run.sample_count == kept
+
+
+def test_a_damaged_line_in_the_middle_is_named(tmp_path):
+    folder = _journalled(tmp_path)
+    lines = (folder / JOURNAL).read_bytes().split(b"\n")
+    lines[5] = b"\x00\x00\x00"
+    (folder / JOURNAL).write_bytes(b"\n".join(lines))
+    with pytest.raises(StoreError, match="line 6"):
+        recover(folder)
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"event":"run","id'])
+def test_a_journal_without_a_beginning_is_no_run(tmp_path, content):
+    if content is not None:
+        (tmp_path / JOURNAL).write_bytes(content)
+    with pytest.raises(StoreError):
+        recover(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits a process of its own")
+def test_a_full_disk_keeps_what_was_recorded(tmp_path):
+    """RLIMIT_FSIZE makes the kernel refuse the write, in the middle of a line, as a full disk does."""
+    code = (
+        "import resource, signal, pathlib; from harness.results.recorder import RunRecorder\n"
+        "from harness.errors import DiskFull\n"
+        f"r = RunRecorder('quick', {{}}, reports=pathlib.Path({str(tmp_path)!r}), run_id='full')\n"
+        "s = r.subject(backend='tcg')\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+        "try:\n"
+        "    for i in range(1000): r.sample('a', 'b', unit='s', better='lower', subject=s, value=i)\n"
+        "except DiskFull as error: print(error.exit_code, r.sample_count)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    code_and_count = done.stdout.split()
+    run = recover(tmp_path / "full")
+    assert code_and_count == [str(DiskFull.exit_code), str(run.sample_count)]
+    assert run.sample_count > 5
+    assert (tmp_path / "full" / JOURNAL).read_bytes().endswith(b"\n")
