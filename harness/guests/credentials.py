@@ -8,6 +8,7 @@ the 32-byte seed followed by the 32-byte public key (dropbear, src/ed25519.c: bu
 from __future__ import annotations
 
 import base64
+import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -104,11 +105,14 @@ def with_credentials(image: GuestImage, credentials: Credentials, to: Path) -> P
         )
     with naming_write_errors(to):
         to.touch(mode=0o600)
-        with image.initrd.open("rb") as source, to.open("wb") as out:
-            while chunk := source.read(_COPY_BYTES):
-                out.write(chunk)
-            out.write(bytes(-out.tell() % cpio.ARCHIVE_ALIGNMENT))
-            out.write(credentials.overlay())
+        try:
+            with image.initrd.open("rb") as source, to.open("wb") as out:
+                shutil.copyfileobj(source, out, _COPY_BYTES)
+                out.write(bytes(-out.tell() % cpio.ARCHIVE_ALIGNMENT))
+                out.write(credentials.overlay())
+        except OSError:
+            to.unlink(missing_ok=True)
+            raise
     return to
 
 

@@ -118,8 +118,8 @@ def read_spec(path: Path, arch: Arch) -> GuestSpec:
 
 
 def _explained(path: Path, error: ValidationError) -> InvalidConfiguration | UnknownName:
-    """The first thing wrong, in the harness's own words."""
-    first = error.errors()[0]
+    """The thing most wrong, in the harness's own words: a misspelt key explains a missing one."""
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     place = [str(part) for part in first["loc"] if part != "[key]"]
     if first["type"] == "extra_forbidden":
         table = ".".join(place[:-1])

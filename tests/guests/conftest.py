@@ -5,20 +5,16 @@ from __future__ import annotations
 import resource
 import signal
 import subprocess
-import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from archive_in_miniature import Miniature, served  # noqa: E402 - found through the line above
+from archive_in_miniature import Miniature, served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_a_wrong_hash_says_more_than_a_dead_mirror(archive, download, fetcher) -
 
 
 def test_no_network(download, fetcher) -> None:
-    with pytest.raises(ArchiveUnreachable, match="127.0.0.1:9") as caught:
+    with pytest.raises(ArchiveUnreachable, match=r"127\.0\.0\.1:9") as caught:
         Fetcher(fetcher.folder, [NOWHERE]).fetch(download)
     assert caught.value.exit_code == 3
     assert "VISORBENCH_MIRROR" in caught.value.fix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -49,10 +50,8 @@ def test_unsigned(raw: bytes, keyring) -> None:
 
 def test_text_around_the_signed_one_does_not_exist(archive, keyring) -> None:
     raw = b"Codename: sid\n\n" + archive.signed(release_text(ENTRY)) + b"\nCodename: sid\n"
-    try:
+    with contextlib.suppress(ArchiveUntrusted):  # refusing the whole is as good
         assert read_release(raw, suite=SUITE, keyring=keyring).codename == SUITE
-    except ArchiveUntrusted:
-        pass  # refusing the whole is as good
 
 
 def test_past_its_valid_until(archive, keyring) -> None:

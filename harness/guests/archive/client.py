@@ -50,7 +50,7 @@ class Archive:
                 if not isinstance(failure, ArchiveUntrusted):  # a bad signature says more than a dead mirror
                     failure = error
                 continue
-            if cached is not None and cached.date >= release.date:
+            if cached is not None and cached.date > release.date:
                 return cached
             write_whole(path, raw)
             return release
