@@ -14,7 +14,9 @@ from harness.errors import ArchiveCorrupt
 from harness.guests.image import cpio
 
 _names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
-_paths = st.lists(_names.filter(lambda name: name not in (".", "..")), min_size=1, max_size=4).map("/".join)
+_paths = st.lists(
+    _names.filter(lambda name: name not in (".", "..", cpio.TRAILER)), min_size=1, max_size=4
+).map("/".join)
 _leaves = st.one_of(
     st.tuples(st.just(cpio.file), st.binary(max_size=40), st.sampled_from([0o644, 0o755, 0o600])),
     st.tuples(st.just(cpio.symlink), _paths),
@@ -25,9 +27,7 @@ def _entries(tree: dict[str, tuple]) -> list[cpio.Entry]:
     """Entries without one below a file: a path that is another's parent becomes a directory."""
     parents = {path[:at] for path in tree for at, letter in enumerate(path) if letter == "/"}
     return [
-        cpio.directory(path) if path in parents else make(path, *rest)
-        for path, (make, *rest) in tree.items()
-        if path != cpio.TRAILER
+        cpio.directory(path) if path in parents else make(path, *rest) for path, (make, *rest) in tree.items()
     ]
 
 
