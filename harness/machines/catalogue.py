@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from harness.errors import UnknownName
@@ -10,10 +11,14 @@ from harness.machines.qemu.checks import ACCELERATORS
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harness.guests.model import Arch
     from harness.machines.model import Backend
 
 
 NATIVE = "native"
+PROOF_DEADLINE_S = 3
+"""Where an accelerator works, its proof takes a fraction of a second."""
+_HARDWARE = {"linux": "kvm", "darwin": "hvf", "win32": "whpx"}
 
 
 def guest_backends() -> tuple[str, ...]:
@@ -40,3 +45,16 @@ def get(name: str, *, qemu: Path | None = None, logs: Path | None = None) -> Bac
 def backends(*, qemu: Path | None = None, logs: Path | None = None) -> dict[str, Backend]:
     """Every backend by name, the host itself first."""
     return {name: get(name, qemu=qemu, logs=logs) for name in (NATIVE, *guest_backends())}
+
+
+def fastest(arch: Arch, *, qemu: Path | None = None) -> str:
+    """The name of this platform's accelerator when a guest of ``arch`` runs on it, else ``tcg``.
+
+    Takes PROOF_DEADLINE_S where an accelerator hangs.
+    """
+    from harness.machines.qemu.defaults import host_arch  # noqa: PLC0415
+
+    name = _HARDWARE.get(sys.platform)
+    if name and arch is host_arch() and get(name, qemu=qemu).probe(arch, deadline_s=PROOF_DEADLINE_S).usable:
+        return name
+    return "tcg"

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.errors import InvalidConfiguration, UnknownName
 from harness.machines.qemu import defaults
+from harness.machines.qemu.command import build
 from harness.machines.qemu.config import QemuConfig
-from harness.machines.qemu.devices import Drive, DriveInterface, Forward, Nowhere, OnReboot, Port, UserNet
+from harness.machines.qemu.devices import (
+    Drive,
+    DriveInterface,
+    Forward,
+    Nowhere,
+    OnReboot,
+    Port,
+    Stdio,
+    UserNet,
+)
 from harness.machines.qemu.firmware import firmware_for
 from harness.machines.qemu.images import image_format
 
@@ -65,6 +76,12 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         name=f"visorbench-{guest.name}",
         known_machines=frozenset(qemu.features.machines) or None,
     )
+
+
+def standalone(config: QemuConfig) -> list[str]:
+    """The command line for a person to run: the console on the terminal, nothing that only the harness can
+    use."""
+    return build(replace(config, console=Stdio(), monitor=None, ports=()))
 
 
 def _drives(spec: MachineSpec) -> tuple[Drive, ...]:

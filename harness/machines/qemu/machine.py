@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 GREETING_TIMEOUT_S = 30
 """QEMU greets within 0.2 s; a disk or a display that it must open first may take longer."""
-POWER_BUTTON_AGAIN_S = 2
+POWER_BUTTON_AGAIN_S = 0.5
 """A guest that has just booted may not listen to its power button yet: it is pressed again after this."""
 EXIT_GRACE_S = 5
 

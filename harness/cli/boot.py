@@ -1,0 +1,193 @@
+"""``visorbench boot``: any guest on any backend, its console live, its phases in the margin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.main import print_json
+from harness.errors import UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from harness.cli.boot_live import Ending
+    from harness.guests.model import Arch, GuestImage
+    from harness.machines.model import Backend, Machine, MachineSpec
+
+_path = click.Path(path_type=Path)
+LOGIN = r"login:\s*$"
+
+
+@click.command()
+@click.argument("guest", required=False)
+@click.option("--backend", metavar="NAME", help="tcg, kvm, hvf, whpx; default: the fastest that works here.")
+@click.option("--arch", metavar="ARCH", help="arm64 or x86-64; default: the host's.")
+@click.option("--kernel", type=_path, help="Boot this kernel …")
+@click.option("--initrd", type=_path, help="… with this initial RAM disk …")
+@click.option("--append", default="", metavar="TEXT", help="… and this kernel command line.")
+@click.option("--disk", type=_path, help="Boot from, or beside a kernel give it, this qcow2 or raw image.")
+@click.option(
+    "--writable", is_flag=True, help="Keep what the guest writes to the disk; default: it is dropped."
+)
+@click.option("--firmware", type=_path, help="Boot the disk through this firmware.")
+@click.option("--memory", type=int, metavar="MIB", help="Memory in MiB.")
+@click.option("--cpus", type=int, metavar="N", help="Virtual CPUs.")
+@click.option("--machine", "machine_type", metavar="TYPE", help="QEMU machine type, e.g. q35, pc, virt.")
+@click.option("--cpu", "cpu_model", metavar="MODEL", help="CPU model, e.g. host, max, cortex-a57.")
+@click.option(
+    "--option",
+    "extra",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the backend, e.g. network=open.",
+)
+@click.option("--until", metavar="REGEX", help="End when a console line matches.")
+@click.option("--login", is_flag=True, help="End at a login prompt.")
+@click.option("--timeout", type=float, default=120, show_default=True, metavar="S", help="Seconds to wait.")
+@click.option("--screenshot", type=_path, metavar="PNG", help="Save the screen as it is at the end.")
+@click.option("--logs", type=_path, metavar="FOLDER", help="Keep the logs there.")
+@click.option("--qemu", type=_path, help="Use this QEMU: a binary, or its folder.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the command line, quoted for a shell, and start nothing."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the phases as JSON instead of the console.")
+def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int:
+    """Boot GUEST, or a kernel or disk of yours, and show its console and phases.
+
+    GUEST is a reference guest or one of visorbench.toml (default: tiny). The boot ends when the guest is
+    ready, at the regex, at a login prompt, after the timeout, or with Ctrl-C; the machine is gone when the
+    command returns.
+    """
+    if options["until"] and options["login"]:
+        raise UsageError("--until and --login exclude each other", fix="give the one that ends the boot")
+    arch = _arch(options["arch"])
+    image = _image(guest, arch, options)
+    if dry_run:
+        return _dry_run(image, options)
+
+    from harness.cli.boot_live import watch  # noqa: PLC0415 - only a boot needs threads
+    from harness.host.processes import install_endings  # noqa: PLC0415
+
+    install_endings()
+    backend = _backend(options["backend"], image.arch, options)
+    with backend.machine(_spec(image, options)) as machine:
+        until = LOGIN if options["login"] else options["until"]
+        ending = watch(machine, until=until, timeout_s=options["timeout"], show=not as_json)
+        if options["screenshot"]:
+            machine.screenshot(options["screenshot"])
+        _report(machine, ending, options, as_json=as_json)
+    return 0
+
+
+def _arch(name: str | None) -> Arch | None:
+    from harness.guests.model import Arch  # noqa: PLC0415
+
+    if name is not None and name not in list(Arch):
+        raise UnknownName("architecture", name, list(Arch))
+    return Arch(name) if name else None
+
+
+def _image(name: str | None, arch: Arch | None, options: dict[str, Any]) -> GuestImage:
+    """What to boot: the user's own files, a guest of visorbench.toml, or a reference guest, built when it is
+    not."""
+    from harness.config.load import load  # noqa: PLC0415 - pydantic
+    from harness.guests import catalogue  # noqa: PLC0415
+    from harness.guests.model import Arch  # noqa: PLC0415
+    from harness.machines.qemu.defaults import host_arch  # noqa: PLC0415
+
+    here = arch or host_arch() or Arch.X86_64
+    if options["kernel"] or options["disk"]:
+        if name:
+            raise UsageError(f"guest {name} and --kernel or --disk", fix="boot the one or the other")
+        files = {key: options[key] for key in ("kernel", "initrd", "append", "disk", "firmware")}
+        return _own((options["kernel"] or options["disk"]).name, here, files)
+    for key in ("initrd", "append", "firmware"):
+        if options[key]:
+            raise UsageError(f"--{key} without --kernel or --disk", fix="say what to boot")
+    config = load(options={"qemu": options["qemu"]})
+    if name in config.guests:
+        own = config.guests[name]
+        files = {key: getattr(own, key) for key in ("kernel", "initrd", "append", "disk", "firmware")}
+        return _own(name, own.arch, files, ready_marker=own.ready_marker, memory_mib=own.memory_mib)
+    if name is not None and name not in catalogue.known():
+        raise UnknownName("guest", name, [*catalogue.known(), *config.guests])
+    image: GuestImage = catalogue.ensure_built(name or "tiny", here, mirror=config.mirror)
+    return image
+
+
+def _own(name: str, arch: Arch, files: dict[str, Any], **more: Any) -> GuestImage:
+    """As harness.guests.own.own_guest, but not hashed: nothing is measured, and a disk may have many
+    gigabytes."""
+    from harness.guests.model import GuestImage  # noqa: PLC0415
+
+    silent = {"init_marker": None, "ready_port": None, "ssh_user": None, "takes_credentials": False}
+    return GuestImage(
+        name=name, arch=arch, **files, **({"ready_marker": None, "memory_mib": 1024} | silent | more)
+    )
+
+
+def _spec(image: GuestImage, options: dict[str, Any]) -> MachineSpec:
+    from harness.machines.model import MachineSpec  # noqa: PLC0415
+
+    extra = {}
+    for option in options["extra"]:
+        key, equals, value = option.partition("=")
+        if not equals:
+            raise UsageError(f"--option {option!r} has no value", fix="write it as KEY=VALUE")
+        extra[key] = value
+    if options["writable"]:
+        extra["writable"] = "on"
+    if options["screenshot"] and "video" not in extra:
+        from harness.machines.qemu.defaults import video  # noqa: PLC0415
+
+        extra["video"] = video(image.arch)
+    chosen = {key: options[key] for key in ("cpus", "machine_type", "cpu_model")}
+    return MachineSpec(guest=image, memory_mib=options["memory"], extra=extra, **chosen)
+
+
+def _backend(name: str | None, arch: Arch, options: dict[str, Any]) -> Backend:
+    """The backend asked for, else the accelerator of this host when a guest runs on it, else tcg."""
+    from harness.machines.catalogue import fastest, get  # noqa: PLC0415
+
+    chosen = name or fastest(arch, qemu=options["qemu"])
+    return get(chosen, qemu=options["qemu"], logs=options["logs"])
+
+
+def _dry_run(image: GuestImage, options: dict[str, Any]) -> int:
+    from harness.host.qemu import qemu_for  # noqa: PLC0415
+    from harness.machines.catalogue import guest_backends  # noqa: PLC0415
+    from harness.machines.qemu.command import shell_quoted  # noqa: PLC0415
+    from harness.machines.qemu.definition import define, standalone  # noqa: PLC0415
+
+    name = options["backend"] or "tcg"
+    if name not in guest_backends():
+        raise UnknownName("backend", name, guest_backends())
+    qemu = qemu_for(image.arch.value, options["qemu"])
+    click.echo(shell_quoted(standalone(define(_spec(image, options), qemu, name))))
+    return 0
+
+
+def _report(machine: Machine, ending: Ending, options: dict[str, Any], *, as_json: bool) -> None:
+    timeline = machine.timeline
+    phases = {phase.value: round(timeline.seconds(phase), 6) for phase in timeline.phases}
+    screenshot = options["screenshot"]
+    if as_json:
+        print_json(
+            {
+                "machine": machine.name,
+                "guest": machine.spec.guest.name,
+                "arch": machine.spec.guest.arch.value,
+                "ended": ending.why,
+                "line": ending.line,
+                "phases": phases,
+                "screenshot": str(screenshot) if screenshot else None,
+                "logs": str(options["logs"]) if options["logs"] else None,
+            }
+        )
+        return
+    click.echo(f"{machine.name}: {ending.sentence}")
+    for phase, seconds in phases.items():
+        click.echo(f"  {phase:<14} {seconds:8.3f} s")
+    if screenshot:
+        click.echo(f"  screenshot     {screenshot}")

@@ -1,0 +1,161 @@
+"""A console as it is spoken, with the seconds since the start in the margin, until something ends the watch."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.errors import (
+    BootTimeout,
+    ChannelClosed,
+    InvalidConfiguration,
+    MachineError,
+    NotSeen,
+    VisorbenchError,
+)
+from harness.machines.model import Phase, State
+
+if TYPE_CHECKING:
+    from harness.channels.pattern import Line
+    from harness.machines.model import Machine
+
+_QUEUED = 2000
+"""Lines that wait for the terminal; a flood beyond that is counted instead of shown."""
+_PHASES = (Phase.VMM_READY, Phase.FIRST_CONSOLE, Phase.INIT, Phase.GUEST_READY)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why the watch ended: ``ready``, ``marker``, ``off`` (the guest powered off) or ``timeout``."""
+
+    why: str
+    sentence: str
+    line: str | None = None
+
+
+def watch(machine: Machine, *, until: str | None, timeout_s: float, show: bool) -> Ending:
+    """Start ``machine`` and show its console until the regex, readiness, its end, or the timeout.
+
+    Raises BootTimeout when what was waited for did not come; a watch without anything to wait for just ends.
+    Raises MachineDied, GuestPanicked, InvalidConfiguration for a regex that is none.
+    """
+    pattern = _checked(until)
+    spoken: queue.Queue[Line | Ending | VisorbenchError] = queue.Queue()
+    screen = _Screen(machine, spoken) if show else None
+    deadline = time.monotonic() + timeout_s
+    machine.start()
+    if screen:
+        machine.console.on_line(screen.offer)
+    waiter = threading.Thread(
+        target=lambda: spoken.put(_end_of(machine, pattern, timeout_s, deadline)),
+        name="boot-watch",
+        daemon=True,
+    )
+    waiter.start()
+    while True:
+        said = spoken.get()
+        if isinstance(said, VisorbenchError):
+            raise said
+        if isinstance(said, Ending):
+            if screen:
+                screen.finish()
+            return said
+        if screen:
+            screen.show(said)
+
+
+def _checked(until: str | None) -> str | None:
+    import re  # noqa: PLC0415
+
+    try:
+        re.compile(until or "")
+    except re.error as error:
+        raise InvalidConfiguration(
+            f"--until {until!r} is not a regular expression: {error}", fix="correct it"
+        ) from None
+    return until
+
+
+def _end_of(
+    machine: Machine, pattern: str | None, timeout_s: float, deadline: float
+) -> Ending | VisorbenchError:
+    try:
+        return _ending(machine, pattern, timeout_s, deadline)
+    except VisorbenchError as error:
+        return error
+
+
+def _ending(machine: Machine, pattern: str | None, timeout_s: float, deadline: float) -> Ending:
+    guest = machine.spec.guest
+    left = max(0.0, deadline - time.monotonic())
+    if pattern is None and (guest.ready_port or guest.ready_marker):
+        stamp = machine.wait_for(Phase.GUEST_READY, left)
+        return Ending("ready", f"ready after {(stamp.at_ns - machine.timeline.spawn.at_ns) / 1e9:.3f} s")
+    try:
+        line = machine.console.wait_for(pattern or r"(?!)", left)
+    except NotSeen:
+        if pattern is None:
+            return Ending("timeout", f"ended after {timeout_s:g} s, as asked")
+        console = machine.console.tail()
+        raise BootTimeout(
+            f"{machine.name} did not say {pattern!r} within {timeout_s:g} s",
+            fix="allow more time with --timeout, or correct the regex", console=console,
+        ) from None  # fmt: skip
+    except ChannelClosed:
+        return _powered_off(machine, pattern)
+    seconds = (line.stamp.at_ns - machine.timeline.spawn.at_ns) / 1e9
+    return Ending("marker", f"{line.text.strip()!r} after {seconds:.3f} s", line.text)
+
+
+def _powered_off(machine: Machine, pattern: str | None) -> Ending:
+    machine.wait_for(Phase.VMM_READY, 0)
+    if machine.state is State.STOPPED and pattern is None:
+        return Ending("off", "its guest powered off")
+    machine.pause()  # raises how the machine died
+    raise MachineError(f"{machine.name} closed its console", fix="see its logs")
+
+
+class _Screen:
+    """Prints lines and, between them, the phases as they are reached."""
+
+    def __init__(self, machine: Machine, spoken: queue.Queue[Line | Ending | VisorbenchError]) -> None:
+        self._machine = machine
+        self._spoken = spoken
+        self._shown: set[Phase] = set()
+        self._left_out = 0
+
+    def offer(self, line: Line) -> None:
+        """From the console's reader: never waits for the terminal."""
+        if self._spoken.qsize() < _QUEUED:
+            self._spoken.put(line)
+        else:
+            self._left_out += 1
+
+    def show(self, line: Line) -> None:
+        self._phases(line.stamp.at_ns)
+        if self._left_out:
+            click.echo(f"{'':>9}  … {self._left_out} lines not shown …")
+            self._left_out = 0
+        click.echo(f"{self._seconds(line.stamp.at_ns):9.3f}  {line.text}")
+
+    def finish(self) -> None:
+        """What is left: lines that came before the end, the unfinished one (a prompt), the last phases."""
+        while not self._spoken.empty():
+            said = self._spoken.get()
+            if not isinstance(said, Ending | VisorbenchError):
+                self.show(said)
+        self._phases(time.monotonic_ns())
+
+    def _phases(self, until_ns: int) -> None:
+        for phase, stamp in self._machine.timeline.phases.items():
+            if phase not in self._shown and phase in _PHASES and stamp.at_ns <= until_ns:
+                self._shown.add(phase)
+                click.secho(f"{self._seconds(stamp.at_ns):9.3f}  ── {phase.value}", fg="cyan")
+
+    def _seconds(self, at_ns: int) -> float:
+        return (at_ns - self._machine.timeline.spawn.at_ns) / 1e9
