@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -26,6 +28,8 @@ _MACHINES = ("virt", "q35", "pc", "microvm")
 
 def show(found: Mapping[str, Any], console: Console | None = None) -> None:
     """Print what :func:`harness.cli.doctor.examine` found."""
+    if console is None and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold what the terminal cannot show
     out = console or Console(highlight=False, emoji=False, markup=False)
     out.width = min(out.width, _WIDTH)
     _section(out, "Host", _rows(_host(found["host"])))
@@ -104,7 +108,7 @@ def _qemus(qemus: list[dict[str, Any]], rejected: list[dict[str, Any]]) -> Table
         named = [name for name in _MACHINES if name in features["machines"]]
         text = Text(f"{qemu['path']} ({qemu['arch']}, from {qemu['source']})\n{qemu['version_text']}\n")
         text.append(
-            f"{len(features['machines'])} machine types: {', '.join(named)} …; {', '.join(features['accelerators'])}\n"
+            f"{len(features['machines'])} machine types: {', '.join(named)}; {', '.join(features['accelerators'])}\n"
         )
         text.append_text(Text(", ").join(_ability(features, key) for key in _ABILITIES))
         table.add_row(verdict, text)

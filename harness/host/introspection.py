@@ -79,9 +79,9 @@ def answers(text: str) -> dict[str, Any]:
     for line in text.splitlines():
         try:
             message = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(message, dict) and "return" in message and message.get("id") in _BATCH:
+        if isinstance(message, dict) and "return" in message and str(message.get("id")) in _BATCH:
             found[message["id"]] = message["return"]
     return found
 

@@ -50,7 +50,7 @@ def core_kinds(values: Mapping[str, str]) -> tuple[int | None, int | None]:
     if values.get("hw.nperflevels") != "2":
         return None, None
     fast, slow = values.get("hw.perflevel0.physicalcpu", ""), values.get("hw.perflevel1.physicalcpu", "")
-    return (int(fast), int(slow)) if fast.isdigit() and slow.isdigit() else (None, None)
+    return (int(fast), int(slow)) if fast.isdecimal() and slow.isdecimal() else (None, None)
 
 
 def power_mode(pmset: str) -> str | None:

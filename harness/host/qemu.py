@@ -126,7 +126,7 @@ def examine(path: Path, source: str) -> QemuBinary | RejectedQemu:
     if not path.is_file():
         return RejectedQemu(path, source, "is not a file", "name a QEMU binary, or a folder that holds some")
     if not os.access(path, os.X_OK):
-        return RejectedQemu(path, source, "is not executable", f"chmod +x '{path}'")
+        return RejectedQemu(path, source, "is not executable", "name an executable QEMU binary")
     known = qemu_memory.recall(path)
     if known is None:
         try:

@@ -108,9 +108,9 @@ def _listen(
                 chunk = os.read(key.fd, 65536)
                 if not chunk:
                     selector.unregister(key.fileobj)
-                text = kept[key.data]
-                text += chunk[: KEPT_BYTES - len(text)]
-                if stop_at is not None and key.data == "stderr" and stop_at.search(text):
+                text, room = kept[key.data], KEPT_BYTES - len(kept[key.data])
+                text += chunk[:room]
+                if room and stop_at is not None and key.data == "stderr" and stop_at.search(text):
                     return "stopped"
     return "ended"
 

@@ -1,0 +1,134 @@
+"""`visorbench doctor` and `visorbench setup` as a user runs them: in a process of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from harness.host.accelerators import ACCELERATORS
+from harness.host.facts import HostFacts
+from harness.host.introspection import QemuFeatures
+
+needs_qemu = pytest.mark.skipif(
+    not (shutil.which("qemu-system-x86_64") and shutil.which("qemu-system-aarch64")),
+    reason="no QEMU for both architectures on PATH",
+)
+no_other_qemu = pytest.mark.skipif(
+    any(
+        any(Path(folder).glob(name))
+        for folder in ("/opt/homebrew/bin", "/usr/local/bin", "/usr/libexec")
+        for name in ("qemu-system-x86_64", "qemu-system-aarch64", "qemu-kvm")
+    )
+    or Path("/Applications/UTM.app").exists(),
+    reason="this host has QEMUs outside PATH too",
+)
+BACKEND_KEYS = {"backend", "arch", "usable", "version", "code", "reason", "fix", "seconds"}
+QEMU_KEYS = {"path", "arch", "version", "version_text", "source", "too_old", "features"}
+
+
+@pytest.fixture
+def visorbench(tmp_path: Path) -> Any:
+    """Runs the command line; keywords are environment variables."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        own = {f"VISORBENCH_{name}_DIR": str(tmp_path / name.lower()) for name in ("CACHE", "DATA")}
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("VISORBENCH_")}
+        argv = [sys.executable, "-c", "from harness.cli.main import main; main()", *arguments]
+        return subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+            env={**kept, "COLUMNS": "200", **own, **environment},
+        )  # fmt: skip
+
+    return run
+
+
+@needs_qemu
+@pytest.mark.guest_boot
+def test_the_document_has_its_documented_shape(visorbench: Any) -> None:
+    done = visorbench("doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) == {"host", "noise", "qemus", "rejected", "backends"}
+    assert set(found["host"]) == {field.name for field in fields(HostFacts)} | {"fingerprint"}
+    assert all(set(one) == {"code", "text", "step"} for one in found["noise"])
+    assert all(set(one) == QEMU_KEYS for one in found["qemus"])
+    assert all(
+        set(one["features"]) == {field.name for field in fields(QemuFeatures)} for one in found["qemus"]
+    )
+    assert {one["arch"] for one in found["qemus"]} == {"arm64", "x86-64"}
+    assert all(set(one) == BACKEND_KEYS for one in found["backends"])
+    assert {one["backend"] for one in found["backends"]} == {"native", *ACCELERATORS}
+    assert all(one["usable"] or (one["reason"] and one["fix"]) for one in found["backends"])
+    assert [one["usable"] for one in found["backends"] if one["backend"] in ("native", "tcg")] == [True] * 3
+
+
+@needs_qemu
+@pytest.mark.guest_boot
+def test_the_page_is_plain_text_of_80_columns_in_a_pipe(visorbench: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "[bold]ü" / ("long" * 20)
+    folder.mkdir(parents=True)
+    (folder / "qemu-system-x86_64").symlink_to(str(shutil.which("qemu-system-x86_64")))
+    done = visorbench("doctor", "--qemu", str(folder), PYTHONIOENCODING="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "[bold]ü" in done.stdout.replace("\n", "")
+    for heading in ("Host", "QEMU", "Backends"):
+        assert f"{heading}\n" in done.stdout
+
+
+@needs_qemu
+def test_an_ascii_terminal_gets_a_page_too(visorbench: Any, tmp_path: Path) -> None:
+    (folder := tmp_path / "größe").mkdir()
+    (folder / "qemu-system-aarch64").symlink_to(str(shutil.which("qemu-system-aarch64")))
+    done = visorbench("doctor", "--qemu", str(folder), PYTHONIOENCODING="ascii", LC_ALL="C")
+    assert done.returncode == 0, done.stderr
+    assert r"gr\xf6\xdfe" in done.stdout.replace("\n", "").replace(" ", "")
+
+
+@needs_qemu
+@pytest.mark.guest_boot
+def test_the_answer_comes_in_15_s_even_where_an_accelerator_hangs(visorbench: Any, tmp_path: Path) -> None:
+    """QEMUs that answer every question and then run nothing."""
+    pids = tmp_path / "pids"
+    for name in ("qemu-system-x86_64", "qemu-system-aarch64"):
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        hang = f'echo $$ >> "{pids}"; sleep 1000'
+        path.write_text(f'#!/bin/sh\ncase "$*" in *-bios*) {hang};; esac\nexec {shutil.which(name)} "$@"\n')
+        path.chmod(0o755)
+    started = time.monotonic()
+    done = visorbench("doctor", "--json", "--qemu", str(path.parent))
+    assert time.monotonic() - started < 15
+    assert done.returncode == 3
+    tcg = [one for one in json.loads(done.stdout)["backends"] if one["backend"] == "tcg"]
+    assert [one["code"] for one in tcg] == ["hangs", "hangs"]
+    assert [pid for pid in map(int, pids.read_text().split()) if psutil.pid_exists(pid)] == []
+
+
+@no_other_qemu
+@pytest.mark.parametrize("command", ["doctor", "setup"])
+def test_without_any_qemu(command: str, visorbench: Any, tmp_path: Path) -> None:
+    done = visorbench(command, PATH=str(tmp_path), VISORBENCH_NO_INSTALL="1")
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    assert "QEMU for arm64" in done.stdout or "no QEMU for arm64" in " ".join(done.stdout.split())
+
+
+@needs_qemu
+def test_a_qemu_that_is_none_is_one_sentence_and_exit_3(visorbench: Any) -> None:
+    done = visorbench("doctor", "--qemu", "/bin/sh")
+    assert done.returncode == 3
+    assert "/bin/sh (from --qemu)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""

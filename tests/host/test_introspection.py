@@ -1,0 +1,81 @@
+"""Reading QMP answers: captured ones, partial ones, and nonsense."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.host.introspection import IntrospectionError, answers, features
+
+CAPTURED: dict[str, Any] = {
+    "target": {"arch": "aarch64"},
+    "machines": [
+        {"name": "virt-10.0", "alias": "virt", "cpu-max": 512},
+        {"name": "raspi3b"},
+        {"name": "none"},
+    ],
+    "types": [
+        {"name": name} for name in ("accel", "tcg-accel", "hvf-accel", "virtio-gpu-gl-pci", "dbus-display")
+    ],
+    "gpu": [{"name": "venus", "type": "bool"}, {"name": "blob", "type": "bool"}],
+    "schema": [
+        {"name": "query-spice", "meta-type": "command"},
+        {"name": "7", "meta-type": "enum", "values": ["none", "default", "off"]},
+        {"name": "390", "meta-type": "enum", "values": ["default", "none", "cocoa", "dbus"]},
+    ],
+}
+
+
+def test_what_the_answers_say() -> None:
+    found = features(CAPTURED)
+    assert found.target == "aarch64"
+    assert found.machines == ("raspi3b", "virt", "virt-10.0")
+    assert found.accelerators == ("hvf", "tcg")
+    assert found.displays == ("cocoa", "dbus", "none")
+    assert (found.virtio_gpu_gl, found.venus, found.dbus_display) == (True, True, True)
+    assert not found.spice, "the schema has query-spice even where the module is not installed"
+    assert not found.vhost_user_vsock
+
+
+def test_an_older_qemu_has_no_venus_and_still_counts() -> None:
+    without = {key: value for key, value in CAPTURED.items() if key not in ("gpu", "schema")}
+    assert not features(without).venus
+    assert features(without).displays == ()
+
+
+@pytest.mark.parametrize("key", ["target", "machines", "types"])
+@pytest.mark.parametrize("spoil", ["missing", "null", "another shape"])
+def test_an_indispensable_answer_that_is_missing_or_strange(key: str, spoil: str) -> None:
+    said = dict(CAPTURED)
+    if spoil == "missing":
+        del said[key]
+    else:
+        said[key] = None if spoil == "null" else [1]
+    with pytest.raises(IntrospectionError):
+        features(said, "")
+
+
+def test_errors_events_and_noise_are_no_answers() -> None:
+    lines = [
+        {"QMP": {"version": {}}},
+        {"return": {"arch": "x86_64"}, "id": "target"},
+        {
+            "error": {"class": "DeviceNotFound", "desc": "Device 'virtio-gpu-gl-device' not found"},
+            "id": "gpu",
+        },
+        {"event": "SHUTDOWN"},
+        {"return": {}, "id": "somebody else's"},
+        {"return": {}, "id": ["unhashable"]},
+        [1, 2],
+    ]
+    text = "warning: something\n" + "\n".join(map(json.dumps, lines)) + '\n{"return": [], "id": "mach'
+    assert answers(text) == {"target": {"arch": "x86_64"}}
+
+
+@given(st.text())
+def test_no_text_breaks_the_reader(text: str) -> None:
+    assert isinstance(answers(text), dict)
