@@ -161,7 +161,8 @@ def _write(kind: str, name: str, fields: dict[str, Any]) -> Path:
         partial.write_text(json.dumps(fields))
         partial.replace(file)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise (DiskFull if full else CacheReadOnly)(
             f"cannot write the registry of owned processes in {file.parent}: {error.strerror}",

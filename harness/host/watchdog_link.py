@@ -145,6 +145,9 @@ class WatchdogLink:
             while (message := receive(self._socket)[0]) is not None:
                 self._hear(message)
         died, self.lost = not self.lost, True
+        if died:  # its descriptors close a moment before its children are told
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
         now = time.monotonic_ns()
         for request in list(self._requests.values()):
             request.errno = request.errno or 0

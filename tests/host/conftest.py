@@ -1,0 +1,59 @@
+"""A registry of the test's own, and a way to find every process that a test has started."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextlib import suppress
+
+import psutil
+import pytest
+
+
+@pytest.fixture
+def registry_dir(tmp_path, monkeypatch):
+    """The registry is empty and nobody else's; ends what the test owns."""
+    from harness.host.processes import end_all
+
+    monkeypatch.setenv("VISORBENCH_RUNTIME_DIR", str(tmp_path / "run"))
+    yield tmp_path / "run"
+    end_all()
+
+
+class Marked:
+    """Processes are known by a variable in their environment, which descendants inherit."""
+
+    def __init__(self) -> None:
+        self.word = uuid.uuid4().hex
+        self.env = {"VISORBENCH_TEST_MARK": self.word}
+
+    def living(self) -> list[psutil.Process]:
+        """Every living process that has the mark."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if (
+                    process.environ().get("VISORBENCH_TEST_MARK") == self.word
+                    and process.status() != psutil.STATUS_ZOMBIE
+                ):
+                    found.append(process)
+        return found
+
+    def gone_within(self, seconds: float) -> bool:
+        """Whether all have ended in time."""
+        deadline = time.monotonic() + seconds
+        while self.living():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
+
+@pytest.fixture
+def marked():
+    """Ends what is left of a failed test."""
+    marked = Marked()
+    yield marked
+    for process in marked.living():
+        with suppress(psutil.Error):
+            process.kill()

@@ -1,0 +1,89 @@
+"""However the harness ends, nothing that it started is left."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HARNESS = """
+import os, sys, time
+from harness.host.paths import private_directory
+from harness.host.processes import install_endings, spawn
+install_endings()
+with private_directory() as folder:
+    print(folder, flush=True)
+    {body}
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+FAMILY = "spawn(['sh', '-c', 'sleep 60 & (setsid sleep 60 &) ; exec sleep 60'], purpose='test')"
+STUBBORN = "spawn(['sh', '-c', 'trap \"\" TERM INT HUP; while :; do sleep 1; done'], purpose='test')"
+
+
+def start(body: str, tmp_path, marked) -> subprocess.Popen[str]:
+    env = os.environ | marked.env | {"VISORBENCH_RUNTIME_DIR": str(tmp_path / "run")}
+    return subprocess.Popen(
+        [sys.executable, "-c", HARNESS.format(body=body)], env=env, stdout=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def test_kill_9_at_any_moment_leaves_no_child_and_no_grandchild(tmp_path, marked):
+    moments = random.Random(7)
+    for _ in range(20):
+        harness = start("\n    ".join([FAMILY] * 4), tmp_path, marked)
+        harness.stdout.readline()  # Python has started; from here on it spawns
+        time.sleep(moments.uniform(0, 0.08))
+        harness.kill()
+        harness.wait()
+        harness.stdout.close()
+        assert marked.gone_within(5), [process.cmdline() for process in marked.living()]
+
+
+def test_kill_9_of_harness_and_watchdog_together(tmp_path, marked):
+    """The kernel ends the children then (PR_SET_PDEATHSIG)."""
+    harness = start("spawn(['sleep', '60'], purpose='test')", tmp_path, marked)
+    assert "ready" in harness.stdout.readline() + harness.stdout.readline()
+    for process in marked.living():
+        if "sleep" not in process.name():
+            process.kill()
+    harness.wait()
+    harness.stdout.close()
+    assert marked.gone_within(3)
+
+
+def test_a_fork_of_the_harness_does_not_keep_its_children_alive(tmp_path, marked):
+    fork = "pid = os.fork()\n    if pid == 0: time.sleep(3); os._exit(0)"
+    harness = start(f"{FAMILY}\n    {fork}", tmp_path, marked)
+    harness.stdout.readline()
+    assert harness.stdout.readline() == "ready\n"
+    harness.kill()
+    harness.wait()
+    deadline = time.monotonic() + 2
+    while any("sleep" in process.name() for process in marked.living()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    harness.stdout.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("body", [FAMILY, STUBBORN], ids=["family", "stubborn"])
+def test_a_signal_cleans_up_within_three_seconds(tmp_path, marked, number, body):
+    harness = start(body, tmp_path, marked)
+    folder = Path(harness.stdout.readline().strip())
+    assert harness.stdout.readline() == "ready\n"
+    assert folder.is_dir()
+    began = time.monotonic()
+    harness.send_signal(number)
+    harness.wait(3)
+    harness.stdout.close()
+    assert marked.gone_within(3 - (time.monotonic() - began))
+    assert not folder.exists()
+    assert list((tmp_path / "run").glob("*/*")) == []

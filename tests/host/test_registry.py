@@ -1,0 +1,183 @@
+"""Reaping ends what a crash left behind, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
+import pytest
+from click.testing import CliRunner
+
+from harness.cli.processes import ps, reap
+from harness.errors import DiskFull
+from harness.host import registry
+from harness.host.identity import Identity, born, born_elsewhere
+from harness.host.paths import private_directory
+
+pytestmark = pytest.mark.usefixtures("registry_dir")
+
+
+@pytest.fixture
+def sleeper():
+    """A process that is not the harness's child in any registry."""
+    process = subprocess.Popen(["sleep", "60"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def gone() -> Identity:
+    """A process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    identity = Identity.of(process.pid)
+    process.communicate()
+    return identity
+
+
+def enter(process: Identity, owner: Identity) -> None:
+    entry = registry.Entry(process, owner, ("sleep", "60"), "a test", 0.0)
+    registry._write("processes", f"{owner.pid}-{process.pid}", asdict(entry))
+
+
+def test_an_orphan_is_ended(sleeper, gone):
+    enter(Identity.of(sleeper.pid), gone)
+    assert [entry.process.pid for entry in registry.orphans()] == [sleeper.pid]
+    assert registry.reap() == [registry.Reaped(sleeper.pid, "a test")]
+    sleeper.wait(3)
+    assert registry.owned() == []
+
+
+def test_an_orphan_that_ignores_sigterm_is_ended(gone):
+    script = "trap '' TERM; echo; while :; do sleep 1; done"
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE) as stubborn:
+        stubborn.stdout.read(1)
+        enter(Identity.of(stubborn.pid), gone)
+        assert registry.reap()
+        stubborn.wait(3)
+
+
+def test_a_process_whose_harness_lives_is_left_alone(sleeper):
+    enter(Identity.of(sleeper.pid), Identity.of(os.getpid()))
+    assert registry.reap() == []
+    assert sleeper.poll() is None
+    assert len(registry.owned()) == 1
+
+
+def test_a_reused_pid_is_never_touched(sleeper, gone):
+    """The registry names a process that has ended, and its pid is somebody else's by now."""
+    boot, namespace, ticks = born(sleeper.pid).split("/")
+    for other in (f"{boot}/{namespace}/{int(ticks) - 1}", f"other-boot/{namespace}/{ticks}", ""):
+        enter(Identity(sleeper.pid, other), gone)
+    assert registry.owned() == []
+    assert registry.reap() == []
+    assert sleeper.poll() is None
+
+
+def test_a_process_in_another_container_cannot_be_judged(sleeper):
+    boot, _, ticks = born(sleeper.pid).split("/")
+    assert not Identity(sleeper.pid, f"{boot}/1/{ticks}").gone
+    assert not Identity(2**22 + 1, f"{boot}/1/{ticks}").gone
+    enter(Identity.of(sleeper.pid), Identity(2**22 + 1, f"{boot}/1/{ticks}"))
+    assert registry.reap() == []
+    assert sleeper.poll() is None
+
+
+def test_a_zombie_is_gone():
+    process = subprocess.Popen(["sleep", "60"])
+    identity = Identity.of(process.pid)
+    elsewhere = born_elsewhere(process.pid)
+    assert elsewhere
+    assert not identity.gone
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert identity.gone
+    assert born_elsewhere(process.pid) is None
+    process.wait()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"process": 1}', '{"process": {"pid": 1}}'])
+def test_damaged_entries_are_ignored(registry_dir, text):
+    for kind in ("processes", "directories"):
+        (registry_dir / kind).mkdir(parents=True)
+        (registry_dir / kind / "1-1.json").write_text(text)
+    assert registry.owned() == []
+    assert registry.reap() == []
+
+
+def test_a_private_directory_is_registered_while_it_exists(registry_dir):
+    with private_directory() as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert registry.reap() == []
+        assert folder.is_dir()
+    assert not folder.exists()
+    assert list((registry_dir / "directories").iterdir()) == []
+
+
+def left_behind(folder, gone: Identity) -> None:
+    found = folder.stat()
+    directory = registry.LeftDirectory(str(folder), found.st_dev, found.st_ino, gone)
+    registry._write("directories", folder.name, asdict(directory))
+
+
+def test_a_directory_left_behind_is_removed(tmp_path, gone):
+    folder = tmp_path / "vb-left"
+    folder.mkdir()
+    (folder / "qmp.sock").touch()
+    left_behind(folder, gone)
+    assert registry.reap() == [registry.Reaped(None, str(folder))]
+    assert not folder.exists()
+    assert registry.reap() == []
+
+
+def test_a_directory_in_its_place_is_left_alone(tmp_path, gone):
+    folder, kept = tmp_path / "vb-left", tmp_path / "kept"
+    folder.mkdir()
+    left_behind(folder, gone)
+    folder.rename(kept)
+    folder.mkdir()
+    (folder / "precious").touch()
+    assert registry.reap() == []
+    assert (folder / "precious").exists()
+
+
+def test_a_link_in_its_place_is_left_alone(tmp_path, gone):
+    folder, kept = tmp_path / "vb-left", tmp_path / "kept"
+    folder.mkdir()
+    left_behind(folder, gone)
+    folder.rename(kept)
+    folder.symlink_to(kept)
+    assert registry.reap() == []
+    assert kept.is_dir()
+
+
+def test_a_full_disk_is_named(monkeypatch):
+    """Only the system call is replaced: no disk here is full."""
+    monkeypatch.setattr(
+        "pathlib.Path.write_text", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left"))
+    )
+    with pytest.raises(DiskFull):
+        registry.note_process(os.getpid(), ["x"], "test")
+
+
+def test_ps_and_reap_on_the_command_line(sleeper, gone):
+    run = CliRunner().invoke
+    assert "No harness owns" in run(ps).output
+    enter(Identity.of(sleeper.pid), gone)
+    shown = run(ps).output
+    assert str(sleeper.pid) in shown
+    assert "orphan" in shown
+    (row,) = json.loads(run(ps, ["--json"]).output)
+    assert (row["pid"], row["orphan"], row["argv"]) == (sleeper.pid, True, ["sleep", "60"])
+    assert json.loads(run(reap, ["--json"]).output) == [{"pid": sleeper.pid, "what": "a test"}]
+    assert "Nothing was left behind" in run(reap).output
+
+
+def test_an_identity_is_more_than_a_pid(sleeper):
+    identity = Identity.of(sleeper.pid)
+    assert not identity.gone
+    assert replace(identity, born=identity.born + "0").gone
+    assert Identity.of(2**22 + 1) is None
