@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ _STYLE: dict[str, Any] = {
     "xtick.major.size": 3,
     "xtick.major.width": 0.7,
     "path.simplify": False,
+    "text.parse_math": False,  # a dollar in a guest's name is a dollar
 }
 
 
@@ -161,7 +163,7 @@ def _baseline(axes: Any, median: float, rows: int) -> None:
 
 
 def _row_text(axes: Any, row: int, label: str, value: str, *, muted: bool = False) -> None:
-    place = {"transform": axes.get_yaxis_transform(), "va": "center_baseline", "parse_math": False}
+    place = {"transform": axes.get_yaxis_transform(), "va": "center_baseline"}
     colour = ROLES["muted" if muted else "ink"]
     axes.text(0, row + 0.3, _short(label), ha="left", color=colour, **place)
     axes.text(1, row + 0.3, value, ha="right", color=colour, fontweight="bold", **place)
@@ -220,7 +222,9 @@ def _styled(title: str) -> AbstractContextManager[None]:
 
 def _svg(figure: Any, label: str) -> str:
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the page has other fonts
+        figure.savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
     return inline(stream.getvalue(), label=label)
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from html import escape
 
+from harness.report.guest_text import plain
+
 ROLES = {
     "ink": "#010101",
     "muted": "#020202",
@@ -32,7 +34,7 @@ _VARIABLES = {colour: f"var(--{role})" for role, colour in ROLES.items()}
 _COLOUR = re.compile("|".join(map(re.escape, _VARIABLES)))
 _PREAMBLE = re.compile(r"\A.*?(?=<svg)", re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
-_GROUP_ID = re.compile(r'<g id="[^"]*">')
+_GROUP_ID = re.compile(r'<g id="[^"]*"(/?)>')
 _STYLESHEET = re.compile(r"\s*<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 """It names ``*``, which would be everything in the page."""
 _FAMILY = re.compile(r" ?font-family: [^;\"]*;?")
@@ -45,11 +47,11 @@ def inline(svg: str, *, label: str) -> str:
     """
     svg = _PREAMBLE.sub("", svg, count=1)
     svg = _METADATA.sub("", svg)
-    svg = _GROUP_ID.sub("<g>", svg)
+    svg = _GROUP_ID.sub(r"<g\1>", svg)
     head, close, body = svg.partition(">")
     head = re.sub(r' (width|height|xmlns:xlink)="[^"]*"', "", head)
     head += ' xmlns:xlink="http://www.w3.org/1999/xlink" stroke-linejoin="round"'
     head += f' role="img" aria-label="{escape(label)}"'
     body = _COLOUR.sub(lambda match: _VARIABLES[match.group()], body)
     body = _FAMILY.sub("", _STYLESHEET.sub("", body))
-    return (head + close + _DIGITS.sub(r"\1", body)).strip()
+    return plain(head + close + _DIGITS.sub(r"\1", body)).strip()

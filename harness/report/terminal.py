@@ -57,7 +57,10 @@ def print_runs(lines: Sequence[RunLine], console: Console | None = None) -> None
     from rich.table import Table  # noqa: PLC0415 - slow to import
 
     out = console or _console()
-    table = Table("run", "started (UTC)", "profile", box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("run", "started (UTC)"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("profile")
     for name in ("subjects", "series", "samples", "failed", "skipped"):
         table.add_column(name, justify="right")
     for line in lines:

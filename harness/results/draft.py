@@ -135,8 +135,7 @@ class Draft:
         return Native(subject=baseline.subject, ratio=ratio.value, ci95=ratio.ci95)
 
     def _baseline(self, draft: DraftSeries) -> DraftSeries | None:
-        """The series that ``compare`` named, else the same metric on the first native subject; never itself.
-        """
+        """The series that ``compare`` named, else the same metric on the first native subject; never itself."""
         if draft.native_subject is not None:
             return self.series.get((draft.scenario, draft.metric, draft.native_subject))
         if self.subjects[draft.subject]["backend"] == "native":

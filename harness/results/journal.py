@@ -96,6 +96,5 @@ def replay(folder: Path) -> Draft:
 
 
 def recover(folder: Path) -> Run:
-    """The run that a journal describes; ``run.finished`` is None when it was interrupted. Raises StoreError.
-    """
+    """The run that a journal describes; ``run.finished`` is None when it was interrupted. Raises StoreError."""
     return replay(folder).freeze()

@@ -40,8 +40,7 @@ class _Model(BaseModel):
 
 
 class Host(_Model):
-    """The facts of the host, whatever their names, and the fingerprint of those that make two hosts the same.
-    """
+    """The facts of the host, and the fingerprint of those that make two hosts the same."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
     __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
@@ -217,8 +216,7 @@ class Run(_Model):
         return {subject.id: subject for subject in self.subjects}[subject_id]
 
     def passed(self) -> list[tuple[str, str]]:
-        """Scenario and subject of everything that was measured and did not fail, in the order of the series.
-        """
+        """Scenario and subject of everything that was measured and did not fail, in the order of the series."""
         failed = {(failure.scenario, failure.subject) for failure in self.failed}
         measured = dict.fromkeys((series.scenario, series.subject) for series in self.series)
         return [pair for pair in measured if pair not in failed]

@@ -27,15 +27,13 @@ from harness.errors import DiskFull, MeasurementError, UnknownName
 from harness.results.draft import Draft, Event
 from harness.results.fingerprint import fingerprint_of, host_fingerprint
 from harness.results.journal import Journal
+from harness.results.plain_values import fitting_name, plain_value, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from harness.results.models import Run
-
-TEXT_MAX = 20_000
-"""Characters kept of a message or a note: a guest can write without end."""
 
 
 class RunRecorder:
@@ -66,10 +64,11 @@ class RunRecorder:
         """Where consoles and logs of machines go."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self._journal = Journal(self.folder)
-        facts = {**host, "fingerprint": host.get("fingerprint") or host_fingerprint(host)}
+        facts = plain_value(host)
+        facts["fingerprint"] = fitting_name(str(facts.get("fingerprint") or host_fingerprint(facts)))
         harness = {"version": __version__, "commit": commit}
         self._record(
-            {"event": "run", "id": self.id, "started": started.isoformat(), "profile": profile,
+            {"event": "run", "id": self.id, "started": started.isoformat(), "profile": printable(profile),
              "harness": harness, "host": facts}
         )  # fmt: skip
 
@@ -90,15 +89,18 @@ class RunRecorder:
         differ by their fingerprint's start.
         """
         facts: dict[str, Any] = {
-            "backend": backend, "backend_version": backend_version, "guest": guest, "arch": arch,
-            "config": dict(config or {}),
-        }  # fmt: skip
-        facts["fingerprint"] = fingerprint or fingerprint_of(facts)
-        name = "-".join(part for part in (backend, arch, guest, variant) if part)
+            "backend": fitting_name(backend),
+            "backend_version": printable(backend_version),
+            "guest": None if guest is None else printable(guest),
+            "arch": printable(arch),
+            "config": plain_value(config or {}),
+        }
+        facts["fingerprint"] = fitting_name(fingerprint or fingerprint_of(facts))
+        name = fitting_name("-".join(part for part in (backend, arch, guest, variant) if part))
         with self._lock:
             known = self._draft.subjects.get(name)
             if known is not None and known["fingerprint"] != facts["fingerprint"]:
-                name = f"{name}~{facts['fingerprint'][:6]}"
+                name = f"{name[:190]}~{facts['fingerprint'][:6]}"
             if name not in self._draft.subjects:
                 self._write({"event": "subject", "id": name, **facts})
         return name
@@ -131,6 +133,7 @@ class RunRecorder:
     ) -> None:  # fmt: skip
         """Record several values in their order, all of them or none; raises as :meth:`sample` does."""
         where = f"{scenario}/{metric} on {subject}"
+        scenario, metric = fitting_name(scenario), fitting_name(metric)
         checked = [_checked(value, where, signed=signed) for value in values]
         times = (
             [] if at_s is None else [round(_checked(at, f"time of {where}", signed=True), 6) for at in at_s]
@@ -151,8 +154,7 @@ class RunRecorder:
             self._record({"event": "note", "series": list(key), "text": clean})
 
     def compare(self, scenario: str, metric: str, *, subject: str, native_subject: str) -> None:
-        """Name the baseline of a series; without this it is the same metric on the first ``native`` subject.
-        """
+        """Name the baseline of a series; without this it is the same metric on the first ``native`` subject."""
         key = self._known_series(scenario, metric, subject)
         self._known_subject(native_subject)
         self._record({"event": "compare", "series": list(key), "native": native_subject})
@@ -163,7 +165,7 @@ class RunRecorder:
         """Something that the host cannot do; ``subject`` may name one that was never registered ("kvm-
         arm64").
         """
-        skip = {"scenario": scenario, "subject": subject, "code": code}
+        skip = {"scenario": fitting_name(scenario), "subject": _subject(subject), "code": fitting_name(code)}
         self._record({"event": "skip", **skip, "reason": printable(reason), "fix": printable(fix)})
 
     def fail(
@@ -179,7 +181,11 @@ class RunRecorder:
             else (error, message)
         )
         kept = [self._relative(log) for log in logs]
-        failure = {"scenario": scenario, "subject": subject, "error": name}
+        failure = {
+            "scenario": fitting_name(scenario),
+            "subject": _subject(subject),
+            "error": fitting_name(name),
+        }
         self._record({"event": "fail", **failure, "message": printable(text), "logs": kept})
         self._journal.sync()
 
@@ -215,9 +221,9 @@ class RunRecorder:
             self._known_subject(subject)
             if better not in ("lower", "higher"):
                 raise UnknownName("direction", better, ("lower", "higher"), where=f"{scenario}/{metric}")
-            if not (scenario and metric and unit):
+            if not unit or unit != fitting_name(unit):
                 raise MeasurementError(
-                    f"a series needs a scenario, a metric and a unit: {scenario}/{metric} [{unit}]"
+                    f"{scenario}/{metric} needs a unit, not {unit!r}", fix='"1" for a count'
                 )
             self._write(
                 {"event": "series", "scenario": scenario, "metric": metric, "unit": unit, "better": better,
@@ -234,7 +240,7 @@ class RunRecorder:
             raise UnknownName("subject", subject, self._draft.subjects)
 
     def _known_series(self, scenario: str, metric: str, subject: str) -> tuple[str, str, str]:
-        key = (scenario, metric, subject)
+        key = (fitting_name(scenario), fitting_name(metric), subject)
         if key not in self._draft.series:
             raise UnknownName("series", "/".join(key), map("/".join, self._draft.series))
         return key
@@ -245,7 +251,7 @@ class RunRecorder:
         path = Path(log)
         if path.is_absolute() and path.is_relative_to(self.folder.resolve()):
             path = path.relative_to(self.folder.resolve())
-        return path.as_posix()
+        return printable(path.as_posix())
 
     def _record(self, event: Event) -> None:
         with self._lock:
@@ -256,12 +262,8 @@ class RunRecorder:
         self._draft.apply(event)
 
 
-def printable(text: str) -> str:
-    """Text that any file can hold: undecodable bytes of a guest escaped, and no longer than TEXT_MAX."""
-    clean = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return (
-        clean if len(clean) <= TEXT_MAX else f"{clean[:TEXT_MAX]}… ({len(clean) - TEXT_MAX} more characters)"
-    )
+def _subject(subject: str | None) -> str | None:
+    return None if subject is None else printable(subject)
 
 
 def _checked(value: float, where: str, *, signed: bool) -> float:

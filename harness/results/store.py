@@ -92,8 +92,7 @@ class Store:
                     connection.execute(table.insert(), batch)
 
     def load(self, name: str = LATEST) -> Run:
-        """The run of this id, of this unique start of an id, or the newest; raises UnknownName, UsageError.
-        """
+        """The run of this id, of this unique start of an id, or the newest; raises UnknownName, UsageError."""
         with self._transaction() as connection:
             run_id = self._resolve(connection, name)
             run = _rows(connection, select(tables.runs).where(tables.runs.c.id == run_id))[0]

@@ -60,7 +60,9 @@ def synthetic_run(reports: Path, *, rounds: int = 12, seed: int = 1, speed: floa
                 for subject in (native, *guests):
                     cost = 1 if subject == native else slower / speed
                     value = top / cost * dice.lognormvariate(0, 0.02)
-                    recorder.sample("compute", metric, unit=unit, better="higher", subject=subject, value=value)
+                    recorder.sample(
+                        "compute", metric, unit=unit, better="higher", subject=subject, value=value
+                    )
         for guest in guests:
             recorder.note("boot", "ssh-banner", subject=guest, text="polled every 20 ms")
         recorder.skip(
@@ -68,7 +70,9 @@ def synthetic_run(reports: Path, *, rounds: int = 12, seed: int = 1, speed: floa
             reason="/dev/kvm opens, but the proof guest printed nothing within 4 s",
             fix="nested virtualisation is off on the machine that hosts this one: ask for it, or use bare metal",
         )  # fmt: skip
-        recorder.skip("boot", subject="hvf-arm64", code="wrong-os", reason="hvf exists on macOS only", fix="use a Mac")
+        recorder.skip(
+            "boot", subject="hvf-arm64", code="wrong-os", reason="hvf exists on macOS only", fix="use a Mac"
+        )
         log = recorder.logs / "tcg-x86-64-7.console"
         log.write_text("[    0.00] Linux version 6.12\n[    4.10] Kernel panic - not syncing: init died!\n")
         recorder.fail(

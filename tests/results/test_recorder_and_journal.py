@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from harness.errors import DiskFull, MeasurementError, StoreError, UnknownName
 from harness.results.journal import JOURNAL, recover
-from harness.results.recorder import TEXT_MAX, RunRecorder
+from harness.results.models import Run
+from harness.results.plain_values import TEXT_MAX
+from harness.results.recorder import RunRecorder
 
 TINY = {"backend": "tcg", "guest": "tiny", "arch": "arm64"}
 
@@ -111,6 +113,32 @@ def test_a_guest_without_end_and_without_encoding_is_kept_short_and_readable(rec
     message = recorder.finish().failed[0].message
     assert message.startswith("\\udcff")
     assert len(message) < TEXT_MAX + 100
+
+
+WILD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters())
+    | st.binary(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters()), inner, max_size=3),
+    max_leaves=6,
+)
+ANY = st.text(st.characters(), max_size=300)
+
+
+@given(ANY, ANY, ANY, st.dictionaries(ANY, WILD, max_size=3))
+@settings(max_examples=60, deadline=None)
+def test_no_name_and_no_fact_can_cost_a_run(tmp_path_factory, name, other, text, facts):
+    with RunRecorder(text, facts, reports=tmp_path_factory.mktemp("wild")) as recorder:
+        subject = recorder.subject(backend=name, guest=other, arch=text, config=facts, variant=other)
+        recorder.sample(name, other, unit="s", better="lower", subject=subject, value=1)
+        recorder.note(name, other, subject=subject, text=text)
+        recorder.skip(other, code=text, reason=name, fix=other, subject=text)
+        recorder.fail(text, error=name, message=other, subject=name, logs=[other])
+        run = recorder.finish()
+    assert recover(recorder.folder) == run == Run.from_json(run.to_json())
 
 
 def test_logs_are_named_relative_to_the_run(recorder):

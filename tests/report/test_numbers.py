@@ -1,0 +1,112 @@
+"""Numbers as people read them, headlines, pictures' samples."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.report import units
+from harness.report.summary import headlines, key_table, labels
+from harness.report.thinning import thin
+from harness.results.recorder import RunRecorder
+from tests.report.synthetic import synthetic_run
+
+
+def spaced(text):
+    return (
+        text.replace(units.THIN_SPACE, " ")
+        .replace(units.NO_BREAK, " ")
+        .replace(units.DASH, "-")
+        .replace(units.TIMES, "x")
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (7.1342, "s", "7.13 s"),
+        (0.0123, "s", "12.3 ms"),
+        (0.00099996, "s", "1.00 ms"),
+        (0.9996, "s", "1.00 s"),
+        (99.96, "s", "100 s"),
+        (4.2e-7, "s", "420 ns"),
+        (0, "s", "0 s"),
+        (-0.0021, "s", "-2.10 ms"),
+        (11.2e9, "B/s", "11.2 GB/s"),
+        (84e6, "B/s", "84.0 MB/s"),
+        (12345, "op/s", "12.3 k op/s"),
+        (3.1e9, "op/s", "3.10 G op/s"),
+        (59.94, "fps", "59.9 fps"),
+        (123456, "1", "123,456"),
+        (1e-7, "V", "1.00e-07 V"),
+    ],
+)
+def test_quantities(value, unit, text):
+    assert spaced(units.quantity(value, unit)) == text
+
+
+def test_an_interval_has_the_unit_and_the_decimals_of_its_median():
+    assert spaced(units.interval((0.0098, 0.0112), 0.0101, "s")) == "9.8 - 11.2"
+    assert units.interval(None, 1, "s") == units.DASH
+
+
+@pytest.mark.parametrize(
+    ("value", "better", "text"),
+    [
+        (0.0591, "higher", "5.91 %"),
+        (1.04, "higher", "104 %"),
+        (16.94, "lower", "16.9x"),
+        (0.5, "lower", "0.500x"),
+    ],
+)
+def test_ratios(value, better, text):
+    assert spaced(units.ratio(value, better)) == text
+
+
+@given(st.floats(1e-12, 1e15), st.sampled_from(["s", "B/s", "op/s", "B", "1", "fps"]))
+def test_a_quantity_is_within_half_a_digit_of_its_value(value, unit):
+    scale = units.scale_for(value, unit)
+    shown = float(scale.number(value).replace(",", ""))
+    assert shown * scale.size == pytest.approx(value, rel=0.0051)
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=300), st.integers(2, 40))
+def test_thinning_keeps_the_ends_and_invents_nothing(samples, most):
+    ordered = np.sort(samples)
+    drawn = thin(ordered, most)
+    assert drawn.size == min(most, ordered.size)
+    assert (drawn[0], drawn[-1]) == (ordered[0], ordered[-1])
+    assert set(drawn) <= set(ordered)
+    assert list(drawn) == sorted(drawn)
+
+
+def test_headlines_name_the_backend_and_its_share_of_native(tmp_path):
+    with RunRecorder("quick", {}, reports=tmp_path) as recorder:
+        native = recorder.subject(backend="native", arch="x86-64")
+        tcg = recorder.subject(backend="tcg", guest="tiny", arch="arm64")
+        for scenario, metric, unit, better, values in (
+            ("compute", "fast", "op/s", "higher", (100, 4)),
+            ("compute", "slow", "s", "lower", (1, 4)),
+        ):
+            for subject, value in zip((native, tcg), values, strict=True):
+                recorder.sample(scenario, metric, unit=unit, better=better, subject=subject, value=value)
+        recorder.sample("boot", "first-command", unit="s", better="lower", subject=tcg, value=7.1)
+        run = recorder.finish()
+    (headline,) = headlines(run)
+    assert spaced(headline.text) == "tcg arm64: boots to first command in 7.10 s; compute at 10 % of native"
+
+
+def test_subjects_that_share_backend_and_architecture_are_told_apart(tmp_path):
+    with RunRecorder("quick", {}, reports=tmp_path) as recorder:
+        plain = recorder.subject(backend="tcg", guest="tiny", arch="x86-64")
+        other = recorder.subject(backend="tcg", guest="tiny", arch="x86-64", variant="microvm")
+        run = recorder.finish()
+    assert labels(run) == {plain: plain, other: other}
+
+
+def test_the_key_table_has_goals_first_and_then_what_native_has_too(tmp_path):
+    key = key_table(synthetic_run(tmp_path, rounds=3))
+    metrics = [row.metric for row in key.rows]
+    assert metrics[:3] == ["guest-ready", "first-command", "integer"]
+    assert "vmm-ready" not in metrics
+    assert [row.native is not None for row in key.rows[:3]] == [False, False, True]

@@ -1,0 +1,198 @@
+"""``index.html`` as a browser reads it: nothing a guest wrote becomes markup, nothing comes from a network."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from harness.report import html, pictures, tables
+from harness.report.markdown import render as markdown
+from harness.report.svg import ROLES
+from harness.results.recorder import RunRecorder
+from tests.report.synthetic import synthetic_run
+
+NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>${{7*7}}{% raw %}\x1b[31m\x00\u202e😀\udcff"
+VOID = {"meta", "br", "img", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Every element with its attributes, the text outside of elements that hide it, and what was left open."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.elements, self.text, self.open = [], "", []
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open[-1] == tag, f"</{tag}> closes <{self.open[-1]}>"
+        self.open.pop()
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return synthetic_run(tmp_path_factory.mktemp("reports"))
+
+
+@pytest.fixture(scope="module")
+def page(run, tmp_path_factory):
+    return Page(html.render(run, tmp_path_factory.mktemp("empty")))
+
+
+@pytest.fixture(scope="module")
+def nasty(tmp_path_factory):
+    """Every text of a run that can come from a guest, a host or a configuration file, as bad as it gets."""
+    with RunRecorder(
+        NASTY, {"cpu": NASTY, "os": [NASTY, {NASTY: None}]}, reports=tmp_path_factory.mktemp("r")
+    ) as made:
+        subjects = [
+            made.subject(
+                backend=NASTY, backend_version=NASTY, guest=NASTY, arch=NASTY, config={NASTY: NASTY}
+            ),
+            made.subject(backend="native", variant=NASTY),
+        ]
+        for subject in subjects:
+            for value in range(1, 9):
+                made.sample(NASTY, NASTY, unit="<b>$\u202e", better="lower", subject=subject, value=value)
+                made.sample(NASTY, f"{NASTY}/init", unit="s", better="lower", subject=subject, value=value)
+                made.sample(
+                    NASTY, f"{NASTY}/guest-ready", unit="s", better="lower", subject=subject, value=value
+                )
+            made.note(NASTY, NASTY, subject=subject, text=NASTY)
+        (made.logs / "console").write_text("</pre>" + NASTY, errors="surrogateescape")
+        made.fail(
+            NASTY, error=NASTY, message=NASTY, subject=NASTY, logs=["logs/console", f"../{NASTY}", NASTY]
+        )
+        made.skip(NASTY, code=NASTY, reason=NASTY, fix=NASTY, subject=NASTY)
+        return made.finish(), made.folder
+
+
+def test_the_first_screen_says_it_in_words(page):
+    for subject in ("tcg arm64", "tcg x86-64"):
+        assert re.search(
+            rf"{subject} boots to first command in \d\.\d\d\Ws; compute at \d\.\d\W% of native", page.text
+        )
+    assert re.search(r"6 measured\s+1 failed\s+2 skipped", page.text)
+
+
+def test_every_part_is_there(page, run):
+    for told in (
+        "lower is better", "higher is better →", "← lower is better", "dashed: native median",
+        "GuestPanicked", "nested virtualisation is off", "git checkout 0123abc", "Percentile bootstrap",
+        "polled every 20 ms", run.run.host.fingerprint, *(subject.fingerprint for subject in run.subjects),
+    ):  # fmt: skip
+        assert told in page.text, told
+    drawn = len(page.all("svg"))
+    assert drawn == len({(series.scenario, series.metric) for series in run.series}) + 1, "and one timeline"
+
+
+def test_the_markup_is_whole(page):
+    assert page.open == []
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert sorted(ids) == sorted(set(ids))
+    assert {link["href"][1:] for link in page.all("a") if link["href"].startswith("#")} <= set(ids)
+    used = {attributes["xlink:href"][1:] for attributes in page.all("use")}
+    assert used <= set(ids)
+
+
+def test_nothing_comes_from_a_network(page):
+    assert not page.all("script") + page.all("img") + page.all("link") + page.all("iframe")
+    for tag, attributes in page.elements:
+        for name, value in attributes.items():
+            if not name.startswith("xmlns"):
+                assert "//" not in (value or ""), (tag, name, value)
+
+
+def test_pictures_take_the_colours_of_the_page(run, tmp_path):
+    source = html.render(run, tmp_path)
+    drawings = "".join(re.findall(r"<svg.*?</svg>", source, re.DOTALL))
+    assert set(re.findall(r"(?:fill|stroke): ([^;\"]+)", drawings)) <= {
+        "none", *(f"var(--{role})" for role in ROLES),
+    }  # fmt: skip
+    defined = {
+        mode: set(re.findall(r"(--[\w-]+):", block))
+        for mode, block in zip(
+            ("light", "dark"), re.findall(r":root \{(.*?)\}", source, re.DOTALL), strict=False
+        )
+    }
+    used = set(re.findall(r"var\((--[\w-]+)\)", source))
+    assert used <= defined["light"]
+    assert defined["light"] <= defined["dark"]
+
+
+def test_nothing_that_a_guest_wrote_becomes_markup(nasty):
+    run, folder = nasty
+    source = html.render(run, folder)
+    page = Page(source)
+    assert page.open == []
+    assert not page.all("script") + page.all("img")
+    assert "<script>alert(1)</script>" in page.text, "shown as text"
+    assert "49" not in re.findall(r"\$\{?\{?([^}]*)\}", page.text), "and not evaluated"
+    for _, attributes in page.elements:
+        assert not [name for name in attributes if name.startswith("on")]
+        assert not (attributes.get("href") or "").startswith(("javascript:", "data:"))
+        assert ".." not in (attributes.get("href") or "").split("/")
+    assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e]", source)
+    source.encode("utf-8")
+
+
+def test_nothing_that_a_guest_wrote_becomes_markdown(nasty):
+    run, _ = nasty
+    text = markdown(run)
+    assert not re.search(r"(?<!\\)[<>]", text)
+    for line in text.splitlines():
+        if line.startswith("|"):
+            assert len(re.findall(r"(?<!\\)\|", line)) in (7, 9), "as many cells as columns"
+
+
+def test_logs_outside_of_the_folder_are_neither_read_nor_linked(run, tmp_path):
+    (tmp_path / "secret").write_text("hidden words")
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path / "secret")
+    failure = run.failed[0].model_copy(update={"logs": ("../secret", str(tmp_path / "secret"), "link")})
+    source = html.render(run.model_copy(update={"failed": (failure,)}), folder)
+    assert "hidden words" not in source
+    assert 'href="./link"' in source
+    assert "../secret</a>" not in source
+
+
+def test_an_interrupted_run_and_an_empty_one_say_so(run, tmp_path):
+    cut = run.model_copy(update={"run": run.run.model_copy(update={"finished": None})})
+    assert "This run was interrupted" in Page(html.render(cut, tmp_path)).text
+    empty = run.model_copy(update={"series": (), "subjects": (), "failed": (), "skipped": ()})
+    assert "Nothing was measured" in Page(html.render(empty, tmp_path)).text
+
+
+def test_the_same_run_gives_the_same_page(run, tmp_path):
+    assert html.render(run, tmp_path) == html.render(run, tmp_path)
+
+
+def test_a_large_run_is_drawn_in_part_and_says_so(tmp_path):
+    with RunRecorder("scale", {}, reports=tmp_path) as recorder:
+        for subject in [recorder.subject(backend="tcg", arch=f"m{number}") for number in range(20)]:
+            for metric in range(50):
+                values = [1.0 + at % 97 for at in range(300)]
+                recorder.samples("s", f"m{metric}", unit="s", better="lower", subject=subject, values=values)
+        run = recorder.finish()
+    page = Page(html.render(run, tmp_path))
+    assert len(page.all("svg")) == pictures.PICTURES
+    assert "14 more metrics are in the table only" in page.text
+    assert "12 of 20 subjects are drawn; at most 50 samples of each are drawn" in page.text
+    assert len(page.all("tr")) > 50 * 20
+    assert len(tables.frame(run)) == 1000

@@ -1,0 +1,119 @@
+"""``visorbench report``, ``runs`` and ``compare``, and the report's own process."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from harness.cli.main import main
+from harness.errors import StoreError, VisorbenchError
+from harness.report.child import render
+from harness.report.write import write_results
+from harness.results.folder import read_run
+from harness.results.journal import JOURNAL
+from harness.results.store import Store
+from tests.report.synthetic import synthetic_run
+
+FILES = {"index.html", "report.md", "results.json", "samples.csv", "junit.xml"}
+
+
+@pytest.fixture
+def reports(tmp_path, monkeypatch):
+    monkeypatch.setenv("VISORBENCH_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "reports with spaces, ünïcode"
+
+
+def visorbench(capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(list(map(str, arguments)))
+    out, err = capsys.readouterr()
+    return ended.value.code, out, err
+
+
+def test_a_run_becomes_a_report_and_a_line_in_the_store(reports, capsys):
+    run = synthetic_run(reports, rounds=3)
+    code, out, _ = visorbench(capsys, "report", run.id, "--reports", reports)
+    assert code == 0
+    assert out.strip() == str(reports / run.id / "index.html")
+    assert {path.name for path in (reports / run.id).iterdir()} == FILES | {"logs", JOURNAL}
+    code, out, _ = visorbench(capsys, "runs", "--json")
+    assert [(line["id"], line["samples"]) for line in json.loads(out)] == [(run.id, run.sample_count)]
+    code, out, _ = visorbench(capsys, "runs")
+    assert run.id in out
+
+
+def test_an_interrupted_run_is_read_from_its_journal(reports, capsys):
+    run = synthetic_run(reports, rounds=3)
+    journal = reports / run.id / JOURNAL
+    journal.write_bytes(journal.read_bytes()[:-30])
+    assert visorbench(capsys, "report", reports / run.id)[0] == 0
+    assert read_run(reports / run.id).unfinished
+    assert "interrupted" in (reports / run.id / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_run_whose_folder_is_gone_comes_from_the_store(reports, capsys):
+    run = synthetic_run(reports / "old", rounds=3)
+    with Store() as store:
+        store.save(run)
+    assert visorbench(capsys, "report", run.id[:-2], "--reports", reports)[0] == 0
+    assert read_run(reports / run.id) == run
+
+
+def test_a_wrong_name_names_the_nearest(reports, capsys):
+    run = synthetic_run(reports, rounds=3)
+    code, _, err = visorbench(capsys, "report", run.id + "x", "--reports", reports)
+    assert code == 2
+    assert f"did you mean '{run.id}'" in err
+    code, _, err = visorbench(capsys, "compare", "latest", "lastest", "--reports", reports)
+    assert code == 2
+    assert "did you mean 'latest'" in err
+
+
+def test_no_runs_yet(reports, capsys):
+    assert "no runs yet" in visorbench(capsys, "runs")[1]
+    code, _, err = visorbench(capsys, "report", "--reports", reports)
+    assert (code, "unknown run 'latest'" in err) == (2, True)
+
+
+def test_compare_prints_and_gives_json(reports, capsys):
+    one, two = synthetic_run(reports, rounds=6), synthetic_run(reports, rounds=6, seed=2, speed=2)
+    code, out, _ = visorbench(capsys, "compare", one.id, two.id, "--reports", reports)
+    assert code == 0
+    assert "boot/guest-ready" in out
+    code, out, _ = visorbench(capsys, "compare", one.id, two.id, "--json", "--reports", reports)
+    comparison = json.loads(out)
+    assert (comparison["before"], comparison["after"]) == (one.id, two.id)
+    assert {change["verdict"] for change in comparison["changes"] if change["scenario"] == "boot"} == {
+        "better"
+    }
+
+
+def test_the_child_writes_everything_and_points_at_it(reports):
+    run = synthetic_run(reports, rounds=3)
+    folder = reports / run.id
+    write_results(run, folder)
+    page = render(folder)
+    assert page.is_file()
+    assert {path.name for path in folder.iterdir()} >= FILES
+    assert (reports / "latest").resolve() == folder.resolve()
+    assert read_run(folder) == run
+
+
+def test_the_childs_error_is_raised_here(tmp_path):
+    (tmp_path / "results.json").write_text("{}")
+    with pytest.raises(StoreError, match="schema version 1"):
+        render(tmp_path)
+
+
+def test_a_child_that_dies_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(VisorbenchError, match="status 1: it said nothing"):
+        render(tmp_path)
+
+
+def test_the_measuring_process_loads_nothing_heavy_to_have_its_report_written():
+    heavy = {"pandas", "matplotlib", "jinja2", "pydantic", "numpy"}
+    code = f"import sys, harness.report.child, harness.report.write; print(*{heavy} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout == b"\n"
