@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from harness.errors import InstallRefused
 from harness.host import setup as host_setup
 
 
@@ -14,20 +15,32 @@ from harness.host import setup as host_setup
 def setup(*, yes: bool) -> None:
     """Install the system packages the harness needs: QEMU for both architectures, qemu-img, firmware.
 
-    Exit 3 when installing is forbidden (VISORBENCH_NO_INSTALL=1) or needs a password: the command to run is printed.
+    Exit 3 when QEMU is missing and installing is forbidden (VISORBENCH_NO_INSTALL=1) or needs a password: the command
+    to run is printed. Where only firmware or qemu-img is missing, which the reference guests do without, the exit is 0.
     """
     todo = host_setup.plan()
     if not todo.missing:
         click.echo("Nothing is missing on this host.")
         return
+    _print(todo)
+    if todo.hopeless:
+        return
+    try:
+        host_setup.authority(todo)
+        agreed = yes or (sys.stdin.isatty() and click.confirm("Run it now?", default=True))
+        host_setup.install(todo, yes=agreed, say=lambda command: click.echo(f"running: {command}"))
+    except InstallRefused as refusal:
+        if not all(need.optional for need in todo.missing):
+            raise
+        click.echo(f"{refusal}\nThe reference guests do without.", err=True)
+        return
+    click.echo("Everything that was missing is installed.")
+
+
+def _print(todo: host_setup.InstallPlan) -> None:
     click.echo("Missing on this host:")
     for need in todo.missing:
-        click.echo(f"  {need.what}")
-    for need in todo.unavailable:
-        click.echo(f"Not packaged for this system: {need.what}")
+        note = " (not packaged for this system)" if need in todo.unavailable else ""
+        click.echo(f"  {need.what}{note}")
     if todo.commands:
         click.echo(f"To be run:\n  {todo.one_command}")
-    host_setup.authority(todo)
-    agreed = yes or (sys.stdin.isatty() and click.confirm("Run it now?", default=True))
-    host_setup.install(todo, yes=agreed, say=lambda command: click.echo(f"running: {command}"))
-    click.echo("Everything that was missing is installed.")

@@ -40,18 +40,24 @@ class Firmware:
     description: str
 
 
-def firmware_for(arch: str, folders: Iterable[Path] | None = None) -> Firmware | None:
-    """The plain UEFI firmware (no Secure Boot, no confidential computing) for ``arch``; None when none is installed."""
-    for descriptor in _descriptors(_folders() if folders is None else folders):
+def firmware_for(
+    arch: str, *, qemu: Path | None = None, folders: Iterable[Path] | None = None
+) -> Firmware | None:
+    """The plain UEFI firmware (no Secure Boot, no confidential computing) for ``arch``; None when none is installed.
+
+    The firmware that was installed with the binary ``qemu`` counts too; ``folders`` replaces the platform's.
+    """
+    for descriptor in _descriptors(_folders(qemu) if folders is None else folders):
         found = _read(descriptor, arch)
         if found is not None:
             return found
     return None
 
 
-def _folders() -> list[Path]:
+def _folders(qemu: Path | None) -> list[Path]:
     own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "qemu/firmware"
-    return [own, *map(Path, _SYSTEM)]
+    beside = [qemu.resolve().parent.parent / "share/qemu/firmware"] if qemu is not None else []
+    return [own, *beside, *map(Path, _SYSTEM)]
 
 
 def _descriptors(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:

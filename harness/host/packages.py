@@ -27,6 +27,8 @@ class Need:
     name: str
     what: str
     packages: Mapping[str, tuple[str, ...]]
+    optional: bool = True
+    """Without it the reference guests still boot; disks and UEFI do not."""
 
 
 NEEDS = (
@@ -37,14 +39,14 @@ NEEDS = (
         "pacman": ("qemu-system-aarch64", "qemu-hw-display-virtio-gpu", "qemu-hw-display-virtio-gpu-pci"),
         "brew": ("qemu",),
         "winget": ("SoftwareFreedomConservancy.QEMU",),
-    }),
+    }, optional=False),
     Need("qemu-x86-64", "QEMU for x86-64 guests", {
         "apt": ("qemu-system-x86",),
         "dnf": ("qemu-system-x86-core", "qemu-device-display-virtio-gpu", "qemu-device-display-virtio-gpu-pci"),
         "pacman": ("qemu-system-x86", "qemu-hw-display-virtio-gpu", "qemu-hw-display-virtio-gpu-pci"),
         "brew": ("qemu",),
         "winget": ("SoftwareFreedomConservancy.QEMU",),
-    }),
+    }, optional=False),
     Need("qemu-img", "qemu-img, for disk images", {
         "apt": ("qemu-utils",),
         "dnf": ("qemu-img",),
@@ -76,7 +78,12 @@ def missing_needs() -> list[Need]:
     """What this host does not have yet; raises QemuNotFound for a bad $VISORBENCH_QEMU."""
     qemus = [qemu for qemu in find_qemus() if not qemu.too_old]
     have = {f"qemu-{qemu.arch}" for qemu in qemus}
-    have |= {f"firmware-{arch}" for arch in ("arm64", "x86-64") if firmware_for(arch) is not None}
+    beside = {qemu.arch: qemu.path for qemu in reversed(qemus)}
+    have |= {
+        f"firmware-{arch}"
+        for arch in ("arm64", "x86-64")
+        if firmware_for(arch, qemu=beside.get(arch)) is not None
+    }
     if shutil.which("qemu-img") or any(qemu.path.with_name("qemu-img").is_file() for qemu in qemus):
         have.add("qemu-img")
     return [need for need in NEEDS if need.name not in have]

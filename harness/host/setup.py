@@ -46,6 +46,11 @@ class InstallPlan:
     """To be run in this order, as root where the manager needs it."""
 
     @property
+    def hopeless(self) -> bool:
+        """All that is missing is what this platform does not package: there is nothing to do, and no harm in it."""
+        return bool(self.missing) and self.manager is not None and self.unavailable == self.missing
+
+    @property
     def one_command(self) -> str:
         """The commands as one line for a shell, with sudo where root is needed and we are not; '' for none."""
         sudo = () if self.manager in _AS_USER or _is_root() else ("sudo",)
@@ -69,12 +74,12 @@ def plan(manager: str | None = None, missing: Sequence[packages.Need] | None = N
 
 
 def install(todo: InstallPlan, *, yes: bool, say: Callable[[str], None] | None = None) -> None:
-    """Run the plan, telling ``say`` each command first.
+    """Run the plan, telling ``say`` each command first; what the platform does not package is left out.
 
     ``yes``: the user has agreed. Raises InstallRefused when installing is forbidden or needs a password, when a command
     fails, or when something is still missing afterwards; its ``command`` is the line to run by hand.
     """
-    if not todo.missing:
+    if not todo.missing or todo.hopeless:
         return
     prefix = authority(todo)
     if not yes:
@@ -83,7 +88,7 @@ def install(todo: InstallPlan, *, yes: bool, say: Callable[[str], None] | None =
         if say is not None:
             say(shlex.join([*prefix, *command]))
         _run([*prefix, *command], todo)
-    left = packages.missing_needs()
+    left = [need for need in packages.missing_needs() if need not in todo.unavailable]
     if left:
         raise _refusal(f"still missing after installing: {', '.join(need.what for need in left)}", todo)
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.cli.main import main
 from harness.errors import InstallRefused
 from harness.host import packages, setup
-from harness.host.packages import NEEDS
+from harness.host.packages import NEEDS, Need
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +73,20 @@ def test_enterprise_linux_has_only_its_own_architecture(monkeypatch: pytest.Monk
     todo = setup.plan("dnf-el", NEEDS)
     assert "qemu-kvm" in todo.names
     assert [need.name for need in todo.unavailable] == ["qemu-arm64"]
+
+
+def test_what_a_platform_does_not_package_is_no_reason_to_refuse(
+    program: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "host_arch", lambda: "x86-64")
+    root(monkeypatch, is_root=True)
+    monkeypatch.setattr(packages, "missing_needs", lambda: [ARM])
+    notes = program("dnf")
+    setup.install(setup.plan("dnf-el", NEEDS[:2]), yes=True)
+    assert "install -y --setopt=install_weak_deps=False qemu-kvm" in notes.read_text()
+    again = setup.plan("dnf-el", [ARM])
+    assert again.hopeless
+    setup.install(again, yes=False)
 
 
 def test_sudo_is_in_the_command_for_a_user_and_never_for_brew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,11 +185,31 @@ def test_a_package_that_did_not_bring_it(
         setup.install(setup.plan("dnf", [ARM]), yes=True)
 
 
-def test_winget_is_printed_and_an_unknown_platform_explained() -> None:
+def test_winget_is_printed_and_an_unknown_platform_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InstallRefused, match="left to you"):
         setup.install(setup.plan("winget", [ARM]), yes=True)
-    with pytest.raises(InstallRefused, match="no package manager"):
-        setup.install(setup.plan("portage", [ARM]), yes=True)
+    monkeypatch.setattr(packages, "package_manager", lambda: None)
+    with pytest.raises(InstallRefused, match="no package manager") as caught:
+        setup.install(setup.plan(None, [ARM]), yes=True)
+    assert "by hand" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize(("missing", "status"), [(NEEDS[2:], 0), (NEEDS, 3), (NEEDS[:1], 3)])
+def test_only_what_the_guests_need_is_insisted_on(
+    missing: tuple[Need, ...],
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(setup.FORBIDDEN, "1")
+    monkeypatch.setattr(packages, "package_manager", lambda: "apt")
+    monkeypatch.setattr(packages, "missing_needs", lambda: list(missing))
+    with pytest.raises(SystemExit) as caught:
+        main(["setup", "--yes"])
+    assert caught.value.code == status
+    told = capsys.readouterr()
+    assert missing[0].what in told.out
+    assert "apt-get" in told.err, "the command to run is told in every case"
 
 
 def test_apt_lists_that_are_missing_or_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
