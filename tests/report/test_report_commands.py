@@ -101,6 +101,19 @@ def test_the_child_writes_everything_and_points_at_it(reports):
     assert read_run(folder) == run
 
 
+def test_the_child_saves_and_a_store_that_fails_costs_no_file(reports, tmp_path):
+    run = synthetic_run(reports, rounds=3)
+    url = f"sqlite:///{tmp_path / 'my results.db'}"
+    render(reports / run.id, store=url)
+    with Store(url) as store:
+        assert store.load() == run
+    (tmp_path / "my results.db").write_bytes(b"damaged" * 1000)
+    (reports / run.id / "index.html").unlink()
+    with pytest.raises(StoreError, match="damaged"):
+        render(reports / run.id, store=url)
+    assert (reports / run.id / "index.html").is_file()
+
+
 def test_the_childs_error_is_raised_here(tmp_path):
     (tmp_path / "results.json").write_text("{}")
     with pytest.raises(StoreError, match="schema version 1"):
