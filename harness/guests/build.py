@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from harness.guests.archive.index import Package
     from harness.guests.spec import GuestSpec
 
+DEVICES = {"console": (5, 1), "null": (1, 3), "urandom": (1, 9)}
+"""Nodes that there are before devtmpfs is mounted (Linux, admin-guide/devices.txt): major and minor numbers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -80,7 +83,7 @@ def build(plan: Plan, archive: Archive, folder: Path) -> None:
     spec = plan.spec
     files = {package.name: archive.fetch(package) for package in plan.packages}
     entries = [
-        cpio.character_device("dev/console", 5, 1),
+        *(cpio.character_device(f"dev/{name}", *numbers) for name, numbers in DEVICES.items()),
         *(cpio.directory(path) for path in ("proc", "sys", "run", "tmp", "etc", "mnt")),
         cpio.directory("root", 0o700),
         *(cpio.symlink(path.lstrip("/"), target) for path, target in spec.links.items()),

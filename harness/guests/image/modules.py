@@ -3,6 +3,10 @@
 A package's modules come without ``modules.dep`` (depmod writes it at installation), so dependencies and aliases
 are read from the ``.modinfo`` section of each module, NUL-terminated ``key=value`` strings (Linux,
 include/linux/moduleparam.h).
+
+The distribution's signature at a module's end (include/linux/module_signature.h) is cut off: where the module comes
+from was proved when its package was fetched, and an emulated machine takes 30 ms to check each one again at every
+boot. The kernel notes the taint ``E``.
 """
 
 from __future__ import annotations
@@ -20,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SUFFIX = ".ko.xz"
+
+_SIGNED = b"~Module signature appended~\n"
+_SIGNATURE_TRAILER_BYTES = 12
+"""struct module_signature: its last four bytes are the length of the signature before it, big-endian."""
 
 _DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
 _ALIAS = re.compile(rb"\0alias=([^\0]+)(?=\0)")
@@ -44,7 +52,7 @@ def module_name(path: str) -> str:
 def read_module(path: str, compressed: bytes) -> Module:
     """Decompress a ``.ko.xz``; raises ArchiveCorrupt."""
     try:
-        data = lzma.decompress(compressed)
+        data = _unsigned(lzma.decompress(compressed))
     except lzma.LZMAError as error:
         raise ArchiveCorrupt(f"the kernel module {path} cannot be decompressed: {error}", path=path) from None
     depends = _DEPENDS.search(data)
@@ -103,6 +111,15 @@ def entries(chosen: dict[str, Module], base: str) -> list[cpio.Entry]:
         cpio.file(f"{base}/modules.dep", dependencies.encode()),
         cpio.file(f"{base}/modules.alias", aliases.encode()),
     ]
+
+
+def _unsigned(data: bytes) -> bytes:
+    """The module without the signature that ``scripts/sign-file`` appends: signature, trailer, magic."""
+    if not data.endswith(_SIGNED):
+        return data
+    trailer = data[: -len(_SIGNED)][-_SIGNATURE_TRAILER_BYTES:]
+    length = int.from_bytes(trailer[-4:], "big") + _SIGNATURE_TRAILER_BYTES + len(_SIGNED)
+    return data[:-length] if length < len(data) else data
 
 
 def _below(path: str, base: str) -> str:
