@@ -65,6 +65,7 @@ class _Attempt:
         self.said = b""
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.sock.settimeout(0)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.connect_ex(address)  # a refusal shows when it is read
 
 

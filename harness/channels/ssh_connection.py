@@ -95,7 +95,9 @@ def connect(
 
 def _dial(address: tuple[str, int], deadline: float) -> socket.socket:
     try:
-        return socket.create_connection(address, timeout=_left(deadline))
+        sock = socket.create_connection(address, timeout=_left(deadline))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
     except OSError as error:
         raise _silent(address, str(error)) from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,8 +23,7 @@ class Transcript:
         self._file = path.open("wb", buffering=0)
         self._room = head_bytes
         self._tail_bytes = tail_bytes
-        self._tail: deque[bytes] = deque()
-        self._held = 0
+        self._tail = bytearray()
         self._dropped = 0
 
     def write(self, data: bytes) -> None:
@@ -35,28 +33,26 @@ class Transcript:
             self._room -= len(head)
             self._put(head)
         if rest:
-            self._hold(rest)
+            self._tail += rest
+            if len(self._tail) > 2 * self._tail_bytes:
+                self._trim()
 
     def close(self) -> None:
         """Write the tail and close; nothing the second time."""
         if self._file.closed:
             return
-        tail = b"".join(self._tail)
-        over = max(0, len(tail) - self._tail_bytes)
-        if self._dropped + over:
-            self._put(b"\n[visorbench: truncated, %d bytes left out here]\n" % (self._dropped + over))
-        self._put(tail[over:])
+        self._trim()
+        if self._dropped:
+            self._put(b"\n[visorbench: truncated, %d bytes left out here]\n" % self._dropped)
+        self._put(self._tail)
         self._file.close()
 
-    def _hold(self, data: bytes) -> None:
-        self._tail.append(data)
-        self._held += len(data)
-        while self._held - len(self._tail[0]) >= self._tail_bytes:
-            gone = len(self._tail.popleft())
-            self._held -= gone
-            self._dropped += gone
+    def _trim(self) -> None:
+        over = max(0, len(self._tail) - self._tail_bytes)
+        self._dropped += over
+        del self._tail[:over]
 
-    def _put(self, data: bytes) -> None:
+    def _put(self, data: bytes | bytearray) -> None:
         try:
             self._file.write(data)
         except OSError:

@@ -78,7 +78,7 @@ class Server:
         transport = paramiko.Transport(peer)
         transport.add_server_key(pkey(self.host))
         self._transports.append(transport)
-        with suppress(paramiko.SSHException, EOFError):
+        with suppress(paramiko.SSHException, EOFError, OSError):
             transport.start_server(server=_Session(self))
 
 

@@ -176,7 +176,9 @@ def test_a_connection_that_is_accepted_and_silent_is_no_banner():
             ssh.run("true", timeout_s=0.5)
 
 
-@pytest.mark.parametrize("garbage", [b"220 mail.example ESMTP\r\n", b"\0" * 100, b"x" * 100_000])
+@pytest.mark.parametrize(
+    "garbage", [b"220 mail.example ESMTP\r\n", b"\0" * 100, b"x" * 100_000], ids=["smtp", "zeros", "long"]
+)
 def test_something_else_answers(garbage):
     with Server(greeting=garbage) as server:
         ssh = client_of(server)
