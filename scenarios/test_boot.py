@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.guests.model import Arch
 from harness.host.page_cache import drop_page_cache, droppable
 from harness.machines.model import Phase
@@ -18,10 +20,9 @@ def test_boot(machine_factory, measure, profile):
             measure.record_phases(machine.boot(until=Phase.FIRST_COMMAND))
 
 
+@pytest.mark.profile("cold_boots")
 def test_cold_boot(machine_factory, measure, profile):
     """With a cold page cache: VMM, firmware, kernel and initrd come from the disk."""
-    if not profile.cold_boots:
-        skip_scenario("not-in-profile", "this profile boots with a warm cache only", "--profile standard")
     if not droppable():
         skip_scenario("no-drop-caches", "only root on Linux may drop the page cache", "run the bench as root")
     for _ in measure.rounds(profile.cold_boots):
@@ -30,12 +31,10 @@ def test_cold_boot(machine_factory, measure, profile):
             measure.record_phases(machine.boot(until=Phase.FIRST_COMMAND), prefix="cold/")
 
 
-def test_machine_types(machine_factory, measure, profile, subject, capabilities):
+@pytest.mark.profile("machine_types")
+@pytest.mark.needs("machine_types")
+def test_machine_types(machine_factory, measure, profile, subject):
     """The other machine types that this architecture has."""
-    if not profile.machine_types:
-        skip_scenario("not-in-profile", "this profile boots the default type only", "--profile standard")
-    if not capabilities.machine_types:
-        skip_scenario("no-machine-types", f"{subject.backend} has one machine type only")
     for _ in measure.rounds(max(1, profile.boots // 2)):
         for machine_type in OTHER_MACHINE_TYPES[subject.arch]:
             with machine_factory(machine_type=machine_type) as machine:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.machines.compute import calibrate
 from harness.machines.runner import SshRunner
 
 
+@pytest.mark.workload("compute")
 def test_compute(machine, native, measure, profile):
-    """Integer, floating point, memory, system calls, context switches, processes; one round native, one in the guest."""
+    """Integer, floating point, memory, system calls, context switches, processes; native and guest in turns."""
     machine.boot()
     guest = SshRunner.of(machine)
     native_plan, guest_plan = calibrate(native), calibrate(guest)

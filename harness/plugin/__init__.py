@@ -24,7 +24,7 @@ from harness.plugin.fixtures import (
     visorbench,
 )
 from harness.plugin.keeper import Keeper
-from harness.plugin.keys import LOCK_HELD, RECORDS, SESSION, is_scenario
+from harness.plugin.keys import LOCK_HELD, RECORDS, SESSION, is_scenario, subject_of
 from harness.plugin.measure import Measure
 from harness.plugin.outcome import records_of
 from harness.plugin.session import Session, prepare
@@ -67,6 +67,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Name the markers, and make the session; it does nothing until a scenario asks."""
     config.addinivalue_line("markers", "guest(name): boot this guest, whatever the configuration says")
+    config.addinivalue_line("markers", "profile(key): only in profiles that ask for it, e.g. cold_boots")
+    config.addinivalue_line("markers", "workload(name, …): build these programs before the first scenario")
     config.addinivalue_line("markers", "needs(capability, …): skip by name where the backend lacks one")
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     try:
@@ -96,13 +98,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("subject", subjects, ids=[each.id for each in subjects], indirect=True)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the profile does not ask for."""
+    profile = config.stash[SESSION].profile
+    unasked = [
+        item
+        for item in items
+        if any(not getattr(profile, marker.args[0]) for marker in item.iter_markers("profile"))
+    ]
+    if unasked:
+        config.hook.pytest_deselected(items=unasked)
+        items[:] = [item for item in items if item not in unasked]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip by name what the backend cannot do."""
     from harness.plugin.skips import skip_scenario  # noqa: PLC0415
 
     needed = [name for marker in item.iter_markers("needs") for name in marker.args]
     if needed:
-        chosen = item.callspec.params["subject"]  # type: ignore[attr-defined]  # every scenario is a Function
+        chosen = subject_of(item)
         can = chosen.backend_here().capabilities()
         for name in needed:
             if not getattr(can, name):
@@ -114,11 +129,17 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     """Before the first scenario: build the guests, and have the host to ourselves if anything is measured."""
     config = session.config
     vb = config.stash[SESSION]
-    chosen = [item.callspec.params.get("subject") for item in session.items if hasattr(item, "callspec")]
+    scenarios = [item for item in session.items if is_scenario(item)]
+    workloads = [
+        (name, subject_of(item).arch)
+        for item in scenarios
+        for marker in item.iter_markers("workload")
+        for name in marker.args
+    ]
     measuring = any("measure" in getattr(item, "fixturenames", ()) for item in session.items)
     if not config.getoption("collectonly"):
         try:
-            prepare(vb, [each for each in chosen if each is not None])
+            prepare(vb, map(subject_of, scenarios), workloads)
             if measuring and not hasattr(config, "workerinput"):
                 vb.have_host_alone()
                 config.stash[LOCK_HELD] = True

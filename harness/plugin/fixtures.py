@@ -88,11 +88,12 @@ def machine(machine_factory: MachineFactory) -> Iterator[Machine]:
 
 
 @pytest.fixture(scope="session")
-def native() -> Runner:
+def native() -> Iterator[Runner]:
     """The host itself, as something that runs workloads."""
     from harness.machines.native import NativeRunner  # noqa: PLC0415 - only scenarios with a baseline
 
-    return NativeRunner()
+    with NativeRunner() as runner:
+        yield runner
 
 
 @pytest.fixture

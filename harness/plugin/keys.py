@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from harness.plugin.record import Record
     from harness.plugin.session import Session
+    from harness.plugin.subjects import Subject
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 """In the config's stash: this process's session."""
@@ -27,4 +28,11 @@ def scenario_name(item: pytest.Item) -> str:
 
 def is_scenario(item: pytest.Item) -> bool:
     """Whether the item measures or drives a subject; the harness's own tests do not."""
-    return "subject" in getattr(item, "fixturenames", ())
+    return "subject" in getattr(getattr(item, "callspec", None), "params", {})
+
+
+def subject_of(item: pytest.Item) -> Subject:
+    """The subject that a scenario is repeated for; see :func:`is_scenario`."""
+    callspec: Any = getattr(item, "callspec", None)
+    found: Subject = callspec.params["subject"]
+    return found

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.plugin.keys import SESSION, scenario_name
+from harness.plugin.keys import SESSION, scenario_name, subject_of
 from harness.plugin.skips import NamedSkip
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def records_of(item: pytest.Item, call: pytest.CallInfo[None]) -> list[Record]:
     """The records of one phase (setup, call or teardown) of a scenario."""
     if call.excinfo is None:
         return []
-    about = {"scenario": scenario_name(item), "subject": _subject_id(item)}
+    about = {"scenario": scenario_name(item), "subject": subject_of(item).id}
     error = call.excinfo.value
     if isinstance(error, NamedSkip):
         return [{"say": "skip", **about, "code": error.code, "reason": error.reason, "fix": error.fix}]
@@ -27,11 +27,6 @@ def records_of(item: pytest.Item, call: pytest.CallInfo[None]) -> list[Record]:
         return [{"say": "skip", **about, "code": "skipped", "reason": str(error.msg), "fix": ""}]
     message = str(error) or call.excinfo.exconly()
     return [{"say": "fail", **about, "error": type(error).__name__, "message": message, "logs": _logs(item)}]
-
-
-def _subject_id(item: pytest.Item) -> str | None:
-    callspec: Any = getattr(item, "callspec", None)
-    return callspec.params["subject"].id if callspec and "subject" in callspec.params else None
 
 
 def _logs(item: pytest.Item) -> list[str]:

@@ -111,8 +111,10 @@ class Progress:
         if report.failed:
             self._failed.append(report.nodeid)
             lines = str(getattr(report.longrepr, "reprcrash", report.longrepr)).splitlines()
-            self._console.print(f"[red]failed[/] {_title(report.nodeid)}: ", end="")
-            self._console.print(_cause(report) or (lines[-1] if lines else ""), markup=False)
+            said = _cause(report) or (lines[-1] if lines else "")
+            self._console.print(
+                f"failed {_title(report.nodeid)}: {said}", markup=False, highlight=False, style="red"
+            )
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """A scenario has ended."""

@@ -163,10 +163,18 @@ class Session:
         return self.recorder.logs
 
 
-def prepare(session: Session, subjects: Iterable[Subject]) -> None:
-    """Build every guest that the collected scenarios need, before the first clock starts."""
-    for name, arch in dict.fromkeys((subject.guest, subject.arch) for subject in subjects):
+def prepare(session: Session, guests: Iterable[Subject], workloads: Iterable[tuple[str, Arch]]) -> None:
+    """Build every guest and workload that the collected scenarios need, before the first clock starts."""
+    from harness.guests.toolchain import guest_target, host_target  # noqa: PLC0415
+    from harness.guests.workloads import find_workload, workload  # noqa: PLC0415
+
+    for name, arch in dict.fromkeys((subject.guest, subject.arch) for subject in guests):
         session.guest(name, arch)
+    wanted = [(name, target) for name, arch in workloads for target in (host_target(), guest_target(arch))]
+    for name, target in dict.fromkeys(wanted):
+        if find_workload(name, target) is None:
+            session.watcher.step(f"compiling the workload {name} for {target} (once, about a minute)")
+            workload(name, target)
 
 
 def _own_guest(name: str, own: GuestConfig) -> GuestImage:

@@ -31,7 +31,12 @@ def run() -> Result:
         pairs = [socket.socketpair() for _ in range(2)]
         argv = [str(qemu_for(Arch.X86_64).path), "-machine", "none", "-nodefaults", "-display", "none", "-S"]
         for number, (_, theirs) in enumerate(pairs):
-            argv += ["-chardev", f"socket,id=m{number},fd={theirs.fileno()}", "-mon", f"chardev=m{number},mode=control"]
+            argv += [
+                "-chardev",
+                f"socket,id=m{number},fd={theirs.fileno()}",
+                "-mon",
+                f"chardev=m{number},mode=control",
+            ]
         qemu = spawn(argv, purpose="selfbench qmp_rtt", pass_fds=[theirs.fileno() for _, theirs in pairs])
         stack.callback(qemu.wait, 5)
         stack.callback(qemu.kill)

@@ -60,7 +60,7 @@ class QemuBackend:
         """Everything, for every architecture that the accelerator can run on this host."""
         own = host_arch()
         archs = frozenset(Arch) if self._accelerator == "tcg" else frozenset({own} if own else ())
-        return Capabilities(archs=archs, screenshot=True, virtio_serial=True)
+        return Capabilities(archs=archs, screenshot=True, machine_types=True, virtio_serial=True)
 
     def machine(self, spec: MachineSpec) -> QemuMachine:
         """A defined machine; raises UsageError for options that do not fit, HostLacks without QEMU or
