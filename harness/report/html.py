@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from harness.results.models import Failure, Run
 
 
+HEADLINES = 6
+"""Sentences on the first screen; the table below has every subject."""
+
+
 def render(run: Run, folder: Path) -> str:
     """The page of a run whose logs lie in ``folder``."""
     template = environment().get_template("index.html.j2")
@@ -57,10 +61,14 @@ def environment() -> Environment:
 def context(run: Run, folder: Path) -> dict[str, Any]:
     """Everything the page shows."""
     found = tables.scenarios(run)
+    facts = run.run.host.facts
     return {
         "run": run,
         "labels": summary.labels(run),
         "headlines": summary.headlines(run),
+        "most_headlines": HEADLINES,
+        "machine": _machine(facts),
+        "noise": facts.get("noise") if isinstance(facts.get("noise"), list) else [],
         "key": summary.key_table(run),
         "scenarios": found,
         "galleries": pictures.galleries(run, found),
@@ -69,6 +77,17 @@ def context(run: Run, folder: Path) -> dict[str, Any]:
         "resamples": RESAMPLES,
         "anchors": {scenario.name: f"scenario-{at}" for at, scenario in enumerate(found, start=1)},
     }
+
+
+def _machine(facts: dict[str, Any]) -> str:
+    """The host in one line; a fact that is not known is left out."""
+    parts = [facts.get("cpu_model")]
+    if facts.get("logical_cores"):
+        parts.append(f"{facts['logical_cores']} cores")
+    if isinstance(facts.get("memory_mib"), int):
+        parts.append(f"{facts['memory_mib'] / 1024:.1f} GiB")
+    parts.append(" ".join(str(facts[name]) for name in ("os_name", "os_version") if facts.get(name)))
+    return " · ".join(str(part) for part in parts if part)
 
 
 def logs(failure: Failure, folder: Path) -> list[tuple[str, str | None, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,13 +59,32 @@ class KeyTable:
 
 
 def labels(run: Run) -> dict[str, str]:
-    """Subject id → the shortest name that no other subject of the run has."""
-    shared = Counter(subject.label for subject in run.subjects)
-    return {
-        subject.id: subject.backend if subject.backend == "native" and _natives(run) == 1
-        else subject.label if shared[subject.label] == 1 else subject.id
-        for subject in run.subjects
-    }  # fmt: skip
+    """Subject id → the shortest name that tells subjects apart: "native", "tcg arm64", "tcg arm64 microvm"."""
+    for naming in (_by_backend, _by_variant, _by_guest_and_variant):
+        names = {subject.id: naming(subject) for subject in run.subjects}
+        if _natives(run) == 1:
+            names |= {subject.id: "native" for subject in run.subjects if subject.backend == "native"}
+        if len(set(names.values())) == len(names):
+            return names
+    return {subject.id: subject.id for subject in run.subjects}
+
+
+def _by_backend(subject: Subject) -> str:
+    return subject.label
+
+
+def _by_variant(subject: Subject) -> str:
+    return f"{subject.label} {_variant(subject)}".strip()
+
+
+def _by_guest_and_variant(subject: Subject) -> str:
+    return " ".join(part for part in (subject.label, subject.guest, _variant(subject)) if part)
+
+
+def _variant(subject: Subject) -> str:
+    """What an id has after backend, architecture and guest (see ``RunRecorder.subject``)."""
+    common = "-".join(part for part in (subject.backend, subject.arch, subject.guest) if part)
+    return subject.id.removeprefix(common).lstrip("-~")
 
 
 def headlines(run: Run) -> list[Headline]:

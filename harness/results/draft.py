@@ -89,7 +89,7 @@ class Draft:
         """The models, with every summary and every ratio to native; series without samples are left out."""
         from harness.results.models import Failure, Run, RunInfo, Skip, Subject  # noqa: PLC0415 - slow to import
 
-        header = dict(self.header)
+        header, known = dict(self.header), self._subject_names()
         return Run(
             run=RunInfo(
                 id=header["id"],
@@ -101,9 +101,17 @@ class Draft:
             ),
             subjects=tuple(Subject(**subject) for subject in self.subjects.values()),
             series=tuple(self._series(series) for series in self.series.values() if series.samples),
-            skipped=tuple(Skip(**skip) for skip in self.skipped),
-            failed=tuple(Failure(**failure) for failure in self.failed),
+            skipped=tuple(Skip(**_renamed(skip, known)) for skip in self.skipped),
+            failed=tuple(Failure(**_renamed(failure, known)) for failure in self.failed),
         )
+
+    def _subject_names(self) -> dict[str, str]:
+        """What else a subject is called → its id: a scenario that fails early may not know its guest yet."""
+        names = {}
+        for subject_id, facts in self.subjects.items():
+            if facts["guest"]:
+                names[subject_id.replace(f"-{facts['guest']}", "", 1)] = subject_id
+        return names
 
     def _series(self, draft: DraftSeries) -> Series:
         from harness.measure.statistics import summarise  # noqa: PLC0415 - numpy
@@ -143,3 +151,7 @@ class Draft:
         natives = (name for name, subject in self.subjects.items() if subject["backend"] == "native")
         candidates = (self.series.get((draft.scenario, draft.metric, name)) for name in natives)
         return next((series for series in candidates if series and series.samples), None)
+
+
+def _renamed(entry: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
+    return {**entry, "subject": known.get(entry["subject"], entry["subject"])}

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 LENGTH = 16
 """Hexadecimal digits kept of a SHA-256."""
 
-VOLATILE = frozenset(
-    {"fingerprint", "load", "noise", "uptime_s", "memory_available_mib", "temperature", "warnings"}
-)
+VOLATILE = frozenset({"fingerprint", "load", "memory_available_mib", "noise", "swap_used_mib", "throttled"})
 """Facts of a host that change by themselves and make no other host of it."""
 
 

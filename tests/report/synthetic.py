@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from harness.results.models import Run
 
 HOST = {
-    "os": "Debian GNU/Linux 12 (bookworm)",
+    "os_name": "Debian GNU/Linux",
+    "os_version": "12",
     "kernel": "6.1.0-28-amd64",
-    "cpu": "Imaginary CPU @ 2.50 GHz",
-    "cores": 2,
+    "cpu_model": "Imaginary CPU @ 2.50 GHz",
+    "logical_cores": 2,
     "memory_mib": 7936,
-    "governor": "unknown",
+    "governor": None,
     "load": [0.42, 0.31, 0.2],
     "noise": ["the governor cannot be read in a virtual machine"],
 }

@@ -101,7 +101,14 @@ def test_subjects_that_share_backend_and_architecture_are_told_apart(tmp_path):
         plain = recorder.subject(backend="tcg", guest="tiny", arch="x86-64")
         other = recorder.subject(backend="tcg", guest="tiny", arch="x86-64", variant="microvm")
         run = recorder.finish()
-    assert labels(run) == {plain: plain, other: other}
+    assert labels(run) == {plain: "tcg x86-64", other: "tcg x86-64 microvm"}
+
+
+def test_subjects_that_differ_in_the_guest_are_told_apart(tmp_path):
+    with RunRecorder("quick", {}, reports=tmp_path) as recorder:
+        ids = [recorder.subject(backend="tcg", guest=guest, arch="arm64") for guest in ("tiny", "debian")]
+        run = recorder.finish()
+    assert list(map(labels(run).get, ids)) == ["tcg arm64 tiny", "tcg arm64 debian"]
 
 
 def test_the_key_table_has_goals_first_and_then_what_native_has_too(tmp_path):

@@ -58,7 +58,9 @@ def page(run, tmp_path_factory):
 def nasty(tmp_path_factory):
     """Every text of a run that can come from a guest, a host or a configuration file, as bad as it gets."""
     with RunRecorder(
-        NASTY, {"cpu": NASTY, "os": [NASTY, {NASTY: None}]}, reports=tmp_path_factory.mktemp("r")
+        NASTY,
+        {"cpu_model": NASTY, "os_name": [NASTY, {NASTY: None}], "noise": [NASTY]},
+        reports=tmp_path_factory.mktemp("r"),
     ) as made:
         subjects = [
             made.subject(

@@ -34,7 +34,7 @@ def test_the_document_has_the_fields_of_the_design(document):
     assert list(document) == ["schema", "run", "subjects", "series", "skipped", "failed"]
     assert document["schema"] == 1
     assert {"id", "started", "finished", "profile", "harness", "host"} == set(document["run"])
-    assert {"cpu", "fingerprint"} <= set(document["run"]["host"])
+    assert {"cpu_model", "fingerprint"} <= set(document["run"]["host"])
     guest = next(s for s in document["series"] if s["scenario"] == "compute" and s["native"])
     assert {"n", "median", "ci95", "min", "max", "p95"} <= set(guest["summary"])
     assert {"subject", "ratio", "ci95"} == set(guest["native"])

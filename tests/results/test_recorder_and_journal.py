@@ -141,6 +141,15 @@ def test_no_name_and_no_fact_can_cost_a_run(tmp_path_factory, name, other, text,
     assert recover(recorder.folder) == run == Run.from_json(run.to_json())
 
 
+def test_a_failure_that_does_not_know_the_guest_belongs_to_its_subject(recorder):
+    boot(recorder, recorder.subject(**TINY, variant="virt"))
+    recorder.fail("boot", error="BootTimeout", message="slow", subject="tcg-arm64-virt")
+    recorder.fail("boot", error="BootTimeout", message="slow", subject="kvm-arm64")
+    run = recorder.finish()
+    assert [failure.subject for failure in run.failed] == ["tcg-arm64-tiny-virt", "kvm-arm64"]
+    assert run.passed() == []
+
+
 def test_logs_are_named_relative_to_the_run(recorder):
     log = recorder.logs / "a.console"
     recorder.fail("boot", error="MachineDied", message="gone", logs=[log.resolve(), "logs/b.console"])
