@@ -45,10 +45,11 @@ def open_channel(transport: Transport, timeout_s: float) -> Channel:
     """A session. Raises GuestSilent when nobody answers, ChannelClosed when the connection is gone."""
     import paramiko  # noqa: PLC0415 - slow to import
 
+    deadline = time.monotonic() + timeout_s
     try:
         return transport.open_session(timeout=timeout_s)
     except (paramiko.SSHException, EOFError, OSError) as error:
-        if transport.is_active() and not isinstance(error, paramiko.ChannelException):
+        if time.monotonic() >= deadline:  # a transport that is dying may still call itself active
             raise GuestSilent(f"the guest did not answer within {timeout_s:.3g} s") from error
         raise ChannelClosed(f"the SSH connection is gone: {error or type(error).__name__}") from error
 
@@ -81,11 +82,17 @@ def execute(
         channel.status_event.wait(max(0, deadline - time.monotonic()))
         if not channel.exit_status_ready():
             raise CommandTimeout(f"{command!r} closed its output and did not end in time", command=command)
-        if channel.exit_status == -1 and not transport.is_active():
+        if channel.exit_status == -1 and _lost(transport):
             raise ChannelClosed(f"the SSH connection went away while {command!r} ran", command=command)
         return channel.exit_status
     finally:
         channel.close()
+
+
+def _lost(transport: Transport) -> bool:
+    """Whether the connection is going away: paramiko closes the channels first, then its thread ends."""
+    transport.join(0.1)
+    return not transport.is_active()
 
 
 def _request(channel: Channel, command: str, deadline: float) -> None:

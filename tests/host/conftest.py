@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 import uuid
 from contextlib import suppress
+from typing import NamedTuple
 
 import psutil
 import pytest
@@ -20,6 +23,11 @@ def registry_dir(tmp_path, monkeypatch):
     end_all()
 
 
+class Living(NamedTuple):
+    pid: int
+    name: str
+
+
 class Marked:
     """Processes are known by a variable in their environment, which descendants inherit."""
 
@@ -27,16 +35,14 @@ class Marked:
         self.word = uuid.uuid4().hex
         self.env = {"VISORBENCH_TEST_MARK": self.word}
 
-    def living(self) -> list[psutil.Process]:
+    def living(self) -> list[Living]:
         """Every living process that has the mark."""
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                if (
-                    process.environ().get("VISORBENCH_TEST_MARK") == self.word
-                    and process.status() != psutil.STATUS_ZOMBIE
-                ):
-                    found.append(process)
+                zombie = process.status() == psutil.STATUS_ZOMBIE
+                if not zombie and process.environ().get("VISORBENCH_TEST_MARK") == self.word:
+                    found.append(Living(process.pid, process.name()))
         return found
 
     def gone_within(self, seconds: float) -> bool:
@@ -55,5 +61,5 @@ def marked():
     marked = Marked()
     yield marked
     for process in marked.living():
-        with suppress(psutil.Error):
-            process.kill()
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)

@@ -18,6 +18,7 @@ from harness.host.identity import Identity, born, born_elsewhere
 from harness.host.paths import private_directory
 
 pytestmark = pytest.mark.usefixtures("registry_dir")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="knows how born() speaks on Linux")
 
 
 @pytest.fixture
@@ -67,6 +68,7 @@ def test_a_process_whose_harness_lives_is_left_alone(sleeper):
     assert len(registry.owned()) == 1
 
 
+@on_linux
 def test_a_reused_pid_is_never_touched(sleeper, gone):
     """The registry names a process that has ended, and its pid is somebody else's by now."""
     boot, namespace, ticks = born(sleeper.pid).split("/")
@@ -77,6 +79,7 @@ def test_a_reused_pid_is_never_touched(sleeper, gone):
     assert sleeper.poll() is None
 
 
+@on_linux
 def test_a_process_in_another_container_cannot_be_judged(sleeper):
     boot, _, ticks = born(sleeper.pid).split("/")
     assert not Identity(sleeper.pid, f"{boot}/1/{ticks}").gone
@@ -86,6 +89,7 @@ def test_a_process_in_another_container_cannot_be_judged(sleeper):
     assert sleeper.poll() is None
 
 
+@on_linux
 def test_a_zombie_is_gone():
     process = subprocess.Popen(["sleep", "60"])
     identity = Identity.of(process.pid)
