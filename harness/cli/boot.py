@@ -84,7 +84,7 @@ def _arch(name: str | None) -> Arch | None:
     from harness.guests.model import Arch  # noqa: PLC0415
 
     if name is not None and name not in list(Arch):
-        raise UnknownName("architecture", name, list(Arch))
+        raise UnknownName("architecture", name, [known.value for known in Arch])
     return Arch(name) if name else None
 
 

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from harness.errors import ChannelClosed, ChannelError, GuestSilent, InvalidConfiguration, NotSeen
+from harness.errors import (
+    ChannelClosed,
+    ChannelError,
+    GuestSilent,
+    InvalidConfiguration,
+    MachineError,
+    NotSeen,
+)
 from harness.machines.model import Phase, Stamp
 from harness.machines.qemu import endings
 
@@ -14,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.channels.pattern import Line
-    from harness.errors import MachineError
     from harness.guests.model import GuestImage
     from harness.machines.milestones import Milestones
     from harness.machines.qemu.login import Login
@@ -56,19 +63,28 @@ class BootWatch:
         """The machine is about to be reset: what the console has said until now is another boot's."""
         self._since = self._vmm.console.mark()
 
-    def wait(self, phase: Phase, timeout_s: float, login: Login) -> Stamp:
-        """When ``phase`` was reached.
+    def wait(self, phase: Phase, timeout_s: float, login: Login, *, asked_s: float) -> Stamp:
+        """When ``phase`` was reached; ``asked_s`` is the timeout that an error names.
 
         Raises BootTimeout, GuestPanicked, MachineDied, InvalidConfiguration.
         """
-        deadline = time.monotonic() + timeout_s
         if phase in (Phase.SSH_BANNER, Phase.FIRST_COMMAND):
-            return self._over_ssh(phase, deadline, timeout_s, login)
+            return self._over_ssh(phase, time.monotonic() + timeout_s, asked_s, login)
         stamp = self._seen(phase, timeout_s)
         if stamp is None:
-            raise endings.timeout(self._vmm, self._name, phase, timeout_s)
+            raise endings.timeout(self._vmm, self._name, phase, asked_s)
         self._milestones.reach(phase, stamp)
+        self._fill_in(phase)
         return stamp
+
+    def _fill_in(self, reached: Phase) -> None:
+        """What the console said on the way: its listeners may be called an instant after those who wait."""
+        if not self._since and (first := self._vmm.console.first_byte):
+            self._milestones.reach(Phase.FIRST_CONSOLE, first)
+        if reached is Phase.GUEST_READY and Phase.INIT in self._markers:
+            with suppress(ChannelError, MachineError):
+                line = self._vmm.console.wait_for(self._markers[Phase.INIT], 0, since=self._since)
+                self._milestones.reach(Phase.INIT, line.stamp)
 
     def _ready_marker(self) -> str | None:
         """The console stands in only where the guest has no port to say it on."""
@@ -102,15 +118,16 @@ class BootWatch:
             self._vmm.process.wait(endings.EXIT_WAIT_S)
             raise self._failure() from None
 
-    def _over_ssh(self, phase: Phase, deadline: float, timeout_s: float, login: Login) -> Stamp:
+    def _over_ssh(self, phase: Phase, deadline: float, asked_s: float, login: Login) -> Stamp:
         client = login.ssh(self._vmm.control)
         if self._vmm.ready or Phase.GUEST_READY in self._markers:
-            self.wait(Phase.GUEST_READY, deadline - time.monotonic(), login)
+            left = max(0.0, deadline - time.monotonic())
+            self.wait(Phase.GUEST_READY, left, login, asked_s=asked_s)
         banner = self._milestones.wait(Phase.SSH_BANNER, 0)
         while banner is None:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise endings.timeout(self._vmm, self._name, Phase.SSH_BANNER, timeout_s)
+                raise endings.timeout(self._vmm, self._name, Phase.SSH_BANNER, asked_s)
             try:
                 banner = client.wait_banner(min(_BANNER_SLICE_S, left))
             except GuestSilent:
@@ -124,7 +141,7 @@ class BootWatch:
             self._milestones.wait(Phase.FIRST_COMMAND, 0)  # raises when the machine has ended
             if time.monotonic() < deadline:
                 raise
-            raise endings.timeout(self._vmm, self._name, Phase.FIRST_COMMAND, timeout_s) from error
+            raise endings.timeout(self._vmm, self._name, Phase.FIRST_COMMAND, asked_s) from error
         done = Stamp(time.monotonic_ns())
         self._milestones.reach(Phase.FIRST_COMMAND, done)
         return done

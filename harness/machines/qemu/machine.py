@@ -141,16 +141,13 @@ class QemuMachine:
         """Start and wait for ``until``, and for what the guest reports on the way."""
         deadline = time.monotonic() + timeout_s
         self.start()
-        self.wait_for(until, max(0.0, deadline - time.monotonic()))
+        self._wait(until, max(0.0, deadline - time.monotonic()), asked_s=timeout_s)
         return self.timeline
 
     def wait_for(self, phase: Phase, timeout_s: float) -> Stamp:
         """When ``phase`` was reached; raises BootTimeout, GuestPanicked, MachineDied at once, and
         InvalidConfiguration for a phase that the guest never reports."""
-        self._started()
-        if self._watch is None or self._login is None:
-            raise WrongState(f"{self.name} is still starting", state=self.state, required=State.RUNNING)
-        return self._watch.wait(phase, timeout_s, self._login)
+        return self._wait(phase, timeout_s, asked_s=timeout_s)
 
     def pause(self) -> None:
         """Stop the virtual CPUs, and return when they have stopped; pausing twice is fine."""
@@ -224,6 +221,12 @@ class QemuMachine:
             )  # fmt: skip
         self._asking(lambda: vmm.control.screendump(to.absolute()))
         return to
+
+    def _wait(self, phase: Phase, timeout_s: float, *, asked_s: float) -> Stamp:
+        self._started()
+        if self._watch is None or self._login is None:
+            raise WrongState(f"{self.name} is still starting", state=self.state, required=State.RUNNING)
+        return self._watch.wait(phase, timeout_s, self._login, asked_s=asked_s)
 
     def _started(self) -> Vmm:
         if self._vmm is None:

@@ -1,0 +1,60 @@
+"""Real guests for the tests of machines: boot sectors that are there in a second, and the reference guest."""
+
+import shutil
+
+import pytest
+
+from harness.errors import ArchiveUnreachable
+from harness.guests.model import Arch, GuestImage
+from harness.machines.model import MachineSpec
+from harness.machines.qemu.backend import QemuBackend
+from tests.machines.boot_sector import write_boot_sector
+
+BINARIES = {Arch.X86_64: "qemu-system-x86_64", Arch.ARM64: "qemu-system-aarch64"}
+
+
+def needs(arch: Arch) -> None:
+    if shutil.which(BINARIES[arch]) is None:
+        pytest.skip(f"no {BINARIES[arch]} on PATH")
+
+
+@pytest.fixture
+def tcg(tmp_path):
+    """The backend tcg, its logs in a folder with a name that shells and option parsers dislike."""
+    return QemuBackend("tcg", logs=tmp_path / "logs, with ü and 'quotes'")
+
+
+@pytest.fixture
+def sector(tcg, tmp_path):
+    """Makes a machine of a boot sector; they are all gone afterwards."""
+    needs(Arch.X86_64)
+    machines = []
+
+    def make(says=b"hello from the boot sector\r\n", *, then="halt", ready=None, **spec):
+        disk = write_boot_sector(tmp_path / f"disk, {len(machines)} ü.img", says, then=then)
+        guest = GuestImage(
+            name="sector", arch=Arch.X86_64, disk=disk, init_marker=None, ready_marker=ready, ready_port=None,
+            ssh_user=None, takes_credentials=False, memory_mib=32,
+        )  # fmt: skip
+        spec = {"extra": {"video": "none"}} | spec
+        machines.append(tcg.machine(MachineSpec(guest, cpus=1, **spec)))
+        return machines[-1]
+
+    yield make
+    for machine in machines:
+        machine.kill()
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Gives the reference guest for an architecture, built when it is not."""
+    from harness.guests import catalogue
+
+    def image(arch: Arch) -> GuestImage:
+        needs(arch)
+        try:
+            return catalogue.ensure_built("tiny", arch)
+        except ArchiveUnreachable as error:
+            pytest.skip(f"the guest tiny is not built, and {error}")
+
+    return image

@@ -1,0 +1,65 @@
+"""The reference guest on tcg, both architectures: phases, commands, pause, reset, power down, panic."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.errors import ChannelError, GuestPanicked, GuestSilent
+from harness.guests.model import Arch
+from harness.machines.model import MachineSpec, Phase, State
+
+pytestmark = pytest.mark.guest_boot
+
+
+def counter(machine):
+    return machine.ssh.run("cat /run/counter").number()
+
+
+def test_x86_64_from_boot_to_power_off(tcg, tiny, tmp_path):
+    with tcg.machine(MachineSpec(tiny(Arch.X86_64), extra={"video": "VGA"})) as machine:
+        timeline = machine.boot()
+        assert list(timeline.phases) == list(Phase)
+        assert sorted(timeline.phases.values(), key=lambda stamp: stamp.at_ns) == list(
+            timeline.phases.values()
+        )
+        assert (
+            timeline.phases[Phase.SSH_BANNER].resolution_ns > 0 == timeline.phases[Phase.INIT].resolution_ns
+        )
+
+        machine.console.wait_for("visorbench: ready", 5)
+        before = counter(machine)
+        machine.pause()
+        with pytest.raises((GuestSilent, ChannelError)):
+            machine.ssh.run("true", timeout_s=1)
+        machine.resume()
+        assert counter(machine) - before < 10
+        assert machine.screenshot(tmp_path / "ü.png").read_bytes().startswith(b"\x89PNG")
+
+        machine.reset()
+        again = machine.timeline
+        machine.wait_for(Phase.FIRST_COMMAND, 90)
+        assert machine.timeline.spawn == again.spawn
+        assert list(machine.timeline.phases) == list(Phase)
+        machine.powerdown()
+        assert machine.state is State.STOPPED
+        assert machine.pids == []
+
+
+def test_arm64_from_boot_to_power_off(tcg, tiny):
+    with tcg.machine(MachineSpec(tiny(Arch.ARM64))) as machine:
+        assert list(machine.boot().phases) == list(Phase)
+        assert machine.ssh.run("uname -m").text().strip() == "aarch64"
+        machine.powerdown()
+        assert machine.state is State.STOPPED
+
+
+def test_a_panic_is_named_at_once_and_its_guest_does_not_reboot(tcg, tiny, tmp_path):
+    image = tiny(Arch.X86_64)
+    kernel = tmp_path / "a kernel, with ü"
+    kernel.symlink_to(image.kernel)
+    guest = replace(image, kernel=kernel, initrd=None, takes_credentials=False)
+    with tcg.machine(MachineSpec(guest)) as machine:
+        with pytest.raises(GuestPanicked, match="VFS: Unable to mount root fs"):
+            machine.boot(until=Phase.GUEST_READY, timeout_s=90)
+        with pytest.raises(GuestPanicked):
+            machine.wait_for(Phase.GUEST_READY, 5)
