@@ -43,6 +43,18 @@ def test_the_distribution_of_a_resampled_median_is_the_binomial_one():
     assert shares == pytest.approx(exact, abs=0.015)
 
 
+def test_the_two_middle_draws_of_an_even_resample_are_those_of_drawing():
+    """For n = 6: the shares of every pair (third, fourth) of six sorted draws, by drawing them."""
+    from harness.measure.statistics import _middle_indices
+
+    low, high = _middle_indices(6, 0)
+    drawn = np.sort(np.random.default_rng(11).integers(0, 6, (200_000, 6)), axis=1)
+    shares = np.bincount(low * 6 + high, minlength=36) / low.size
+    assert shares == pytest.approx(
+        np.bincount(drawn[:, 2] * 6 + drawn[:, 3], minlength=36) / 200_000, abs=0.012
+    )
+
+
 def test_the_interval_of_many_samples_agrees_with_order_statistics():
     """The distribution-free interval of n = 100 lies between the 40th and the 61st (David and Nagaraja, 7.1)."""
     samples = [float(value) for value in range(1, 101)]

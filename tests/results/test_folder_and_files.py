@@ -141,6 +141,16 @@ def test_samples_csv_has_every_sample(run):
     assert of_first == list(run.series[0].samples)
 
 
+def test_samples_csv_quotes_names(run):
+    nasty = 'a,"b"\nc'
+    series = run.series[0].model_copy(update={"metric": nasty, "times": None})
+    stream = io.StringIO()
+    write_csv(run.model_copy(update={"series": (series,)}), stream)
+    rows = list(csv.DictReader(io.StringIO(stream.getvalue(), newline="")))
+    assert {row["metric"] for row in rows} == {nasty}
+    assert {row["time_s"] for row in rows} == {""}
+
+
 def test_junit_is_well_formed_whatever_a_guest_printed(run):
     nasty = "<script>&\"'\x00\x1b[31m]]>\ud800\uffff 😀".encode("utf-8", "replace").decode()
     spoiled = run.model_copy(
