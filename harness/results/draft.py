@@ -1,7 +1,7 @@
 """A run while it is being measured: events change it, and :meth:`Draft.freeze` makes the models of it.
 
 The recorder applies an event here and writes it to the journal; a journal read back applies the same events.
-What a crash left and what a session kept therefore come from one piece of code.
+What a crash left and what a bench kept therefore come from one piece of code.
 """
 
 from __future__ import annotations

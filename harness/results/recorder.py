@@ -1,4 +1,4 @@
-"""What a session fills while it measures: :class:`RunRecorder`.
+"""What a bench fills while it measures: :class:`RunRecorder`.
 
 It holds raw numbers and writes a journal; pydantic and numpy are loaded by :meth:`RunRecorder.finish` only,
 after the last measurement.

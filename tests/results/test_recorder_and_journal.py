@@ -1,4 +1,4 @@
-"""A session records; whatever happens to it, what was recorded can be read."""
+"""A bench records; whatever happens to it, what was recorded can be read."""
 
 import json
 import math
@@ -174,7 +174,7 @@ def test_the_journal_gives_the_same_run(recorder):
     assert not run.unfinished
 
 
-def test_a_killed_session_leaves_everything_but_its_end(tmp_path):
+def test_a_killed_bench_leaves_everything_but_its_end(tmp_path):
     code = (
         "import os, signal, pathlib; from harness.results.recorder import RunRecorder\n"
         f"r = RunRecorder('quick', {{}}, reports=pathlib.Path({str(tmp_path)!r}), run_id='killed')\n"
