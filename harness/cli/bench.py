@@ -63,6 +63,12 @@ def bench(paths: tuple[Path, ...], expression: str | None, list_only: bool, **op
             "nothing was measured",
             fix="`visorbench doctor` says what this host can run; `bench --list` what there is",
         )
+    console.print(
+        f"\nreport: {session.reports / 'latest' / 'index.html'}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
     return _exit_code(code)
 
 

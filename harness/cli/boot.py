@@ -67,9 +67,7 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
         return _dry_run(image, options)
 
     from harness.cli.boot_live import watch  # noqa: PLC0415 - only a boot needs threads
-    from harness.host.processes import install_endings  # noqa: PLC0415
 
-    install_endings()
     backend = _backend(options["backend"], image.arch, options)
     with backend.machine(_spec(image, options)) as machine:
         until = LOGIN if options["login"] else options["until"]

@@ -113,11 +113,14 @@ def _ending(machine: Machine, pattern: str | None, timeout_s: float, deadline: f
 
 
 def _powered_off(machine: Machine, pattern: str | None) -> Ending:
-    machine.wait_for(Phase.VMM_READY, 0)
-    if machine.state is State.STOPPED and pattern is None:
+    if machine.state is not State.STOPPED:
+        machine.pause()  # raises how the machine died
+    if pattern is None:
         return Ending("off", "its guest powered off")
-    machine.pause()  # raises how the machine died
-    raise MachineError(f"{machine.name} closed its console", fix="see its logs")
+    raise MachineError(
+        f"{machine.name} powered off before it said {pattern!r}", fix="correct the regex, or leave it out",
+        console=machine.console.tail(),
+    )  # fmt: skip
 
 
 class _Screen:

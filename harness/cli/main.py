@@ -16,7 +16,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("harness.cli.bench:bench", "Measure every usable backend against native and write a report."),
     "boot": ("harness.cli.boot:boot", "Boot any kernel or disk and show its phases."),
     "compare": ("harness.cli.compare:compare", "Compare two runs, metric by metric."),
-    "doctor": ("harness.cli.doctor:doctor", "Explain this host: what it can run, and what would fix the rest."),
+    "doctor": (
+        "harness.cli.doctor:doctor",
+        "Explain this host: what it can run, and what would fix the rest.",
+    ),
     "guests": ("harness.cli.guests:guests", "List, build, show or clean the reference guests."),
     "ps": ("harness.cli.processes:ps", "List the processes the harness owns."),
     "reap": ("harness.cli.processes:reap", "End what a crashed harness left behind."),
@@ -63,6 +66,9 @@ def cli() -> None:
     Exit codes: 0 fine, 1 something failed or regressed, 2 usage, 3 the host lacks something,
     4 nothing was measured.
     """
+    from harness.host.processes import install_endings  # noqa: PLC0415 - not for --help
+
+    install_endings()
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -137,8 +137,11 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         for name in marker.args
     ]
     measuring = any("measure" in getattr(item, "fixturenames", ()) for item in session.items)
-    if not config.getoption("collectonly"):
+    if scenarios and not config.getoption("collectonly"):
+        from harness.host.processes import install_endings  # noqa: PLC0415
+
         try:
+            install_endings()
             prepare(vb, map(subject_of, scenarios), workloads)
             if measuring and not hasattr(config, "workerinput"):
                 vb.have_host_alone()
@@ -168,9 +171,9 @@ def pytest_runtest_makereport(
     """Give the report everything that is to be recorded of this phase of the scenario."""
     report = yield
     if is_scenario(item):
-        records = [*item.stash.get(RECORDS, []), *records_of(item, call)]
-        vars(report)["visorbench"] = records  # pytest-xdist sends a report with all its attributes
-        item.stash[RECORDS] = []
+        said = item.stash.setdefault(RECORDS, [])
+        vars(report)["visorbench"] = [*said, *records_of(item, call)]  # pytest-xdist sends every attribute
+        said.clear()
     return report
 
 

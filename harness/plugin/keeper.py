@@ -36,6 +36,7 @@ class Keeper:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Make the report of whatever was recorded; after Ctrl-C only keep the records."""
+        self.session.forget_shared_plan()
         if not self.session.run_started or exitstatus == pytest.ExitCode.INTERRUPTED:
             return
         from harness.report.child import render  # noqa: PLC0415 - only when there is something
@@ -46,3 +47,10 @@ class Keeper:
             self.page = render(recorder.folder, store=self.session.config.store)
         except VisorbenchError as error:
             self.session.gave_up = error
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Under plain pytest, say where the report is, or why there is none."""
+        if self.session.gave_up:
+            terminalreporter.write_line(f"visorbench: {self.session.gave_up}", red=True)
+        elif self.page:
+            terminalreporter.write_line(f"visorbench: {self.page}")

@@ -84,6 +84,12 @@ class Session:
                 file.write_text(plan(self.config).to_json(), encoding="utf-8")
             return Plan.from_json(file.read_text(encoding="utf-8"))
 
+    def forget_shared_plan(self) -> None:
+        """In the controller of pytest-xdist, when its workers have ended."""
+        if self.parallel_run:
+            for file in runtime_dir().glob(f"plan-{self.parallel_run}.json*"):
+                file.unlink(missing_ok=True)
+
     def have_host_alone(self) -> None:
         """Take the host-wide measuring lock until the session ends; raises HostBusy."""
         from harness.host.lock import measuring_lock  # noqa: PLC0415 - only when something is measured

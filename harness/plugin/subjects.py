@@ -130,7 +130,7 @@ def plan(config: Config) -> Plan:
     """Probe what the configuration asks for, all at once; a backend asked for by name must work.
 
     Raises UnknownName for a backend that nobody knows, AcceleratorUnusable for one that was asked for by name and
-    does not work.
+    does not work, or when none works.
     """
     wanted = [_from_config(each, config) for each in config.subjects] or _every_backend(config)
     with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
@@ -140,6 +140,11 @@ def plan(config: Config) -> Plan:
     for subject, probe in unusable:
         if config.subjects or (subject.backend in config.backends and not _works_elsewhere(subject, usable)):
             raise AcceleratorUnusable(f"{subject.id}: {probe.reason}", fix=probe.fix, code=probe.code)
+    if not usable:
+        subject, probe = next(((s, p) for s, p in unusable if s.backend == "tcg"), unusable[0])
+        raise AcceleratorUnusable(
+            f"no backend works here; {subject.id}: {probe.reason}", fix=probe.fix, code=probe.code
+        )
     return Plan(tuple(usable), tuple(_absences(unusable)))
 
 

@@ -1,0 +1,140 @@
+"""``visorbench bench`` from outside: what it writes, what it says, and its exit codes."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from harness.host.lock import measuring_lock
+
+README_SCENARIO = '''
+"""How long a guest takes to write back 8 MiB."""
+
+
+def test_sync(machine, measure):
+    machine.boot()
+    for _ in measure.rounds(5):
+        machine.ssh.run("dd if=/dev/zero of=/tmp/file bs=1M count=8")
+        with measure.timed("sync"):
+            machine.ssh.run("sync")
+'''
+
+
+@pytest.mark.guest_boot
+def test_the_scenario_of_the_readme_measures_a_real_guest(bench) -> None:
+    done = bench.run(bench.scenario(README_SCENARIO, "test_sync.py"), "--backend", "tcg")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (series,) = bench.results["series"]
+    assert (series["scenario"], series["metric"], series["unit"]) == ("sync", "sync", "s")
+    assert len(series["samples"]) == 5
+    assert all(0 < seconds < 60 for seconds in series["samples"])
+    assert "sync" in done.stdout
+    latest = bench.folder / "reports" / "latest"
+    written = {path.name for path in latest.iterdir()}
+    assert {"results.json", "samples.csv", "report.md", "index.html", "junit.xml", "logs"} <= written
+    assert ET.parse(latest / "junit.xml").getroot().tag in {"testsuite", "testsuites"}
+    consoles = list((latest / "logs").rglob("console.log"))
+    assert consoles
+    assert b"visorbench: ready" in consoles[0].read_bytes()
+
+
+def test_a_scenario_that_measures_nothing_fails(bench) -> None:
+    done = bench.run(bench.scenario("def test_nothing(measure):\n    pass\n"), "--backend", "tcg")
+    assert done.returncode == 1
+    (failure,) = bench.results["failed"]
+    assert failure["error"] == "NothingMeasured"
+    assert "measured nothing" in failure["message"]
+
+
+def test_a_failure_is_recorded_with_its_cause_and_never_as_a_number(bench) -> None:
+    text = (
+        "def test_wrong(measure):\n    with measure.timed('x'):\n        raise OSError('the cable is out')\n"
+    )
+    done = bench.run(bench.scenario(text), "--backend", "tcg")
+    assert done.returncode == 1
+    assert bench.results["series"] == []
+    (failure,) = bench.results["failed"]
+    assert (failure["error"], failure["message"]) == ("OSError", "the cable is out")
+    assert "the cable is out" in done.stdout
+
+
+def test_a_skip_keeps_its_code_reason_and_fix(bench) -> None:
+    text = (
+        "from harness.plugin.skips import skip_scenario\n"
+        "def test_one(measure):\n    measure.record('x', 1, unit='s', better='lower')\n"
+        "def test_two(subject):\n    skip_scenario('no-moon', 'there is no moon', 'wait for the night')\n"
+    )
+    done = bench.run(bench.scenario(text), "--backend", "tcg")
+    assert done.returncode == 0
+    (skip,) = (each for each in bench.results["skipped"] if each["code"] == "no-moon")
+    assert (skip["reason"], skip["fix"]) == ("there is no moon", "wait for the night")
+    assert "no moon" in done.stdout
+
+
+def test_backends_that_cannot_work_are_named_with_their_fix(bench) -> None:
+    text = "def test_one(measure):\n    measure.record('x', 1, unit='s', better='lower')\n"
+    assert bench.run(bench.scenario(text)).returncode == 0
+    absent = {each["subject"].partition("-")[0]: each for each in bench.results["skipped"]}
+    assert {"hvf", "whpx"} & set(absent)
+    assert all(each["code"] and each["reason"] and each["fix"] for each in absent.values())
+
+
+def test_only_skips_is_nothing_measured(bench) -> None:
+    text = "from harness.plugin.skips import skip_scenario\ndef test_two(subject):\n    skip_scenario('a', 'b', 'c')\n"
+    done = bench.run(bench.scenario(text), "--backend", "tcg")
+    assert done.returncode == 4
+    assert "nothing was measured" in done.stderr
+
+
+def test_a_second_bench_on_the_host_is_told_who_measures(bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISORBENCH_RUNTIME_DIR", bench.environment["VISORBENCH_RUNTIME_DIR"])
+    with measuring_lock():
+        text = "def test_one(measure):\n    measure.record('x', 1, unit='s', better='lower')\n"
+        done = bench.run(bench.scenario(text), "--backend", "tcg")
+    assert done.returncode == 3
+    assert "another harness is measuring" in done.stderr
+    assert not (bench.folder / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--backend", "kwm"], 2, "did you mean 'kvm'"),
+        (["--profile", "quik"], 2, "did you mean 'quick'"),
+        (["--guest", "tyny"], 2, "did you mean 'tiny'"),
+        (["--arch", "x86_64"], 2, "x86-64"),
+        (["--proflie", "quick"], 2, "--profile"),
+        (["no/such/file.py"], 2, "there is no scenario file"),
+        (["-k", "no_such_scenario"], 4, "nothing was measured"),
+        (["--qemu", "/no/such/qemu"], 3, "/no/such/qemu"),
+        (["--backend", "whpx"], 3, "whpx"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_their_own_exit_code(bench, arguments, code, said) -> None:
+    done = bench.run(*arguments)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not (bench.folder / "reports").exists()
+
+
+@pytest.mark.guest_boot
+def test_plain_pytest_with_workers_runs_functional_scenarios_at_once(bench) -> None:
+    import subprocess
+    import sys
+
+    text = (
+        "import pytest\n"
+        "@pytest.mark.parametrize('n', range(2))\n"
+        "def test_answers(machine, n):\n    machine.boot()\n"
+        "    assert machine.ssh.run('echo hello').text() == 'hello'\n"
+        "def test_measures(measure):\n    measure.record('x', 1, unit='s', better='lower')\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "harness.plugin", "-n", "2", str(bench.scenario(text))]
+    command += ["--vb-backend", "tcg", "--vb-arch", "x86-64"]
+    done = subprocess.run(
+        command, env=bench.environment, cwd=bench.folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [series["samples"] for series in bench.results["series"]] == [[1.0]]
