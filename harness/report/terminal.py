@@ -122,13 +122,14 @@ def _key_cells(row: KeyMetric, *, with_native: bool) -> list[str]:
 def _key_cell(series: Series | None) -> str:
     if series is None:
         return units.DASH
-    median, native = series.summary.median, series.native
+    summary_, native = series.summary, series.native
     if native:
+        value = units.ratio(native.ratio, series.better)
         interval = units.ratio_interval(native.ci95, native.ratio, series.better)
-        return f"{units.ratio(native.ratio, series.better)} [{interval}]"
-    return (
-        f"{units.quantity(median, series.unit)} [{units.interval(series.summary.ci95, median, series.unit)}]"
-    )
+        return f"{value} [{interval}]" if native.ci95 else value
+    value = units.quantity(summary_.median, series.unit)
+    interval = units.interval(summary_.ci95, summary_.median, series.unit)
+    return f"{value} [{interval}]" if summary_.ci95 else value
 
 
 def _first_line(text: str) -> str:

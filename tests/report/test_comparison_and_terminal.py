@@ -99,6 +99,12 @@ def test_the_table_fits_and_tells_the_key_metrics(runs):
     assert "kvm-x86-64: /dev/kvm opens" in text
 
 
+def test_two_samples_have_no_interval_to_show(tmp_path):
+    text = printed(print_table, _small(tmp_path, samples=(1.0, 2.0), metric="guest-ready"))
+    assert "1.50 s\n" in text.replace(" \n", "\n")
+    assert "[" not in text
+
+
 def test_a_guest_cannot_drive_the_terminal(tmp_path):
     with RunRecorder("quick", {}, reports=tmp_path) as recorder:
         recorder.fail(
