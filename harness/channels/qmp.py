@@ -220,12 +220,14 @@ class Qmp:
         if not (isinstance(name, str) and isinstance(data, dict)):
             raise TypeError(f"an event without a name or with odd data: {message!r:.200}")
         event = Event(name, data, Stamp(at_ns))
-        self._events.add(event)
-        for listener in self._listeners:
+        for (
+            listener
+        ) in self._listeners:  # before those who wait: what a listener notes is there when they go on
             try:
                 listener(event)
             except Exception:  # noqa: BLE001 - a listener's mistake must not end the control channel
                 _log.exception("a listener failed on %s", name)
+        self._events.add(event)
 
     def _on_lost(self, error: ControlLost) -> None:
         self._events.end(error)

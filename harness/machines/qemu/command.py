@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from harness.guests.model import Arch
 from harness.machines.qemu.checks import check
 from harness.machines.qemu.devices import Chardev, Drive, DriveInterface, Inherited, Stdio, ToFile, UserNet
 from harness.machines.qemu.options import joined, plain, word
@@ -63,8 +64,11 @@ def _rest(option: str) -> str:
 
 
 def _boot(config: QemuConfig) -> Iterator[str]:
-    """These take a whole argument, not an option list: nothing is escaped."""
-    if config.firmware:
+    """All but the drive take a whole argument, not an option list: nothing is escaped."""
+    if config.firmware and config.arch is Arch.X86_64:  # -bios takes no image of an odd size, as OVMF's are
+        flash: dict[str, Value | None] = {"if": "pflash", "format": "raw", "readonly": True}
+        yield from ("-drive", joined(None, flash | {"file": config.firmware.absolute()}))
+    elif config.firmware:
         yield from ("-bios", str(config.firmware))
     if config.kernel:
         yield from ("-kernel", str(config.kernel))

@@ -29,7 +29,7 @@ def failure(vmm: Vmm, name: str) -> MachineError:
         "log": vmm.logs / "console.log",
         "logs": vmm.logs,
     }
-    if panic or shutdown_reason(vmm) == "guest-panic":
+    if panic or any(event.name == "GUEST_PANICKED" for event in vmm.qmp.events):
         text = panic.text if panic else "it said so through pvpanic"
         return GuestPanicked(
             f"the kernel of {name} panicked: {text}", fix=f"read {vmm.logs}/console.log", **facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -44,11 +45,13 @@ class Vmm:
         return self.process.argv
 
     def stderr_tail(self, lines: int = 20) -> list[str]:
-        """The last lines that QEMU said on its standard error."""
-        with (self.logs / "stderr.log").open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _TAIL_BYTES))
-            return file.read().decode(errors="replace").splitlines()[-lines:]
+        """The last lines that QEMU said on its standard error; none once its private folder is gone."""
+        try:
+            with (self.logs / "stderr.log").open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+                return file.read().decode(errors="replace").splitlines()[-lines:]
+        except FileNotFoundError:
+            return []
 
     def drain(self, timeout_s: float = 1) -> None:
         """Wait until everything that a QEMU which has ended said on its console has been read."""

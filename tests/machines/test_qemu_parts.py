@@ -1,0 +1,109 @@
+"""The small parts of the QEMU backends: parsers, disk magic, firmware, milestones, the catalogue."""
+
+import threading
+
+import pytest
+
+from harness.errors import InvalidConfiguration, MachineDied, UnknownName
+from harness.guests.model import Arch
+from harness.machines import catalogue
+from harness.machines.milestones import Milestones
+from harness.machines.model import Phase, Stamp
+from harness.machines.qemu import defaults
+from harness.machines.qemu.control import forwarded_port_in
+from harness.machines.qemu.firmware import firmware_for
+from harness.machines.qemu.images import image_format
+from harness.machines.qemu.picture import ppm_to_png
+
+USERNET = """Hub -1 (net0):\r
+  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ\r
+  TCP[HOST_FORWARD]  16       127.0.0.1 40213       10.0.2.15    22     0     0\r
+  TCP[HOST_FORWARD]  17       127.0.0.1 40214       10.0.2.15  8080     0     0\r
+  TCP[ESTABLISHED]   18       127.0.0.1 40213       10.0.2.15    22     0     0\r
+"""
+
+
+@pytest.mark.parametrize(("guest_port", "host_port"), [(22, 40213), (8080, 40214), (80, None)])
+def test_the_forwarded_port_is_read_from_qemus_table(guest_port, host_port):
+    assert forwarded_port_in(USERNET, guest_port) == host_port
+
+
+@pytest.mark.parametrize(
+    ("head", "is_"), [(b"QFI\xfb\0\0\0\3", "qcow2"), (b"", "raw"), (b"\xeb\x3c\x90MSDOS", "raw")]
+)
+def test_an_image_is_what_its_magic_says(tmp_path, head, is_):
+    image = tmp_path / "image.vmdk"
+    image.write_bytes(head)
+    assert image_format(image) == is_
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [(b"KDMV", "VMDK"), (b"vhdxfile", "VHDX"), (b"\x1f\x8b\x08", "gzip"), (b"\xfd7zXZ\0", "xz")],
+)
+def test_an_image_of_another_kind_is_named_and_how_to_convert_it(tmp_path, head, name):
+    image = tmp_path / "image.qcow2"
+    image.write_bytes(head)
+    with pytest.raises(InvalidConfiguration, match=f"is a {name} file") as caught:
+        image_format(image)
+    assert "convert" in caught.value.fix
+
+
+def test_firmware_beside_the_qemu_comes_first(tmp_path):
+    code = tmp_path / "share" / "qemu" / "edk2-aarch64-code.fd"
+    code.parent.mkdir(parents=True)
+    code.write_bytes(b"")
+    assert firmware_for(Arch.ARM64, tmp_path / "bin" / "qemu-system-aarch64") == code
+    assert firmware_for(Arch.X86_64, tmp_path / "bin" / "qemu-system-x86_64") is None
+
+
+def test_an_x86_guest_on_a_weakly_ordered_host_has_one_tcg_thread(monkeypatch):
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    assert defaults.accelerator("tcg", Arch.X86_64).properties == {}
+    assert defaults.accelerator("tcg", Arch.ARM64).properties == {"thread": "multi"}
+
+
+def test_a_ppm_becomes_a_png(tmp_path):
+    ppm = tmp_path / "picture.ppm"
+    ppm.write_bytes(b"P6\n2 1\n255\n" + bytes([255, 0, 0, 0, 0, 255]))
+    ppm_to_png(ppm, tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_only_the_first_time_of_a_phase_counts_and_another_boot_forgets_it():
+    milestones = Milestones()
+    milestones.begin(Stamp(100))
+    milestones.reach(Phase.INIT, Stamp(200))
+    milestones.reach(Phase.INIT, Stamp(300))
+    assert milestones.timeline.phases == {Phase.INIT: Stamp(200)}
+    milestones.forget()
+    milestones.reach(Phase.FIRST_CONSOLE, Stamp(350))
+    milestones.reach(Phase.INIT, Stamp(450))
+    milestones.begin(Stamp(400))
+    assert milestones.timeline.phases == {Phase.INIT: Stamp(450)}
+    assert milestones.timeline.seconds(Phase.INIT) == 50e-9
+
+
+def test_a_wait_ends_with_the_phase_with_the_time_or_with_the_machine():
+    milestones = Milestones()
+    milestones.begin(Stamp(0))
+    assert milestones.wait(Phase.INIT, 0.01) is None
+    threading.Timer(0.05, milestones.reach, (Phase.INIT, Stamp(1))).start()
+    assert milestones.wait(Phase.INIT, 30) == Stamp(1)
+    threading.Timer(0.05, milestones.end, (lambda: MachineDied("gone"),)).start()
+    with pytest.raises(MachineDied, match="gone"):
+        milestones.wait(Phase.GUEST_READY, 30)
+    assert milestones.wait(Phase.INIT, 0) == Stamp(1)
+
+
+def test_the_catalogue_has_every_backend_and_names_the_nearest():
+    assert list(catalogue.backends()) == ["native", "tcg", "kvm", "hvf", "whpx"]
+    assert all(backend.name == name for name, backend in catalogue.backends().items())
+    with pytest.raises(UnknownName, match="did you mean 'hvf'"):
+        catalogue.get("hfv")
+
+
+def test_a_probe_never_raises_for_what_a_host_lacks(tmp_path):
+    probe = catalogue.get("tcg", qemu=tmp_path / "none").probe(Arch.ARM64)
+    assert (probe.usable, probe.code) == (False, "no-qemu")
+    assert probe.fix
