@@ -20,7 +20,7 @@ from harness.machines.qemu.devices import Nowhere, Stdio
 from tests.selfbench.result import Result
 
 LIMIT = 1.02
-PAIRS = 12
+PAIRS = 20
 
 SHELL = """
 started=$EPOCHREALTIME

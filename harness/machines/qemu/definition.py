@@ -58,7 +58,7 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         cpu=spec.cpu_model or defaults.cpu_model(guest.arch, accelerator),
         accelerator=defaults.accelerator(accelerator, guest.arch),
         memory_mib=guest.memory_mib if spec.memory_mib is None else spec.memory_mib,
-        cpus=defaults.cpus() if spec.cpus is None else spec.cpus,
+        cpus=defaults.cpus(guest.arch, accelerator) if spec.cpus is None else spec.cpus,
         kernel=guest.kernel,
         initrd=guest.initrd,
         append=guest.append,
