@@ -6,7 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from harness.machines.model import Phase, Stamp, Timeline
+from harness.channels.stamp import Stamp
+from harness.machines.model import Phase, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable

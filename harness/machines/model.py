@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
-from harness.channels.stamp import Stamp as Stamp
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from harness.channels.console import Console
     from harness.channels.ssh import Ssh
+    from harness.channels.stamp import Stamp
     from harness.guests.model import Arch, GuestImage
 
 

@@ -4,11 +4,12 @@ import threading
 
 import pytest
 
+from harness.channels.stamp import Stamp
 from harness.errors import InvalidConfiguration, MachineDied, UnknownName
 from harness.guests.model import Arch
 from harness.machines import catalogue
 from harness.machines.milestones import Milestones
-from harness.machines.model import Phase, Stamp
+from harness.machines.model import Phase
 from harness.machines.qemu import defaults
 from harness.machines.qemu.control import forwarded_port_in
 from harness.machines.qemu.firmware import firmware_for

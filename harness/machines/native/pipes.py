@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 16
 
 
-class LimitReached(Exception):  # noqa: N818 - caught right above, never seen by a user
+class LimitReached(Exception):
     """A stream brought more than it may; ``stream`` is ``stdout`` or ``stderr``."""
 
     def __init__(self, stream: str, limit: int) -> None:

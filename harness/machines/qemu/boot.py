@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from harness.channels.stamp import Stamp
 from harness.errors import (
     ChannelClosed,
     ChannelError,
@@ -15,7 +16,7 @@ from harness.errors import (
     MachineError,
     NotSeen,
 )
-from harness.machines.model import Phase, Stamp
+from harness.machines.model import Phase
 from harness.machines.qemu import endings
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from harness.channels.stamp import Stamp
 from harness.errors import ControlRefused, InvalidConfiguration
-from harness.machines.model import Stamp
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,11 @@ import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from harness.channels.stamp import Stamp
 from harness.errors import ControlLost, ControlTimeout, GuestSilent, WrongState
 from harness.host.paths import private_directory
 from harness.machines.milestones import Milestones
-from harness.machines.model import Phase, Stamp, State, Timeline
+from harness.machines.model import Phase, State, Timeline
 from harness.machines.qemu import endings
 from harness.machines.qemu.boot import BootWatch
 from harness.machines.qemu.login import Login
