@@ -6,12 +6,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from harness.channels.stamp import Stamp
 from harness.machines.model import Phase, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.channels.stamp import Stamp
     from harness.errors import MachineError
 
 
