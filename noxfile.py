@@ -39,7 +39,7 @@ def tests(session: nox.Session) -> None:
         "--cov",
         "--cov-report=term:skip-covered",
     ]
-    run(session, "pytest", *arguments)
+    run(session, "pytest", "--timeout=300", *arguments)
 
 
 @nox.session(venv_location=ENVIRONMENT)

@@ -47,14 +47,12 @@ def test_pause_and_resume(machine, measure, profile):
             machine.resume()
         with measure.timed("resume-to-answer"):
             machine.ssh.run("true")
+        machine.ssh.run("sleep 0.5")
         after = clocks(machine)
-        assert after.boot_id == before.boot_id
-        assert after.counter > before.counter
-        guest_s = after.uptime_s - before.uptime_s
         awake_s = time.monotonic() - paused - paused_s
-        assert guest_s < awake_s + SSH_MARGIN_S, (
-            f"the guest's clock ran {guest_s:.1f} s in {awake_s:.1f} s awake"
-        )
+        assert after.boot_id == before.boot_id
+        assert before.counter < after.counter < before.counter + 10 * (awake_s + SSH_MARGIN_S)
+        assert after.uptime_s - before.uptime_s < awake_s + SSH_MARGIN_S
 
 
 @pytest.mark.needs("reset", "powerdown")

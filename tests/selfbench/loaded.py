@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def loaded_host() -> Iterator[dict[str, Any]]:
     """A guest with a busy loop on as many vCPUs as the host has cores; the dict says how busy that made it."""
     cores = os.cpu_count() or 1
-    guest = ensure_built("tiny", Arch.X86_64)
+    guest = ensure_built("tiny", Arch.ARM64)
     load: dict[str, Any] = {}
     with get("tcg").machine(MachineSpec(guest=guest, cpus=cores)) as machine:
         machine.boot(until=Phase.FIRST_COMMAND)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from contextlib import closing
 
 from harness.channels.console import Console
 from tests.selfbench.loaded import loaded_host
@@ -28,7 +29,7 @@ def run() -> Result:
     """The 99th percentile of (stamp - time written), in ms."""
     ours, theirs = socket.socketpair()
     errors_ms: list[float] = []
-    with loaded_host() as load, Console(ours) as console:
+    with loaded_host() as load, closing(Console(ours)) as console:
         console.on_line(lambda line: errors_ms.append(_error_ms(line.text, line.stamp.at_ns)))
         with theirs:
             fd = theirs.fileno()
