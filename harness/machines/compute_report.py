@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 KERNELS: Mapping[str, str] = {
-    "integer": "knumber/s",
-    "float": "kstep/s",
-    "memory-bandwidth": "MB/s",
-    "memory-latency": "Mload/s",
-    "syscall": "kcall/s",
-    "context-switch": "kswitch/s",
-    "process": "process/s",
+    "integer": "numbers/s",
+    "float": "steps/s",
+    "memory-bandwidth": "B/s",
+    "memory-latency": "loads/s",
+    "syscall": "calls/s",
+    "context-switch": "switches/s",
+    "process": "processes/s",
 }
 """Every kernel and the unit of its value; higher is better."""
 

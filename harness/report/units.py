@@ -21,9 +21,10 @@ _SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "s": ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
     "B/s": ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s"), (1, "B/s")),
     "B": ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "B")),
-    "op/s": ((1e12, "T op/s"), (1e9, "G op/s"), (1e6, "M op/s"), (1e3, "k op/s"), (1, "op/s")),
 }
 """Base unit → (size, name), the largest first. Decimal prefixes throughout."""
+_RATE_PREFIXES = ((1e12, "T "), (1e9, "G "), (1e6, "M "), (1e3, "k "), (1, ""))
+"""Of any other rate, "calls/s" for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,9 @@ def scale_for(value: float, unit: str) -> Scale:
     if unit in ("1", "count"):
         return Scale(1, "")
     scales = _SCALES.get(unit)
-    if scales is None:
-        return Scale(1, unit)
-    if value == 0:
+    if scales is None and unit.endswith("/s"):
+        scales = tuple((size, prefix + unit) for size, prefix in _RATE_PREFIXES)
+    if scales is None or value == 0:
         return Scale(1, unit)
     fitting = (scale for scale in scales if abs(value) >= scale[0] * 0.9995)  # 0.9996 ms is shown as 1.00 ms
     return Scale(*next(fitting, scales[-1]))

@@ -9,8 +9,8 @@ after the last measurement.
     run = recorder.finish()
 
 Conventions that the report knows: the metrics of a boot are the values of ``harness.machines.model.Phase``,
-optionally after a prefix that ends in ``/`` ("cold/guest-ready"); units are ``s``, ``B/s``, ``op/s``, ``B``
-or ``1`` and are scaled for display, any other is shown as it is.
+optionally after a prefix that ends in ``/`` ("cold/guest-ready"); units are ``s``, ``B``, ``1`` or a rate
+(``B/s``, ``calls/s``) and are scaled for display, any other is shown as it is.
 """
 
 from __future__ import annotations

@@ -104,8 +104,8 @@ static void close_bandwidth(void *opaque)
 
 const struct kernel memory_bandwidth_kernel = {
     .name = "memory-bandwidth",
-    .unit = "MB/s",
-    .per_iteration = TILE * ARRAYS * sizeof(uint64_t) / 1e6,
+    .unit = "B/s",
+    .per_iteration = TILE * ARRAYS * sizeof(uint64_t),
     .what = "triad over 60 MiB of 64-bit integers, counted as STREAM does",
     .open = open_bandwidth,
     .run = run_bandwidth,

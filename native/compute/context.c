@@ -96,8 +96,8 @@ static void close_context(void *opaque)
 
 const struct kernel context_switch_kernel = {
     .name = "context-switch",
-    .unit = "kswitch/s",
-    .per_iteration = 2 / 1e3,
+    .unit = "switches/s",
+    .per_iteration = 2,
     .what = "switches between two processes that talk through pipes (Linux: on one CPU)",
     .open = open_context,
     .run = run_context,

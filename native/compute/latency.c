@@ -60,8 +60,8 @@ static void close_latency(void *opaque)
 
 const struct kernel memory_latency_kernel = {
     .name = "memory-latency",
-    .unit = "Mload/s",
-    .per_iteration = LOADS / 1e6,
+    .unit = "loads/s",
+    .per_iteration = LOADS,
     .what = "dependent loads, one cache line each, all over 32 MiB",
     .open = open_latency,
     .run = run_latency,

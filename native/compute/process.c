@@ -69,7 +69,7 @@ static void close_process(void *state)
 
 const struct kernel process_kernel = {
     .name = "process",
-    .unit = "process/s",
+    .unit = "processes/s",
     .per_iteration = 1,
     .what = "fork, exec, exit and wait for a small static program",
     .open = open_process,

@@ -29,7 +29,7 @@ static void end_line(void)
 void report_kernels(void)
 {
     for (size_t i = 0; i < KERNELS; i++)
-        printf("%-17s %-10s %s\n", all_kernels[i]->name, all_kernels[i]->unit, all_kernels[i]->what);
+        printf("%-17s %-11s %s\n", all_kernels[i]->name, all_kernels[i]->unit, all_kernels[i]->what);
     if (fflush(stdout) != 0)
         die("cannot write the list");
 }

@@ -36,6 +36,8 @@ def spaced(text):
         (84e6, "B/s", "84.0 MB/s"),
         (12345, "op/s", "12.3 k op/s"),
         (3.1e9, "op/s", "3.10 G op/s"),
+        (9.64e6, "calls/s", "9.64 M calls/s"),
+        (189, "processes/s", "189 processes/s"),
         (59.94, "fps", "59.9 fps"),
         (123456, "1", "123,456"),
         (1e-7, "V", "1.00e-07 V"),
