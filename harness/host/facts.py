@@ -15,10 +15,11 @@ from harness.host.system import host_arch
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_STABLE = (
+STABLE = (
     "os_name", "os_version", "arch", "cpu_model", "physical_cores", "logical_cores", "usable_cores",
     "performance_cores", "efficiency_cores", "governor", "power_mode", "turbo", "virtualised", "container",
 )  # fmt: skip
+"""The facts that, with the memory, make two hosts the same; the others change by themselves or with a boot."""
 _MEMORY_STEP_MIB = 256
 
 
@@ -97,7 +98,7 @@ def fingerprint(facts: HostFacts) -> str:
     Memory is rounded, because what a kernel keeps for itself differs from boot to boot.
     """
     told: Mapping[str, object] = asdict(facts)
-    stable = {name: told[name] for name in _STABLE}
+    stable = {name: told[name] for name in STABLE}
     stable["memory_mib"] = round(facts.memory_mib / _MEMORY_STEP_MIB) * _MEMORY_STEP_MIB
     text = json.dumps(stable, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

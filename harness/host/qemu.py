@@ -161,7 +161,7 @@ def _ask(path: Path) -> tuple[str, QemuFeatures]:
     line = next(line for line in text.splitlines() if _VERSION.search(line)).strip()
     if version < OLDEST:  # too old to be trusted with the questions: its name must do
         target = path.name.removeprefix("qemu-system-")
-        return line, QemuFeatures(target, (), (), (), False, False, False, False, False)  # noqa: FBT003
+        return line, QemuFeatures(target, (), (), False, False, False, False, False)  # noqa: FBT003
     return line, introspect(path)
 
 

@@ -38,7 +38,7 @@ class Transcript:
     status: int | None
     """Exit status, minus the signal that ended it, or None when the kernel would not let it go."""
     ending: Literal["ended", "deadline", "stopped"]
-    """By itself; killed at the deadline; killed because stderr matched ``stop_at``."""
+    """By itself; killed at the deadline; killed because what it said matched ``stop_at``."""
     seconds: float
 
     @property
@@ -56,7 +56,7 @@ def transcribe(
     stdin: bytes = b"",
     stop_at: re.Pattern[bytes] | None = None,
 ) -> Transcript:
-    """Run ``argv`` until it ends, ``deadline_s`` has passed, or its stderr matches ``stop_at``.
+    """Run ``argv`` until it ends, ``deadline_s`` has passed, or one of its streams matches ``stop_at``.
 
     ``stdin`` (a few KiB at most) is written at once and the pipe stays open, because QEMU forgets the QMP commands that
     it has not yet answered when its stdin closes. Raises ToolMissing when argv[0] cannot be run.
@@ -110,7 +110,7 @@ def _listen(
                     selector.unregister(key.fileobj)
                 text, room = kept[key.data], KEPT_BYTES - len(kept[key.data])
                 text += chunk[:room]
-                if room and stop_at is not None and key.data == "stderr" and stop_at.search(text):
+                if room and stop_at is not None and stop_at.search(text):
                     return "stopped"
     return "ended"
 

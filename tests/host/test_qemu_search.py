@@ -51,7 +51,6 @@ def test_the_real_qemu_says_what_it_can_do(arch: str, machine: str) -> None:
     assert found.version_text.startswith("QEMU emulator version ")
     assert machine in found.features.machines
     assert "tcg" in found.features.accelerators
-    assert "none" in found.features.displays
 
 
 @needs_qemu
@@ -217,6 +216,23 @@ def test_a_module_that_is_not_installed_is_a_feature_that_is_absent(tmp_path: Pa
     assert without.features.virtio_gpu_gl == having.features.virtio_gpu_gl
 
 
+def test_what_answers_and_stays_is_not_waited_for(script: Callable[..., Path]) -> None:
+    """QEMU drops answers when it is told to quit, so it is ended by us, at the last one."""
+    replies = [
+        '{"return": {"arch": "x86_64"}, "id": "target"}',
+        '{"return": [{"name": "q35"}], "id": "machines"}',
+        '{"return": [{"name": "tcg-accel"}, {"name": "chardev-spicevmc"}], "id": "types"}',
+        '{"return": {"status": "prelaunch"}, "id": "end"}',
+    ]
+    said = "; ".join(f"echo '{reply}'" for reply in replies)
+    path = script(
+        f'test "$1" = --version && echo QEMU emulator version 9.0.0 || {{ {said}; exec sleep 1000; }}'
+    )
+    found = search.examine(path, "--qemu")
+    assert isinstance(found, QemuBinary)
+    assert (found.features.accelerators, found.features.spice) == (("tcg",), True)
+
+
 def test_a_qemu_for_other_guests_is_rejected(script: Callable[..., Path]) -> None:
     replies = [
         '{"return": {"arch": "riscv64"}, "id": "target"}',
@@ -245,6 +261,28 @@ def test_a_qemu_for_other_guests_is_rejected(script: Callable[..., Path]) -> Non
 )
 def test_version_lines(text: str, version: tuple[int, int, int] | None) -> None:
     assert parse_version(text) == version
+
+
+def test_every_place_is_looked_at_in_order(
+    script: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brewed, libexec = tmp_path / "homebrew" / "bin", tmp_path / "libexec"
+    in_utm = tmp_path / "UTM.app" / "Contents" / "MacOS"
+    names = [(brewed, "qemu-system-aarch64"), (libexec, "qemu-kvm"), (in_utm, "qemu-system-x86_64")]
+    for folder, name in names:
+        folder.mkdir(parents=True)
+        shutil.copy(script("exit 1"), folder / name)
+    on_path = script("exit 1")
+    monkeypatch.setenv("PATH", str(on_path.parent))
+    monkeypatch.setattr(search, "_HOMEBREW", (brewed,))
+    monkeypatch.setattr(search, "_LIBEXEC", (libexec,))
+    monkeypatch.setattr(search, "_utm_apps", lambda: [tmp_path / "UTM.app"])
+    assert [(one.path, one.source) for one in survey()[1]] == [
+        (on_path, "PATH"),
+        (brewed / "qemu-system-aarch64", "Homebrew"),
+        (libexec / "qemu-kvm", "libexec"),
+        (in_utm / "qemu-system-x86_64", "UTM.app"),
+    ]
 
 
 def test_utm_is_found_and_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
