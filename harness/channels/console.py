@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 from harness.channels.awaiting import await_first_byte, await_line
+from harness.channels.console_log import ConsoleLog
 from harness.channels.lines import LineReader
-from harness.channels.transcript import Transcript
 from harness.errors import ChannelClosed, GuestPanicked, GuestSilent
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ class Console:
     ) -> None:
         self.name = name
         self.log = log
-        self._transcript = Transcript(log) if log is not None else None
+        self._log = ConsoleLog(log) if log is not None else None
         self._reader = LineReader(
-            source, name=name, fatal=PANIC, on_bytes=self._transcript.write if self._transcript else None
+            source, name=name, fatal=PANIC, on_bytes=self._log.write if self._log else None
         )
 
     @property
@@ -119,5 +119,5 @@ class Console:
     def close(self) -> None:
         """Stop reading, complete the log; nothing the second time."""
         self._reader.close()
-        if self._transcript:
-            self._transcript.close()
+        if self._log:
+            self._log.close()

@@ -31,6 +31,8 @@ _BLOCK_COST = 200
 """What holding a block costs beside its characters."""
 
 _READ_BYTES = 256 << 10
+_LAST_READS = 64
+"""After close(), what has arrived is still read, but a flood not for ever."""
 SHOWN_LINES = 100
 """Of what arrives at once, listeners get this many of the first and of the last lines."""
 
@@ -148,7 +150,9 @@ class LineReader:
         with selectors.DefaultSelector() as selector:
             source = selector.register(self.fd, selectors.EVENT_READ)
             selector.register(self._stop, selectors.EVENT_READ)
-            while any(key is source for key, _ in selector.select()):
+            last_reads = _LAST_READS
+            while last_reads and source in (ready := [key for key, _ in selector.select()]):
+                last_reads -= len(ready) == 2  # the other one is the word to stop
                 try:
                     data = os.read(self.fd, _READ_BYTES)
                 except BlockingIOError:

@@ -18,7 +18,7 @@ class LineTooLongError(ValueError):
     """The peer sends a line that exceeds the limit, so it does not speak QMP."""
 
 
-class LineSplitter:
+class QmpLines:
     """Cuts a byte stream into lines, in time linear in the bytes and in memory bounded by ``limit``."""
 
     def __init__(self, limit: int = LINE_LIMIT) -> None:

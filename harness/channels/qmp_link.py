@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from harness.channels.doorbell import doorbell
-from harness.channels.qmp_lines import LINE_LIMIT, LineSplitter, LineTooLongError
+from harness.channels.qmp_lines import LINE_LIMIT, LineTooLongError, QmpLines
 from harness.errors import ControlLost, ControlTimeout, WrongState
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Link:
         self._on_line = on_line
         self._on_lost = on_lost
         self._nonsense: tuple[type[Exception], ...] = (ValueError, RecursionError, *nonsense)
-        self._lines = LineSplitter(line_limit)
+        self._lines = QmpLines(line_limit)
         self._bell = doorbell(sock)
         self._turn = threading.Lock()
         self._gate = threading.Lock()
@@ -155,7 +155,7 @@ class Link:
         while self.lost is None:
             self._bell.wait()
             with self._gate:
-                """A caller that waits for its turn holds the gate: in a flood of events it goes first."""
+                pass  # a caller that waits for its turn holds the gate: in a flood of events it goes first
             with self._turn:
                 self._holder = threading.get_ident()
                 if self.lost is None:

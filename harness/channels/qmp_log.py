@@ -16,7 +16,11 @@ LINE_KEPT = 4096
 
 
 class QmpLog:
-    """Lines of ``<monotonic seconds> > sent`` and ``< received``."""
+    """Lines of ``<monotonic seconds> > sent`` and ``< received``.
+
+    A full disk ends the log early and is never an error here: the machine must not be lost for its log. Raises
+    OSError when the file cannot be opened.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb", buffering=0)
@@ -38,5 +42,8 @@ class QmpLog:
         line = b"%.6f %s %s%s\n" % (at_ns / 1e9, direction, data[:LINE_KEPT], more)
         with self._lock:
             if self._left > 0 and not self._file.closed:
-                self._left -= len(line)
-                self._file.write(line)
+                try:
+                    self._left -= len(line)
+                    self._file.write(line)
+                except OSError:
+                    self._left = 0

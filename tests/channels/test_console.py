@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -283,3 +284,22 @@ def test_events_are_lines_by_name():
     with pytest.raises(ChannelClosed):
         port.wait_for("gone", 5)
     port.close()
+
+
+def test_a_flood_cannot_keep_a_console_open(wire):
+    """Here a listener floods its own console: there is always more to read."""
+    guest, console = wire
+    guest.settimeout(0)
+    block = b"y\n" * 512
+
+    def more(_):
+        with contextlib.suppress(BlockingIOError):
+            guest.send(block)
+
+    console.on_line(more)
+    guest.send(block)
+    console.wait_for("y", 5)
+    closing = threading.Thread(target=console.close, daemon=True)
+    closing.start()
+    closing.join(10)
+    assert not closing.is_alive()

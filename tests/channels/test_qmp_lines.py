@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.channels.qmp_lines import LineSplitter, LineTooLongError
+from harness.channels.qmp_lines import LineTooLongError, QmpLines
 
 lines = st.lists(st.binary(max_size=40).map(lambda b: b.replace(b"\n", b"").strip()), max_size=12)
 
@@ -17,7 +17,7 @@ def cut(stream: bytes, places: list[int]) -> list[bytes]:
 
 @given(lines, st.sampled_from([b"\n", b"\r\n"]), st.lists(st.integers(min_value=0), max_size=20))
 def test_any_cut_gives_the_same_lines(wanted, end, places):
-    splitter = LineSplitter()
+    splitter = QmpLines()
     stream = b"".join(line + end for line in wanted)
     got = [line for chunk in cut(stream, places) for line in splitter.feed(chunk)]
     assert got == [line for line in wanted if line]
@@ -26,7 +26,7 @@ def test_any_cut_gives_the_same_lines(wanted, end, places):
 
 @given(st.binary(max_size=60), st.lists(st.integers(min_value=0), max_size=8))
 def test_memory_is_bounded_by_the_limit(stream, places):
-    splitter = LineSplitter(limit=8)
+    splitter = QmpLines(limit=8)
     refused = False
     for chunk in cut(stream, places):
         try:
@@ -39,7 +39,7 @@ def test_memory_is_bounded_by_the_limit(stream, places):
 
 
 def test_an_unfinished_line_is_held_until_its_end():
-    splitter = LineSplitter()
+    splitter = QmpLines()
     assert splitter.feed(b'{"return"') == []
     assert splitter.held == 9
     assert splitter.feed(b": {}}\r\n{") == [b'{"return": {}}']

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.channels.transcript import Transcript
+from harness.channels.console_log import ConsoleLog
 
 HEAD, TAIL = 10, 7
 
@@ -18,10 +18,10 @@ HEAD, TAIL = 10, 7
 def test_head_and_tail_however_it_came(chunks):
     whole = b"".join(chunks)
     with tempfile.TemporaryDirectory() as folder:
-        transcript = Transcript(Path(folder) / "log", HEAD, TAIL)
+        log = ConsoleLog(Path(folder) / "log", HEAD, TAIL)
         for chunk in chunks:
-            transcript.write(chunk)
-        transcript.close()
+            log.write(chunk)
+        log.close()
         written = (Path(folder) / "log").read_bytes()
     left_out = len(whole) - HEAD - TAIL
     if left_out <= 0:
@@ -33,7 +33,7 @@ def test_head_and_tail_however_it_came(chunks):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 def test_a_full_disk_is_no_error():
-    transcript = Transcript(Path("/dev/full"))
-    transcript.write(b"x" * 100)
-    transcript.write(b"y" * 100)
-    transcript.close()
+    log = ConsoleLog(Path("/dev/full"))
+    log.write(b"x" * 100)
+    log.write(b"y" * 100)
+    log.close()

@@ -1,4 +1,4 @@
-"""What arrived on a channel, byte for byte, in a file that cannot fill the disk: its head and its tail."""
+"""What a console said, byte for byte, in a file that cannot fill the disk: its head and its tail."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HEAD_BYTES = 4 << 20
 TAIL_BYTES = 1 << 20
 
 
-class Transcript:
+class ConsoleLog:
     """The head is written as it comes; what comes later is held, its last TAIL_BYTES, and written on closing.
 
     A note between the two says how much is missing. A full disk ends the file early and is never an error
