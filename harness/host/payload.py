@@ -141,8 +141,3 @@ def firmware(arch: str) -> bytes:
     """The payload as QEMU's ``-bios`` takes it."""
     code = payload(arch)
     return code.rjust(ROM_SIZE, b"\0") if arch == "x86-64" else code
-
-
-def assembly(arch: str) -> str:
-    """The right side of the listing, as an assembler takes it."""
-    return "".join(f"{line.partition('|')[2]}\n" for line in LISTINGS[arch].strip().splitlines())

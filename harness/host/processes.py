@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from harness.host import registry
-from harness.host.watchdog_link import end_link, link
+from harness.host.watchdog_link import link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -192,11 +192,6 @@ def spawn(
             process.abandon()
             raise
     return process
-
-
-def end_all() -> None:
-    """End every owned process, SIGTERM first and SIGKILL a second later; returns when they are gone."""
-    end_link()
 
 
 class Terminated(KeyboardInterrupt):

@@ -45,13 +45,6 @@ def link() -> WatchdogLink:
         return found
 
 
-def end_link() -> None:
-    """End the watchdog of this process and all its children; nothing when nothing was ever spawned."""
-    with _current.lock:
-        if _current.link is not None:
-            _current.link.end()
-
-
 class _Current:
     """Owned processes belong to the one harness that this process is: the only state of the module."""
 
@@ -121,7 +114,7 @@ class WatchdogLink:
             self._send({"do": "signal", "pid": pid, "signal": number})
 
     def end(self) -> None:
-        """End every child and the watchdog; returns when they are gone, or after ENDING_S."""
+        """End every child, SIGTERM first and SIGKILL a second later, and the watchdog; at most ENDING_S."""
         if self.harness != os.getpid():
             return  # a fork of the harness owns nothing
         self.lost = True
@@ -149,6 +142,8 @@ class WatchdogLink:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(1)
         now = time.monotonic_ns()
+        with self._sending:  # nobody is half-way through a message
+            self._socket.close()
         for request in list(self._requests.values()):
             request.errno = request.errno or 0
             request.answered.set()

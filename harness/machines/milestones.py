@@ -64,11 +64,6 @@ class Milestones:
         return stamp
 
     @property
-    def failure(self) -> MachineError | None:
-        """What ended the machine, if anything did."""
-        return self._end() if self._end else None
-
-    @property
     def timeline(self) -> Timeline:
         """A copy, in the order of the phases; raises ValueError before the first boot has begun."""
         with self._changed:

@@ -103,14 +103,6 @@ class Probe:
     fix: str = ""
 
 
-class Control(Protocol):
-    """The control channel: QMP or REST."""
-
-    def status(self, timeout_s: float = 5) -> str:
-        """The VMM's own word for its run state; raises ControlError."""
-        ...
-
-
 class Machine(Protocol):
     """One guest on one backend. Every method raises MachineDied when the VMM has died, WrongState when the
     lifecycle does not allow the step, and ControlError when the control channel fails."""

@@ -16,11 +16,11 @@ import pytest
 @pytest.fixture
 def registry_dir(tmp_path, monkeypatch):
     """The registry is empty and nobody else's; ends what the test owns."""
-    from harness.host.processes import end_all
+    from harness.host.watchdog_link import link
 
     monkeypatch.setenv("VISORBENCH_RUNTIME_DIR", str(tmp_path / "run"))
     yield tmp_path / "run"
-    end_all()
+    link().end()
 
 
 class Living(NamedTuple):

@@ -18,7 +18,8 @@ TRIPLES = {"x86-64": "x86_64-freestanding-none", "arm64": "aarch64-freestanding-
 
 def assemble(arch: str, folder: Path) -> bytes:
     source, obj, flat = folder / "payload.S", folder / "payload.o", folder / "payload.bin"
-    source.write_text(payload.assembly(arch))
+    listing = payload.LISTINGS[arch].strip().splitlines()
+    source.write_text("".join(f"{line.partition('|')[2]}\n" for line in listing))
     zig = [sys.executable, "-m", "ziglang"]
     subprocess.run([*zig, "cc", "-target", TRIPLES[arch], "-c", source, "-o", obj], check=True)
     subprocess.run([*zig, "objcopy", "-O", "binary", obj, flat], check=True)

@@ -13,7 +13,8 @@ import pytest
 
 from harness.errors import CacheReadOnly, ToolMissing
 from harness.host import registry
-from harness.host.processes import PIPE, STDOUT, end_all, spawn
+from harness.host.processes import PIPE, STDOUT, spawn
+from harness.host.watchdog_link import link
 
 pytestmark = pytest.mark.usefixtures("registry_dir")
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, or needs setsid(1)")
@@ -162,7 +163,7 @@ def test_daemons_end_with_the_harness_at_the_latest(marked):
     process = spawn(["sh", "-c", script], purpose="test", env=os.environ | marked.env)
     while len(marked.living()) < 5:
         time.sleep(0.02)
-    end_all()
+    link().end()
     assert not marked.living()
     assert process.poll() is not None
 

@@ -17,7 +17,6 @@ Value = str | int | bool | Path
 
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 
 
 def joined(first: str | None, options: Mapping[str, Value | None]) -> str:
@@ -57,15 +56,5 @@ def word(text: str, what: str) -> str:
         raise InvalidConfiguration(
             f"{text!r} is not the name of a {what}",
             fix="letters, digits, dots, hyphens, underscores and plus signs",
-        )
-    return text
-
-
-def identifier(text: str, what: str) -> str:
-    """An id as QEMU takes it (util/id.c, id_wellformed); raises InvalidConfiguration."""
-    if not _ID.fullmatch(text):
-        raise InvalidConfiguration(
-            f"{text!r} is not an id that QEMU takes for a {what}",
-            fix="a letter, then letters, digits, dots, hyphens and underscores",
         )
     return text
