@@ -92,9 +92,9 @@ def _image(name: str | None, arch: Arch | None, options: dict[str, Any]) -> Gues
     from harness.config.load import load  # noqa: PLC0415 - pydantic
     from harness.guests import catalogue  # noqa: PLC0415
     from harness.guests.model import Arch  # noqa: PLC0415
-    from harness.machines.qemu.defaults import host_arch  # noqa: PLC0415
+    from harness.host.system import host_arch  # noqa: PLC0415
 
-    here = arch or host_arch() or Arch.X86_64
+    here = arch or (Arch(host_arch()) if host_arch() in list(Arch) else Arch.X86_64)
     if options["kernel"] or options["disk"]:
         if name:
             raise UsageError(f"guest {name} and --kernel or --disk", fix="boot the one or the other")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,23 +28,13 @@ _SYSTEM = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Firmware:
-    """An EDK2 build: read-only code, and a template for the variables that each machine copies (None: it has none)."""
-
-    code: Path
-    code_format: str
-    variables: Path | None
-    variables_format: str
-    description: str
-
-
 def firmware_for(
     arch: str, *, qemu: Path | None = None, folders: Iterable[Path] | None = None
-) -> Firmware | None:
-    """The plain UEFI firmware (no Secure Boot, no confidential computing) for ``arch``; None when none is installed.
+) -> Path | None:
+    """The code of the plain UEFI firmware for ``arch``, as a raw image; None when none is installed.
 
-    The firmware that was installed with the binary ``qemu`` counts too; ``folders`` replaces the platform's.
+    Plain: no Secure Boot, no confidential computing. The firmware that was installed with the binary ``qemu`` counts
+    too; ``folders`` replaces the platform's.
     """
     for descriptor in _descriptors(_folders(qemu) if folders is None else folders):
         found = _read(descriptor, arch)
@@ -76,7 +65,7 @@ def _descriptors(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
                 yield content
 
 
-def _read(descriptor: dict[str, Any], arch: str) -> Firmware | None:
+def _read(descriptor: dict[str, Any], arch: str) -> Path | None:
     target, machine = _TARGETS[arch]
     try:
         fits = any(
@@ -89,14 +78,8 @@ def _read(descriptor: dict[str, Any], arch: str) -> Firmware | None:
         if not fits or "uefi" not in descriptor["interface-types"] or unwanted & set(descriptor["features"]):
             return None
         code = mapping["executable"] if mapping["device"] == "flash" else mapping
-        variables = mapping.get("nvram-template")
-        firmware = Firmware(
-            code=Path(code["filename"]),
-            code_format=code.get("format", "raw"),
-            variables=Path(variables["filename"]) if variables else None,
-            variables_format=variables["format"] if variables else "raw",
-            description=str(descriptor.get("description", "")),
-        )
+        path = Path(code["filename"])
+        raw = code.get("format", "raw") == "raw"  # Fedora describes the same build as qcow2 first
     except (KeyError, TypeError, AttributeError):
         return None
-    return firmware if firmware.code.is_file() else None
+    return path if raw and path.is_file() else None

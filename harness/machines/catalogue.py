@@ -6,7 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from harness.errors import UnknownName
-from harness.machines.qemu.checks import ACCELERATORS
+from harness.host.accelerators import ACCELERATORS
+from harness.host.system import host_arch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ _HARDWARE = {"linux": "kvm", "darwin": "hvf", "win32": "whpx"}
 
 def guest_backends() -> tuple[str, ...]:
     """The names of the backends that run guests; whether one works here is for its probe to say."""
-    return ACCELERATORS
+    return tuple(ACCELERATORS)
 
 
 def get(name: str, *, qemu: Path | None = None, logs: Path | None = None) -> Backend:
@@ -52,9 +53,7 @@ def fastest(arch: Arch, *, qemu: Path | None = None) -> str:
 
     Takes PROOF_DEADLINE_S where an accelerator hangs.
     """
-    from harness.machines.qemu.defaults import host_arch  # noqa: PLC0415
-
     name = _HARDWARE.get(sys.platform)
-    if name and arch is host_arch() and get(name, qemu=qemu).probe(arch, deadline_s=PROOF_DEADLINE_S).usable:
+    if name and arch == host_arch() and get(name, qemu=qemu).probe(arch, deadline_s=PROOF_DEADLINE_S).usable:
         return name
     return "tcg"

@@ -22,8 +22,7 @@ def descriptor(
         "interface-types": ["uefi"],
         "mapping": {
             "device": "flash",
-            "executable": {"filename": str(code), "format": "raw"},
-            "nvram-template": {"filename": str(code.with_suffix(".vars")), "format": "raw"},
+            "executable": {"filename": str(code), "format": code.suffix[1:] or "raw"},
         },
         "targets": [{"architecture": arch, "machines": [machine]}],
         "features": list(features),
@@ -43,13 +42,11 @@ def test_the_first_plain_build_for_the_architecture(tmp_path: Path) -> None:
         "50.json",
         descriptor(tmp_path / "pc", arch="x86_64", machine="pc-q35-*", features=("amd-sev",)),
     )
+    write(folder, "55.json", descriptor(tmp_path / "same.qcow2"))
     write(folder, "60.json", descriptor(tmp_path / "plain"))
     write(folder, "70.json", descriptor(tmp_path / "later"))
     arm, pc = firmware_for("arm64", folders=[folder]), firmware_for("x86-64", folders=[folder])
-    assert arm is not None
-    assert pc is not None
-    assert (arm.code, arm.variables) == (tmp_path / "plain", tmp_path / "plain.vars")
-    assert pc.code == tmp_path / "pc"
+    assert (arm, pc) == (tmp_path / "plain", tmp_path / "pc")
 
 
 def test_an_earlier_folder_hides_the_same_name(tmp_path: Path) -> None:
@@ -76,6 +73,4 @@ def test_firmware_that_came_with_a_qemu_counts(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
     (tmp_path / "share/qemu").mkdir(parents=True)
     write(tmp_path / "share/qemu/firmware", "60.json", descriptor(tmp_path / "own"))
-    found = firmware_for("arm64", qemu=tmp_path / "bin" / "qemu-system-aarch64")
-    assert found is not None
-    assert found.code == tmp_path / "own"
+    assert firmware_for("arm64", qemu=tmp_path / "bin" / "qemu-system-aarch64") == tmp_path / "own"

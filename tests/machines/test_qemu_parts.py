@@ -12,7 +12,6 @@ from harness.machines.milestones import Milestones
 from harness.machines.model import Phase
 from harness.machines.qemu import defaults
 from harness.machines.qemu.control import forwarded_port_in
-from harness.machines.qemu.firmware import firmware_for
 from harness.machines.qemu.images import image_format
 from harness.machines.qemu.picture import ppm_to_png
 
@@ -50,16 +49,8 @@ def test_an_image_of_another_kind_is_named_and_how_to_convert_it(tmp_path, head,
     assert "convert" in caught.value.fix
 
 
-def test_firmware_beside_the_qemu_comes_first(tmp_path):
-    code = tmp_path / "share" / "qemu" / "edk2-aarch64-code.fd"
-    code.parent.mkdir(parents=True)
-    code.write_bytes(b"")
-    assert firmware_for(Arch.ARM64, tmp_path / "bin" / "qemu-system-aarch64") == code
-    assert firmware_for(Arch.X86_64, tmp_path / "bin" / "qemu-system-x86_64") is None
-
-
 def test_an_x86_guest_on_a_weakly_ordered_host_has_one_tcg_thread(monkeypatch):
-    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    monkeypatch.setattr(defaults, "host_arch", lambda: "arm64")
     assert defaults.accelerator("tcg", Arch.X86_64).properties == {}
     assert defaults.accelerator("tcg", Arch.ARM64).properties == {"thread": "multi"}
 

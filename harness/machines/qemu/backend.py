@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from harness.errors import QemuNotFound, QemuTooOld, UnknownName
 from harness.guests.model import Arch
-from harness.host.accelerators import DEADLINE_S, prove
+from harness.host.accelerators import ACCELERATORS, DEADLINE_S, prove
 from harness.host.qemu import qemu_for
+from harness.host.system import host_arch
 from harness.machines.model import Capabilities, Probe
-from harness.machines.qemu.checks import ACCELERATORS
 from harness.machines.qemu.command import build
-from harness.machines.qemu.defaults import host_arch
 from harness.machines.qemu.definition import define
 from harness.machines.qemu.machine import QemuMachine
 
@@ -58,8 +57,7 @@ class QemuBackend:
 
     def capabilities(self) -> Capabilities:
         """Everything, for every architecture that the accelerator can run on this host."""
-        own = host_arch()
-        archs = frozenset(Arch) if self._accelerator == "tcg" else frozenset({own} if own else ())
+        archs = frozenset(arch for arch in Arch if self._accelerator == "tcg" or arch == host_arch())
         return Capabilities(archs=archs, screenshot=True, machine_types=True, virtio_serial=True)
 
     def machine(self, spec: MachineSpec) -> QemuMachine:

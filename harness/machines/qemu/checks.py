@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import InvalidConfiguration, UnknownName
 from harness.guests.model import Arch
+from harness.host.accelerators import ACCELERATORS
 from harness.machines.qemu.devices import Aio, Cache, Drive, Inherited, UserNet
 from harness.machines.qemu.options import plain, word
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from harness.machines.qemu.config import QemuConfig
 
-ACCELERATORS = ("tcg", "kvm", "hvf", "whpx")
 FORMATS = ("raw", "qcow2")
 MEMORY_MIB = (32, 4 << 20)
 """Smallest and largest memory: below, no kernel of today starts; above, no host of today."""

@@ -7,20 +7,12 @@ The fastest to boot that the guest's kernel supports. Measured (QEMU 7.2, TCG, 2
 from __future__ import annotations
 
 import os
-import platform
 
 from harness.guests.model import Arch
+from harness.host.system import host_arch
 from harness.machines.qemu.devices import Accelerator
 
 _MOST_DEFAULT_CPUS = 2
-
-
-def host_arch() -> Arch | None:
-    """The host's architecture, None when no guest of ours has it."""
-    machine = platform.machine().lower()
-    return {"x86_64": Arch.X86_64, "amd64": Arch.X86_64, "arm64": Arch.ARM64, "aarch64": Arch.ARM64}.get(
-        machine
-    )
 
 
 def machine_type(arch: Arch, accelerator: str) -> str:
@@ -47,7 +39,7 @@ def accelerator(name: str, arch: Arch) -> Accelerator:
     """``tcg`` gets a thread for each vCPU, unless the host's memory ordering is too weak for an x86 guest."""
     if name != "tcg":
         return Accelerator(name)
-    safe = arch is Arch.ARM64 or host_arch() is Arch.X86_64
+    safe = arch is Arch.ARM64 or host_arch() == Arch.X86_64
     return Accelerator("tcg", {"thread": "multi"} if safe else {})
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.errors import InvalidConfiguration, UnknownName
+from harness.errors import InvalidConfiguration, ToolMissing, UnknownName
+from harness.guests.model import Arch
+from harness.host.firmware import firmware_for
 from harness.machines.qemu import defaults
 from harness.machines.qemu.command import build
 from harness.machines.qemu.config import QemuConfig
@@ -19,10 +21,12 @@ from harness.machines.qemu.devices import (
     Stdio,
     UserNet,
 )
-from harness.machines.qemu.firmware import firmware_for
 from harness.machines.qemu.images import image_format
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.guests.model import GuestImage
     from harness.host.qemu import QemuBinary
     from harness.machines.model import MachineSpec
 
@@ -47,9 +51,6 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
     for key in extra:
         if key not in OPTIONS:
             raise UnknownName("option", key, OPTIONS, where=f"what the backend {accelerator} can be told")
-    firmware = guest.firmware
-    if guest.disk and not guest.kernel and not firmware:
-        firmware = firmware_for(guest.arch, qemu.path)
     video = extra.get("video") or (defaults.video(guest.arch) if guest.disk else "none")
     return QemuConfig(
         binary=qemu.path,
@@ -62,7 +63,7 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         kernel=guest.kernel,
         initrd=guest.initrd,
         append=guest.append,
-        firmware=firmware,
+        firmware=guest.firmware or _firmware(guest, qemu.path),
         drives=_drives(spec),
         networks=_networks(spec),
         console=Nowhere(),
@@ -82,6 +83,19 @@ def standalone(config: QemuConfig) -> list[str]:
     """The command line for a person to run: the console on the terminal, nothing that only the harness can
     use."""
     return build(replace(config, console=Stdio(), monitor=None, ports=()))
+
+
+def _firmware(guest: GuestImage, qemu: Path) -> Path | None:
+    """What the disk of a guest that names none boots through; for x86-64, QEMU brings SeaBIOS."""
+    if guest.disk is None or guest.kernel or guest.arch is Arch.X86_64:
+        return None
+    found = firmware_for(guest.arch.value, qemu=qemu)
+    if found is None:
+        raise ToolMissing(
+            f"an {guest.arch} disk boots through UEFI firmware, and this host has none",
+            fix="run `visorbench setup`, or name one with --firmware",
+        )
+    return found
 
 
 def _drives(spec: MachineSpec) -> tuple[Drive, ...]:
