@@ -22,7 +22,7 @@ def test_boot(machine_factory, measure, profile):
 
 @pytest.mark.profile("cold_boots")
 def test_cold_boot(machine_factory, measure, profile):
-    """With a cold page cache: VMM, firmware, kernel and initrd come from the disk."""
+    """With a cold page cache: VMM, firmware and kernel come from the disk."""
     if not droppable():
         skip_scenario("no-drop-caches", "only root on Linux may drop the page cache", "run the bench as root")
     for _ in measure.rounds(profile.cold_boots):

@@ -54,11 +54,15 @@ class Durations:
             pass
 
     def _read(self) -> dict[str, dict[str, float]]:
+        """What the file says, as far as it makes sense."""
         try:
-            read: dict[str, dict[str, float]] = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            read = json.loads(self._file.read_text(encoding="utf-8"))
+            return {
+                profile: {test: float(seconds) for test, seconds in known.items()}
+                for profile, known in read.items()
+            }
+        except (OSError, ValueError, TypeError, AttributeError):
             return {}
-        return read if isinstance(read, dict) else {}
 
 
 class Progress:

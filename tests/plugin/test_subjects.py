@@ -1,0 +1,68 @@
+"""What a session measures, and what makes two subjects the same."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.config.load import load
+from harness.errors import AcceleratorUnusable, UnknownName
+from harness.guests.model import Arch, GuestImage
+from harness.plugin.subjects import Absence, Plan, Subject, plan
+
+TEXT = st.text(min_size=1, max_size=12)
+SUBJECTS = st.builds(
+    Subject,
+    backend=TEXT,
+    arch=st.sampled_from(Arch),
+    guest=TEXT,
+    label=st.just("") | TEXT,
+    version=TEXT,
+    memory_mib=st.none() | st.integers(32, 4096),
+    cpus=st.none() | st.integers(1, 8),
+    machine_type=st.none() | TEXT,
+    cpu_model=st.none() | TEXT,
+    qemu=st.none() | TEXT,
+)
+
+
+@given(st.lists(SUBJECTS, max_size=4), st.lists(st.builds(Absence, TEXT, TEXT, TEXT, TEXT), max_size=3))
+def test_a_plan_travels_to_workers_unchanged(subjects, absent) -> None:
+    sent = Plan(tuple(subjects), tuple(absent))
+    assert Plan.from_json(sent.to_json()) == sent
+
+
+@given(SUBJECTS, SUBJECTS)
+def test_fingerprints_are_equal_only_for_equal_subjects(one, other) -> None:
+    def same(subject: Subject) -> tuple:
+        return (subject.backend, subject.version, subject.arch, subject.memory_mib, subject.cpus,
+                subject.machine_type, subject.cpu_model)  # fmt: skip
+
+    assert (one.fingerprint("guest") == other.fingerprint("guest")) == (same(one) == same(other))
+    assert one.fingerprint("guest") != one.fingerprint("another")
+
+
+def test_a_machine_of_another_type_is_a_variant() -> None:
+    subject = Subject("tcg", Arch.X86_64, label="mine")
+    guest = GuestImage("tiny", Arch.X86_64)
+    variant = subject.as_(subject.with_(machine_type="pc").spec(guest))
+    assert (variant.machine_type, variant.id) == ("pc", "tcg-x86-64-pc")
+    assert subject.as_(subject.spec(guest)) is subject
+
+
+def test_every_backend_is_either_planned_or_absent_with_a_fix(tmp_path) -> None:
+    made = plan(load(directory=tmp_path, environ={}))
+    assert {(each.backend, each.arch) for each in made.subjects} >= {
+        ("tcg", Arch.ARM64),
+        ("tcg", Arch.X86_64),
+    }
+    assert all(each.version for each in made.subjects)
+    assert all(each.code and each.reason and each.fix for each in made.absent)
+
+
+def test_a_backend_asked_for_by_name_must_work(tmp_path) -> None:
+    with pytest.raises(AcceleratorUnusable, match="whpx"):
+        plan(load(directory=tmp_path, environ={}, options={"backends": ("tcg", "whpx")}))
+    with pytest.raises(UnknownName, match="did you mean 'tcg'"):
+        plan(load(directory=tmp_path, environ={}, options={"backends": ("tgc",)}))
