@@ -36,6 +36,7 @@ Facts (argv, exit status, log path, tails of stderr and console) are attributes,
 from __future__ import annotations
 
 import difflib
+import errno
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -137,6 +138,10 @@ class ArchiveUnreachable(HostLacks):
 
 class DiskFull(HostLacks):
     """No space left where the harness writes; nothing half-written was kept."""
+
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where DiskFull is meant."""
 
 
 class CacheReadOnly(HostLacks):

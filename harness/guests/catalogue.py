@@ -34,11 +34,6 @@ def get(name: str, arch: Arch) -> GuestSpec:
     return read_spec(shipped("fixtures", "guests", f"{name}.toml"), arch)
 
 
-def find_built(name: str, arch: Arch) -> GuestImage | None:
-    """The guest as built by its present description, or None; raises what :func:`get` raises."""
-    return find(get(name, arch))
-
-
 def find(spec: GuestSpec) -> GuestImage | None:
     """The guest that ``spec`` describes as it lies in the cache, or None; reads the cache, nothing else."""
     try:

@@ -19,12 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import CacheReadOnly, DiskFull
+from harness.errors import NO_SPACE, CacheReadOnly, DiskFull
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -34,7 +33,7 @@ def naming_write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in NO_SPACE:
             raise DiskFull(
                 f"no space left for {path}", fix="free some space, or set VISORBENCH_CACHE_DIR to another disk",
                 path=path,

@@ -35,7 +35,6 @@ class DraftSeries:
     samples: array[float] = field(default_factory=lambda: array("d"))
     times: array[float] = field(default_factory=lambda: array("d"))
     notes: list[str] = field(default_factory=list)
-    native_subject: str | None = None
 
     @property
     def key(self) -> SeriesKey:
@@ -69,8 +68,6 @@ class Draft:
                 self.series[series.key] = series
             case "note":
                 self.series[tuple(facts["series"])].notes.append(facts["text"])
-            case "compare":
-                self.series[tuple(facts["series"])].native_subject = facts["native"]
             case "skip":
                 self.skipped.append(facts)
             case "fail":
@@ -143,9 +140,7 @@ class Draft:
         return Native(subject=baseline.subject, ratio=ratio.value, ci95=ratio.ci95)
 
     def _baseline(self, draft: DraftSeries) -> DraftSeries | None:
-        """The series that ``compare`` named, else the same metric on the first native subject; never itself."""
-        if draft.native_subject is not None:
-            return self.series.get((draft.scenario, draft.metric, draft.native_subject))
+        """The same metric on the first native subject that has it; none for a native one."""
         if self.subjects[draft.subject]["backend"] == "native":
             return None
         natives = (name for name, subject in self.subjects.items() if subject["backend"] == "native")

@@ -7,15 +7,15 @@ before.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from harness.errors import DiskFull, StoreError, UnknownName, UsageError
+from harness.errors import NO_SPACE, StoreError, UnknownName, UsageError
 from harness.results.journal import JOURNAL
+from harness.results.writing import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,53 +25,46 @@ if TYPE_CHECKING:
 RESULTS = "results.json"
 LATEST = "latest"
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
 
 def publish(folder: Path, files: Mapping[str, Callable[[IO[str]], None]]) -> None:
     """Write every file of ``folder``, name → what writes it (UTF-8 text), all of them or none.
 
-    Raises DiskFull.
+    Raises DiskFull, StoreError.
     """
-    try:
+    with naming_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
-    except OSError as error:
-        raise _explained(error, folder) from error
-    try:
-        for name, write in files.items():
-            with (staging / name).open("w", encoding="utf-8", newline="") as stream:
-                write(stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-        for name in files:
-            (staging / name).replace(folder / name)
-    except OSError as error:
-        raise _explained(error, folder) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        try:
+            for name, write in files.items():
+                with (staging / name).open("w", encoding="utf-8", newline="") as stream:
+                    write(stream)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            for name in files:
+                (staging / name).replace(folder / name)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def point_latest(folder: Path) -> None:
     """Make ``reports/latest`` the run in ``folder``: a symbolic link swapped in one step, or, where links
     cannot be made (Windows without developer mode), a file ``latest.txt`` with the run's id. Raises
-    DiskFull."""
+    DiskFull, StoreError."""
     reports, run_id = folder.parent, folder.name
     fresh = reports / f".{LATEST}-{os.getpid()}"
-    try:
-        fresh.unlink(missing_ok=True)
+    with naming_write_errors(reports):
         try:
-            fresh.symlink_to(run_id, target_is_directory=True)
-            fresh.replace(reports / LATEST)
-        except OSError as error:
-            if error.errno in _FULL:
-                raise
-            fresh.write_text(run_id + "\n", encoding="utf-8")
-            fresh.replace(reports / f"{LATEST}.txt")
-    except OSError as error:
-        raise _explained(error, reports) from error
-    finally:
-        fresh.unlink(missing_ok=True)
+            fresh.unlink(missing_ok=True)
+            try:
+                fresh.symlink_to(run_id, target_is_directory=True)
+                fresh.replace(reports / LATEST)
+            except OSError as error:
+                if error.errno in NO_SPACE:
+                    raise
+                fresh.write_text(run_id + "\n", encoding="utf-8")
+                fresh.replace(reports / f"{LATEST}.txt")
+        finally:
+            fresh.unlink(missing_ok=True)
 
 
 def read_run(folder: Path) -> Run:
@@ -120,15 +113,3 @@ def _latest(reports: Path, ids: list[str]) -> Path:
 
 def _is_run(path: Path) -> bool:
     return (path / RESULTS).is_file() or (path / JOURNAL).is_file()
-
-
-def _explained(error: OSError, folder: Path) -> Exception:
-    if error.errno not in _FULL:
-        return StoreError(
-            f"cannot write to {folder}: {error.strerror}", fix="change its permissions", path=folder
-        )
-    return DiskFull(
-        f"no space left for the report in {folder}",
-        fix="free some space, then `visorbench report` writes it from what is there",
-        path=folder,
-    )

@@ -11,8 +11,9 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from harness.errors import DiskFull, StoreError
+from harness.errors import StoreError
 from harness.results.draft import Draft, Event
+from harness.results.writing import naming_write_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,34 +23,28 @@ if TYPE_CHECKING:
 JOURNAL = "journal.jsonl"
 """Its name within the run's folder."""
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
 
 class Journal:
-    """The writer. Raises DiskFull when a line does not fit; what was there before stays readable."""
+    """The writer; makes the folder. Raises DiskFull, StoreError; a line that does not fit leaves those before it."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / JOURNAL
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
-        self._fd = os.open(self.path, flags, 0o644)
-        self._size = os.fstat(self._fd).st_size
+        with naming_write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(self.path, flags, 0o644)
+            self._size = os.fstat(self._fd).st_size
 
     def append(self, event: Event) -> None:
-        """Write one line; raises DiskFull."""
+        """Write one line, all of it or nothing; raises DiskFull, StoreError."""
         line = json.dumps(event, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        try:
-            written = os.write(self._fd, line)
-            if written < len(line):  # a disk that fills up takes a part first
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError as error:
-            if error.errno not in _FULL:
+        with naming_write_errors(self.path):
+            try:
+                if os.write(self._fd, line) < len(line):  # a disk that fills up takes a part first
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                os.ftruncate(self._fd, self._size)
                 raise
-            os.ftruncate(self._fd, self._size)
-            raise DiskFull(
-                f"no space left for the journal {self.path}",
-                fix="free some space; `visorbench report` shows what was measured until now",
-                path=self.path,
-            ) from error
         self._size += len(line)
 
     def sync(self) -> None:
@@ -57,10 +52,11 @@ class Journal:
         os.fsync(self._fd)
 
     def close(self) -> None:
-        """Close the file; closing twice is fine."""
+        """Close the file; closing twice is fine. Raises DiskFull: network file systems say it no earlier."""
         if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+            fd, self._fd = self._fd, -1
+            with naming_write_errors(self.path):
+                os.close(fd)
 
 
 def replay(folder: Path) -> Draft:

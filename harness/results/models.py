@@ -211,10 +211,6 @@ class Run(_Model):
         """Samples of all series."""
         return sum(series.summary.n for series in self.series)
 
-    def subject(self, subject_id: str) -> Subject:
-        """The subject of this id; raises KeyError."""
-        return {subject.id: subject for subject in self.subjects}[subject_id]
-
     def passed(self) -> list[tuple[str, str]]:
         """Scenario and subject of everything that was measured and did not fail, in the order of the series."""
         failed = {(failure.scenario, failure.subject) for failure in self.failed}

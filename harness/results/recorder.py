@@ -23,11 +23,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from harness import __version__
-from harness.errors import DiskFull, MeasurementError, UnknownName
+from harness.errors import MeasurementError, UnknownName
 from harness.results.draft import Draft, Event
-from harness.results.fingerprint import fingerprint_of, host_fingerprint
+from harness.results.fingerprint import fingerprint_of
 from harness.results.journal import Journal
 from harness.results.plain_values import fitting_name, plain_value, printable
+from harness.results.writing import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,10 +40,10 @@ if TYPE_CHECKING:
 class RunRecorder:
     """Records one run in ``reports/<run id>/``; safe to use from several threads.
 
-    ``profile``: its name. ``host``: the host's facts as plain JSON values; without a "fingerprint" among
-    them, one is made of those that do not change by themselves. ``reports``: the folder of all runs.
-    ``commit``: of the harness. Raises DiskFull from any recording method; what was recorded before stays
-    readable.
+    ``profile``: its name. ``host``: the host's facts, with their "fingerprint" (else one is made of all of
+    them). ``reports``: the folder of all runs.
+    ``commit``: of the harness. Raises DiskFull and StoreError, when made and from any recording method; what was
+    recorded before stays readable.
     """
 
     def __init__(
@@ -62,10 +63,11 @@ class RunRecorder:
         self.folder = reports / self.id
         self.logs = self.folder / "logs"
         """Where consoles and logs of machines go."""
-        self.logs.mkdir(parents=True, exist_ok=True)
         self._journal = Journal(self.folder)
+        with naming_write_errors(self.logs):
+            self.logs.mkdir(exist_ok=True)
         facts = plain_value(host)
-        facts["fingerprint"] = fitting_name(str(facts.get("fingerprint") or host_fingerprint(facts)))
+        facts["fingerprint"] = fitting_name(str(facts.get("fingerprint") or fingerprint_of(facts)))
         harness = {"version": __version__, "commit": commit}
         self._record(
             {"event": "run", "id": self.id, "started": started.isoformat(), "profile": printable(profile),
@@ -153,12 +155,6 @@ class RunRecorder:
         if clean not in self._draft.series[key].notes:
             self._record({"event": "note", "series": list(key), "text": clean})
 
-    def compare(self, scenario: str, metric: str, *, subject: str, native_subject: str) -> None:
-        """Name the baseline of a series; without this it is the same metric on the first ``native`` subject."""
-        key = self._known_series(scenario, metric, subject)
-        self._known_subject(native_subject)
-        self._record({"event": "compare", "series": list(key), "native": native_subject})
-
     def skip(
         self, scenario: str, *, code: str, reason: str, fix: str = "", subject: str | None = None
     ) -> None:
@@ -210,10 +206,7 @@ class RunRecorder:
 
     def close(self) -> None:
         """Leave the run as it is, unfinished unless :meth:`finish` was called; twice is fine."""
-        try:
-            self._journal.close()
-        except OSError as error:  # pragma: no cover - network file systems report a full disk on close
-            raise DiskFull(f"the journal in {self.folder} was not kept whole: {error}") from error
+        self._journal.close()
 
     def _declare(self, scenario: str, metric: str, unit: str, better: str, subject: str) -> None:
         known = self._draft.series.get((scenario, metric, subject))

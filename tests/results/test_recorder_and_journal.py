@@ -52,16 +52,10 @@ def test_a_run_is_what_was_recorded(recorder):
     assert run.run.duration_s >= 0
 
 
-def test_a_baseline_can_be_named(recorder):
-    one, two, tcg = (
-        recorder.subject(backend="native"),
-        recorder.subject(backend="native", variant="pinned"),
-        recorder.subject(**TINY),
-    )
-    for subject, value in ((one, 1.0), (two, 2.0), (tcg, 8.0)):
-        boot(recorder, subject, value)
-    recorder.compare("boot", "init", subject=tcg, native_subject=two)
-    assert recorder.finish().series[2].native.ratio == 4
+def test_a_folder_that_cannot_be_made_has_a_name(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match="cannot write to"):
+        RunRecorder("quick", {}, reports=tmp_path / "file")
 
 
 def test_the_same_facts_are_the_same_subject(recorder):
