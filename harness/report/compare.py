@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from harness.host.facts import STABLE
 from harness.measure.statistics import ratio_of_medians
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _like_subjects(before: Run, after: Run) -> dict[str, bool]:
 def _unlike(before: Run, after: Run) -> list[str]:
     sentences = []
     if before.run.host.fingerprint != after.run.host.fingerprint:
-        differing = _differences(before.run.host.facts, after.run.host.facts)
+        differing = _differences(_stable(before), _stable(after))
         sentences.append(f"the hosts differ: {differing or 'their fingerprints do'}")
     if before.run.profile != after.run.profile:
         sentences.append(f"the profiles differ: {before.run.profile}, then {after.run.profile}")
@@ -119,6 +120,11 @@ def _unlike(before: Run, after: Run) -> list[str]:
             )
     sentences += [f"{run.id} was interrupted" for run in (before, after) if run.unfinished]
     return sentences
+
+
+def _stable(run: Run) -> dict[str, Any]:
+    """Load and free memory differ between any two runs: they explain no fingerprint."""
+    return {name: value for name, value in run.run.host.facts.items() if name in {*STABLE, "memory_mib"}}
 
 
 def _facts(subject: Subject) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from harness.host.paths import shipped
-from harness.measure.statistics import RESAMPLES
-from harness.report import pictures, summary, tables, units
+from harness.measure.statistics import FEWEST_FOR_COVERAGE, RESAMPLES
+from harness.report import host, pictures, summary, tables, units
 from harness.report.guest_text import plain, tail
+from harness.report.words import in_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +54,8 @@ def environment() -> Environment:
         "ratio": units.ratio,
         "ratio_interval": units.ratio_interval,
         "duration": units.duration,
-        "fact": fact,
+        "fact": host.fact,
+        "words": in_words,
     }
     return env
 
@@ -67,48 +69,23 @@ def context(run: Run, folder: Path) -> dict[str, Any]:
         "labels": summary.labels(run),
         "headlines": summary.headlines(run),
         "most_headlines": HEADLINES,
-        "machine": _machine(facts),
-        "noise": facts.get("noise") if isinstance(facts.get("noise"), list) else [],
+        "host_line": host.in_one_line(facts),
+        "host_rows": host.rows(facts),
+        "noise": host.noise(facts),
+        "baseline": summary.baseline(run),
         "key": summary.key_table(run),
         "scenarios": found,
         "galleries": pictures.galleries(run, found),
         "failures": [(failure, logs(failure, folder)) for failure in run.failed],
-        "few": tables.FEW,
+        "few": FEWEST_FOR_COVERAGE,
         "resamples": RESAMPLES,
         "anchors": {scenario.name: f"scenario-{at}" for at, scenario in enumerate(found, start=1)},
     }
 
 
-def _machine(facts: dict[str, Any]) -> str:
-    """The host in one line; a fact that is not known is left out."""
-    parts = [facts.get("cpu_model")]
-    if facts.get("logical_cores"):
-        parts.append(f"{facts['logical_cores']} cores")
-    if isinstance(facts.get("memory_mib"), int):
-        parts.append(f"{facts['memory_mib'] / 1024:.1f} GiB")
-    parts.append(" ".join(str(facts[name]) for name in ("os_name", "os_version") if facts.get(name)))
-    return " · ".join(str(part) for part in parts if part)
-
-
 def logs(failure: Failure, folder: Path) -> list[tuple[str, str | None, str]]:
     """Each log of a failure: its name, a link to it when it lies in the folder, and its last lines."""
     return [(log, _link(log), tail(folder, log)) for log in failure.logs]
-
-
-def fact(value: object) -> str:
-    """A JSON value as one line of text."""
-    match value:
-        case None | "" | [] | {}:
-            return units.DASH
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return f"{value:.6g}"
-        case dict():
-            return "; ".join(f"{key}: {fact(each)}" for key, each in value.items())
-        case list() | tuple():
-            return ", ".join(map(fact, value))
-    return str(value)
 
 
 def _link(log: str) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harness.report import summary, tables, units
+from harness.report import host, summary, tables, units
 from harness.report.guest_text import plain
-from harness.report.html import fact
+from harness.report.words import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -39,6 +39,8 @@ def _lines(run: Run) -> Iterator[str]:
     for headline in summary.headlines(run):
         yield f"- **{escaped(headline.label)}**: {escaped('; '.join(headline.clauses))}"
     yield ""
+    if baseline := summary.baseline(run):
+        yield from (escaped(baseline), "")
     counts = f"{len(run.passed())} measured, {len(run.failed)} failed, {len(run.skipped)} skipped"
     yield f"{counts}; {run.sample_count:,} samples in {len(run.series):,} series."
     for scenario in tables.scenarios(run):
@@ -68,14 +70,14 @@ def _scenario(scenario: Scenario) -> Iterator[str]:
         *(["of native", "95 % interval"] if compared else []),
     ]
     yield from _table(header, (
-        [f"{metric.name} ({metric.direction})", row.subject, row.median, row.ci95, row.p95, row.n,
+        [f"{in_words(metric.name)} ({metric.direction})", row.subject, row.median, row.ci95, row.p95, row.n,
          *([row.ratio, row.ratio_ci95] if compared else [])]
         for metric in scenario.metrics for row in metric.rows
     ))  # fmt: skip
     for metric in scenario.metrics:
         for row in metric.rows:
             for note in row.notes:
-                yield f"\n{escaped(metric.name)} on {escaped(row.subject)}: {escaped(note)}"
+                yield f"\n{escaped(in_words(metric.name))} on {escaped(row.subject)}: {escaped(note)}"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -92,12 +94,15 @@ def _entries(title: str, entries: Sequence[str]) -> Iterator[str]:
 
 def _host(run: Run) -> Iterator[str]:
     yield from ("", "## Host and subjects", "")
-    for name, value in run.run.host.facts.items():
-        yield f"- {escaped(name)}: {escaped(fact(value))}"
+    facts = run.run.host.facts
+    for name, value in host.rows(facts):
+        yield f"- {escaped(name)}: {escaped(value)}"
+    for sentence in host.noise(facts):
+        yield f"- noisy: {escaped(sentence)}"
     yield f"- fingerprint: `{escaped(run.run.host.fingerprint)}`"
     yield ""
     for subject in run.subjects:
-        options = fact(subject.config) if subject.config else units.DASH
+        options = host.fact(subject.config) if subject.config else units.DASH
         about = f"{subject.backend} {subject.backend_version}, guest {subject.guest or units.DASH}, {options}"
         yield f"- **{escaped(subject.id)}**: {escaped(about)}; fingerprint {escaped(subject.fingerprint)}"
 

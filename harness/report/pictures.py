@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.report.plots import POINTS_PER_PICTURE, POINTS_PER_ROW, Phases, Strip, spread, timeline
-from harness.report.summary import PHASES, labels, phase_of
+from harness.report.summary import labels
+from harness.report.words import PHASES, in_words, phase_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,10 +72,10 @@ def _spread(run: Run, scenario: Scenario, metric: Metric, names: dict[str, str])
     if any(series.summary.n > budget for series in shown):
         omitted.append(f"at most {budget} samples of each are drawn, evenly by rank")
     svg = spread(
-        f"{scenario.name}/{metric.name}", strips, unit=metric.unit, better=metric.better,
+        f"{scenario.name}: {in_words(metric.name)}", strips, unit=metric.unit, better=metric.better,
         baseline=f"{names[baselines[0].subject]} median" if baselines else "",
     )  # fmt: skip
-    return Picture(metric.name, "", svg, "; ".join(omitted))
+    return Picture(in_words(metric.name), "", svg, "; ".join(omitted))
 
 
 def _timelines(scenario: Scenario, names: dict[str, str]) -> Iterator[Picture]:
@@ -93,6 +94,8 @@ def _timelines(scenario: Scenario, names: dict[str, str]) -> Iterator[Picture]:
         if rows:
             title = " ".join(["phases of the boot", *([prefix.rstrip("/")] if prefix else [])])
             svg = timeline(f"{scenario.name}/{prefix}", rows[:ROWS], PHASES)
-            legend = tuple(phase if any(phase in row.ends_s for row in rows) else "" for phase in PHASES)
+            legend = tuple(
+                in_words(phase) if any(phase in row.ends_s for row in rows) else "" for phase in PHASES
+            )
             left_out = f"{ROWS} of {len(rows)} subjects are drawn" if len(rows) > ROWS else ""
             yield Picture(title, "medians", svg, left_out, legend)

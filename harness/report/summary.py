@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from harness.machines.model import Phase
 from harness.measure.statistics import geometric_mean
-from harness.report.units import THIN_SPACE, quantity, significant
+from harness.report.units import DASH, THIN_SPACE, quantity, significant
+from harness.report.words import phase_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.results.models import Better, Run, Series, Subject
-
-PHASES = tuple(phase.value for phase in Phase)
-"""The metrics of a boot, in the order in which they stop."""
 
 _BOOT_GOALS = {Phase.FIRST_COMMAND.value: "boots to first command in", Phase.GUEST_READY.value: "boots in"}
 
@@ -30,11 +28,7 @@ class Headline:
     subject: str
     label: str
     clauses: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        """``tcg arm64: boots to first command in 7.1 s; compute at 6 % of native``."""
-        return f"{self.label}: {'; '.join(self.clauses)}"
+    """``boots to first command in 7.1 s``, ``compute at 2-45 % of native, geometric mean 6 %``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +95,17 @@ def headlines(run: Run) -> list[Headline]:
     ]
 
 
+def baseline(run: Run) -> str:
+    """What the ratios of a run are relative to; empty when it has none."""
+    used = {series.native.subject for series in run.series if series.native}
+    natives = ", ".join(
+        f"{subject.id} on {subject.backend_version}" for subject in run.subjects if subject.id in used
+    )
+    return (
+        f"Native is the same work on this host without a guest, in the same run ({natives})." if used else ""
+    )
+
+
 def key_table(run: Run) -> KeyTable:
     """Boot goals first, then whatever has a ratio to native, then the rest, in the order of the run."""
     guests = [
@@ -131,12 +136,6 @@ def _key_metric(
     return KeyMetric(like.scenario, like.metric, like.unit, like.better, native, cells)
 
 
-def phase_of(metric: str) -> str | None:
-    """The boot phase that a metric is, with or without a prefix ("cold/guest-ready"); None for any other."""
-    phase = metric.rpartition("/")[2]
-    return phase if phase in PHASES else None
-
-
 def _boot_clauses(found: list[Series]) -> list[str]:
     for goal, words in _BOOT_GOALS.items():
         boots = [series for series in found if phase_of(series.metric) == goal]
@@ -152,10 +151,16 @@ def _ratio_clauses(found: list[Series]) -> list[str]:
         if series.native and series.native.ratio > 0:
             value = series.native.ratio
             speeds.setdefault(series.scenario, []).append(value if series.better == "higher" else 1 / value)
-    return [
-        f"{scenario} at {significant(geometric_mean(values) * 100, 2)}{THIN_SPACE}% of native"
-        for scenario, values in speeds.items()
-    ]
+    return [f"{scenario} at {_share(values)}" for scenario, values in speeds.items()]
+
+
+def _share(speeds: list[float]) -> str:
+    mean, low, high = (
+        significant(share * 100, 2) for share in (geometric_mean(speeds), min(speeds), max(speeds))
+    )
+    if len(speeds) == 1:
+        return f"{mean}{THIN_SPACE}% of native"
+    return f"{low}{DASH}{high}{THIN_SPACE}% of native, geometric mean {mean}{THIN_SPACE}%"
 
 
 def _count_clause(found: list[Series]) -> tuple[str, ...]:

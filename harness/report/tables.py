@@ -1,4 +1,4 @@
-"""A run as a table: one row for each series, numbers as numbers for pandas and as text for people."""
+"""A run as tables: a row for each series, every number as people read it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,7 @@ from harness.report import units
 from harness.report.summary import labels
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from harness.results.models import Better, Run, Series
-
-FEW = 6
-"""Fewer samples than this hold no interval of 95 % (see ``harness.measure.statistics``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +52,6 @@ class Scenario:
     name: str
     metrics: tuple[Metric, ...]
 
-    @property
-    def samples(self) -> int:
-        """Samples of all its series."""
-        return sum(series.summary.n for metric in self.metrics for series in metric.series)
-
 
 def scenarios(run: Run) -> list[Scenario]:
     """Scenarios, their metrics and their subjects, each in the order in which it was first recorded; native
@@ -82,26 +72,6 @@ def scenarios(run: Run) -> list[Scenario]:
         )
         for scenario, metrics in grouped.items()
     ]
-
-
-def frame(run: Run) -> pd.DataFrame:
-    """One row for each series, with its summary and its ratio, for further work in pandas."""
-    import pandas as pd  # noqa: PLC0415 - half a second
-
-    names = labels(run)
-    return pd.DataFrame.from_records(
-        [
-            {
-                **series.model_dump(include={"scenario", "metric", "unit", "better", "subject"}),
-                "label": names[series.subject],
-                **series.summary.model_dump(exclude={"ci95"}),
-                "ci95": series.summary.ci95,
-                "ratio": series.native.ratio if series.native else None,
-                "ratio_ci95": series.native.ci95 if series.native else None,
-            }
-            for series in run.series
-        ]
-    )
 
 
 def _metric(name: str, found: list[Series], names: dict[str, str], native: set[str]) -> Metric:

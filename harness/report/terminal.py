@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from harness.report import summary, units
 from harness.report.guest_text import plain
+from harness.report.words import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from harness.report.summary import KeyMetric
     from harness.results.models import Run, Series
     from harness.results.store import RunLine
+
+INTERVALS_FOR = 2
+"""Subjects whose intervals fit beside each other in 80 columns; for more, the page has them."""
 
 _COLOURS = {"better": "green", "worse": "red", "same": "dim", "unclear": "yellow"}
 
@@ -32,11 +37,14 @@ def print_table(run: Run, console: Console | None = None) -> None:
         table = Table("", box=None, pad_edge=False, header_style="bold", collapse_padding=True)
         with_native = any(row.native for row in key.rows)
         for subject in key.subjects:
-            table.add_column(names[subject.id], justify="right")
+            table.add_column(names[subject.id], justify="right", no_wrap=True)
         if with_native:
-            table.add_column("native", justify="right", style="dim")
-        for row in key.rows:
-            table.add_row(*_key_cells(row, with_native=with_native))
+            table.add_column("native", justify="right", style="dim", no_wrap=True)
+        with_interval = len(key.subjects) <= INTERVALS_FOR
+        for scenario, rows in groupby(key.rows, key=lambda row: row.scenario):
+            table.add_row(Text(scenario, style="bold"))
+            for row in rows:
+                table.add_row(*_key_cells(row, with_native=with_native, with_interval=with_interval))
         out.print(table)
         out.print()
     for headline in summary.headlines(run):
@@ -105,31 +113,34 @@ def _change_cells(change: Change) -> list[str]:
         ends = units.TO.join(f"{end:.2f}" for end in change.ci95) if change.ci95 else units.DASH
         ratio = f"{change.ratio:.2f} [{ends}]"
     return [
-        f"{change.scenario}/{change.metric}",
+        f"{change.scenario}: {in_words(change.metric)}",
         units.quantity(change.before, change.unit),
         units.quantity(change.after, change.unit),
         ratio,
     ]
 
 
-def _key_cells(row: KeyMetric, *, with_native: bool) -> list[str]:
+def _key_cells(row: KeyMetric, *, with_native: bool, with_interval: bool) -> list[str]:
     native = (
         [units.quantity(row.native.summary.median, row.unit) if row.native else ""] if with_native else []
     )
-    return [f"{row.scenario}/{row.metric}", *map(_key_cell, row.cells), *native]
+    cells = [_key_cell(cell, with_interval=with_interval) for cell in row.cells]
+    return [f"  {in_words(row.metric)}", *cells, *native]
 
 
-def _key_cell(series: Series | None) -> str:
+def _key_cell(series: Series | None, *, with_interval: bool) -> str:
     if series is None:
         return units.DASH
     summary_, native = series.summary, series.native
     if native:
-        value = units.ratio(native.ratio, series.better)
-        interval = units.ratio_interval(native.ci95, native.ratio, series.better)
-        return f"{value} [{interval}]" if native.ci95 else value
-    value = units.quantity(summary_.median, series.unit)
-    interval = units.interval(summary_.ci95, summary_.median, series.unit)
-    return f"{value} [{interval}]" if summary_.ci95 else value
+        value, ci95 = units.ratio(native.ratio, series.better), native.ci95
+        interval = units.ratio_interval(ci95, native.ratio, series.better)
+    else:
+        value, ci95 = units.quantity(summary_.median, series.unit), summary_.ci95
+        interval = units.interval(ci95, summary_.median, series.unit)
+    if ci95 is None or not with_interval:
+        return value
+    return f"{value} [{interval.replace(units.TO, units.DASH)}]"
 
 
 def _first_line(text: str) -> str:

@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from harness.results.models import Run
 
 
-def write_results(run: Run, folder: Path) -> None:
-    """``results.json`` alone: cheap, and what every other file can be made from. Raises DiskFull, StoreError."""
-    publish(folder, {RESULTS: partial(write_json, run)})
-
-
 def write_report(run: Run, folder: Path, *, latest: bool = False) -> None:
     """All files for readers, all of them or none; with ``latest``, ``reports/latest`` then points at them.
 

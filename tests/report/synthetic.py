@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
+from harness.host.facts import HostFacts, fingerprint
+from harness.host.noise import noise
 from harness.results.recorder import RunRecorder
 
 if TYPE_CHECKING:
@@ -12,17 +15,32 @@ if TYPE_CHECKING:
 
     from harness.results.models import Run
 
-HOST = {
-    "os_name": "Debian GNU/Linux",
-    "os_version": "12",
-    "kernel": "6.1.0-28-amd64",
-    "cpu_model": "Imaginary CPU @ 2.50 GHz",
-    "logical_cores": 2,
-    "memory_mib": 7936,
-    "governor": None,
-    "load": [0.42, 0.31, 0.2],
-    "noise": ["the governor cannot be read in a virtual machine"],
-}
+HOST = HostFacts(
+    os_name="Debian GNU/Linux",
+    os_version="12",
+    kernel="6.1.0-28-amd64",
+    arch="x86-64",
+    cpu_model="Imaginary CPU @ 2.50 GHz",
+    physical_cores=2,
+    logical_cores=2,
+    usable_cores=2,
+    memory_mib=7936,
+    memory_available_mib=5120,
+    swap_used_mib=0,
+    load=(0.42, 0.31, 0.2),
+    virtualised="KVM",
+    container="",
+)
+
+
+def recorded(host: HostFacts) -> dict[str, Any]:
+    """A host as the plugin tells it to the recorder."""
+    return {
+        **asdict(host),
+        "fingerprint": fingerprint(host),
+        "noise": [str(each) for each in noise(host)],
+    }
+
 
 PHASES = {
     "vmm-ready": 0.12, "first-console": 0.9, "init": 4.9, "guest-ready": 5.9, "ssh-banner": 6.5, "first-command": 7.1,
@@ -44,7 +62,7 @@ LIFECYCLE = {"pause": 0.0021, "resume": 0.0017, "reset": 0.0031, "powerdown": 1.
 def synthetic_run(reports: Path, *, rounds: int = 12, seed: int = 1, speed: float = 1.0) -> Run:
     """A finished run of two TCG subjects and native; ``speed`` scales the guests, to compare two runs."""
     dice = random.Random(seed)
-    with RunRecorder("standard", HOST, reports=reports, commit="0123abc") as recorder:
+    with RunRecorder("standard", recorded(HOST), reports=reports, commit="0123abc") as recorder:
         native = recorder.subject(backend="native", backend_version="host", arch="x86-64")
         guests = [
             recorder.subject(

@@ -95,7 +95,11 @@ def test_headlines_name_the_backend_and_its_share_of_native(tmp_path):
         recorder.sample("boot", "first-command", unit="s", better="lower", subject=tcg, value=7.1)
         run = recorder.finish()
     (headline,) = headlines(run)
-    assert spaced(headline.text) == "tcg arm64: boots to first command in 7.10 s; compute at 10 % of native"
+    assert headline.label == "tcg arm64"
+    assert list(map(spaced, headline.clauses)) == [
+        "boots to first command in 7.10 s",
+        "compute at 4.0-25 % of native, geometric mean 10 %",
+    ]
 
 
 def test_subjects_that_share_backend_and_architecture_are_told_apart(tmp_path):

@@ -1,15 +1,17 @@
 """``index.html`` as a browser reads it: nothing a guest wrote becomes markup, nothing comes from a network."""
 
 import re
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 
 import pytest
 
-from harness.report import html, pictures, tables
+from harness.host.facts import collect
+from harness.report import host, html, pictures, units
 from harness.report.markdown import render as markdown
 from harness.report.svg import ROLES
 from harness.results.recorder import RunRecorder
-from tests.report.synthetic import synthetic_run
+from tests.report.synthetic import HOST, recorded, synthetic_run
 
 NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>${{7*7}}{% raw %}\x1b[31m\x00\u202e😀\udcff"
 VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -85,10 +87,17 @@ def nasty(tmp_path_factory):
 
 
 def test_the_first_screen_says_it_in_words(page):
+    said = (
+        rf"boots to first command in \d\.\d\d\Ws; compute at [\d.]+{units.DASH}[\d.]+\W% of native, "
+        r"geometric mean \d\.\d\W%"
+    )
     for subject in ("tcg arm64", "tcg x86-64"):
-        assert re.search(
-            rf"{subject} boots to first command in \d\.\d\d\Ws; compute at \d\.\d\W% of native", page.text
-        )
+        assert re.search(f"{subject} {said}", page.text)
+    assert (
+        "Native is the same work on this host without a guest, in the same run (native-x86-64 on host)"
+        in (page.text)
+    )
+    assert not {"first-command", "memory-bandwidth", "context-switch"} & set(re.split(r"\s+", page.text))
     assert re.search(r"6 measured\s+1 failed\s+2 skipped", page.text)
 
 
@@ -197,4 +206,34 @@ def test_a_large_run_is_drawn_in_part_and_says_so(tmp_path):
     assert "14 more metrics are in the table only" in page.text
     assert "12 of 20 subjects are drawn; at most 50 samples of each are drawn" in page.text
     assert len(page.all("tr")) > 50 * 20
-    assert len(tables.frame(run)) == 1000
+
+
+def test_the_header_names_this_very_host(tmp_path):
+    facts = collect()
+    with RunRecorder("quick", recorded(facts), reports=tmp_path) as recorder:
+        run = recorder.finish()
+    line = host.in_one_line(run.run.host.facts)
+    for told in (facts.os_name, facts.os_version, facts.cpu_model, f"{facts.logical_cores} core"):
+        assert told in line
+    assert f"{facts.memory_mib / 1024:.1f}{units.NO_BREAK}GiB" in line
+    if facts.virtualised is not None:
+        assert ("bare metal" if facts.virtualised == "" else f"{facts.virtualised} virtual machine") in line
+    text = Page(html.render(run, tmp_path)).text
+    assert line in text
+    for name in asdict(facts):
+        assert name not in text or "_" not in name, "facts have names in words"
+    for told in (facts.kernel, facts.cpu_model, "memory free at the start", "load of 1, 5, 15 min"):
+        assert told in text
+
+
+def test_what_the_host_does_not_say_is_no_answer():
+    known = replace(HOST, virtualised="", container="", governor="performance")
+    assert host.in_one_line(recorded(known)).endswith(" · bare metal")
+    rows = dict(host.rows(recorded(known)))
+    assert (rows["virtual machine"], rows["governor"]) == ("no", "performance")
+    assert "power mode" in rows["not known"]
+    unknown = replace(HOST, virtualised=None, container=None)
+    assert "bare metal" not in host.in_one_line(recorded(unknown))
+    assert host.in_one_line(recorded(replace(HOST, container="docker"))).endswith(
+        "KVM virtual machine, docker container"
+    )
