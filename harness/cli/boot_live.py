@@ -147,7 +147,7 @@ class _Screen:
         click.echo(f"{self._seconds(line.stamp.at_ns):9.3f}  {line.text}")
 
     def finish(self) -> None:
-        """What is left: lines that came before the end, the unfinished one (a prompt), the last phases."""
+        """What is left: lines that came before the end, and the last phases."""
         while not self._spoken.empty():
             said = self._spoken.get()
             if not isinstance(said, Ending | VisorbenchError):

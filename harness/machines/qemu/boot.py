@@ -116,7 +116,8 @@ class BootWatch:
         except NotSeen:
             return None
         except ChannelClosed:
-            self._vmm.process.wait(endings.EXIT_WAIT_S)
+            with suppress(TimeoutError):
+                self._vmm.process.wait(endings.EXIT_WAIT_S)
             raise self._failure() from None
 
     def _over_ssh(self, phase: Phase, deadline: float, asked_s: float, login: Login) -> Stamp:

@@ -65,7 +65,8 @@ def _rest(option: str) -> str:
 
 def _boot(config: QemuConfig) -> Iterator[str]:
     """All but the drive take a whole argument, not an option list: nothing is escaped."""
-    if config.firmware and config.arch is Arch.X86_64:  # -bios takes no image of an odd size, as OVMF's are
+    flashed = config.arch is Arch.X86_64 and not config.machine.startswith("microvm")  # which has no flash
+    if config.firmware and flashed:  # -bios takes no image of an odd size, as OVMF's are
         flash: dict[str, Value | None] = {"if": "pflash", "format": "raw", "readonly": True}
         yield from ("-drive", joined(None, flash | {"file": config.firmware.absolute()}))
     elif config.firmware:

@@ -25,9 +25,11 @@ def machine_type(arch: Arch, accelerator: str) -> str:
 
 
 def cpu_model(arch: Arch, accelerator: str) -> str:
-    """The CPU model: the host's own where hardware runs the guest."""
+    """The CPU model: the host's own where hardware runs the guest and QEMU knows it."""
     if accelerator in ("kvm", "hvf"):
         return "host"
+    if accelerator == "whpx" and arch is Arch.X86_64:
+        return "qemu64"  # as in the proof: QEMU has no model of the host there
     if arch is Arch.ARM64:
         return "cortex-a57"
     # Under QEMU 7.2's TCG one boot of Linux 6.12 in twelve ended in a double fault right after CMPXCHG16B; without

@@ -62,7 +62,8 @@ class Vmm:
         """Kill what still runs, and close every channel; idempotent."""
         if self.process.exited is None:
             self.process.kill()
-            self.process.wait(_KILL_TIMEOUT_S)
+            with suppress(TimeoutError):  # a process that even SIGKILL cannot end is the kernel's now
+                self.process.wait(_KILL_TIMEOUT_S)
         self.qmp.close()
         self.console.close()
         if self.ready:
