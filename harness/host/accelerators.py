@@ -20,6 +20,7 @@ from harness.host.paths import private_directory
 from harness.host.qemu import QemuBinary, choose
 from harness.host.system import host_arch
 from harness.host.transcript import Transcript, transcribe
+from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,13 +69,17 @@ class Proof:
 
 
 def prove(accelerator: str, arch: str, qemu: QemuBinary, *, deadline_s: float = DEADLINE_S) -> Proof:
-    """Run the payload once; takes ``deadline_s`` and a moment at most. Raises UnknownName for the accelerator."""
+    """Run the payload once; takes ``deadline_s`` and a moment at most.
+
+    Raises UnknownName for the accelerator, DiskFull, CacheReadOnly.
+    """
     lack = _lack(accelerator, arch, qemu)
     if lack is not None:
         return lack
     with private_directory("vb-proof-") as folder:
         firmware = folder / "payload.bin"
-        firmware.write_bytes(payload.firmware(arch))
+        with naming_write_errors("the proof payload", folder, elsewhere="set TMPDIR"):
+            firmware.write_bytes(payload.firmware(arch))
         try:
             said = transcribe(
                 command(accelerator, arch, qemu.path, firmware),

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.host.write_errors import naming_write_errors
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -41,9 +43,13 @@ def data_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """The registry of owned processes, host-wide locks; private (0700), created on first use."""
+    """The registry of owned processes, host-wide locks; private (0700), created on first use.
+
+    Raises DiskFull, CacheReadOnly.
+    """
     path = _moved("VISORBENCH_RUNTIME_DIR") or data_dir() / "run"
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with naming_write_errors("the harness's run-time files", path, elsewhere="set VISORBENCH_RUNTIME_DIR"):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
@@ -59,7 +65,8 @@ def private_directory(prefix: str = "vb-") -> Iterator[Path]:
         root = Path("/tmp")  # noqa: S108 - mkdtemp makes it private
     from harness.host.registry import note_directory  # noqa: PLC0415 - the registry needs runtime_dir
 
-    path = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+    with naming_write_errors("a private directory", root, elsewhere="set TMPDIR"):
+        path = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
     entry = None
     try:
         entry = note_directory(path)

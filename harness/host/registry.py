@@ -7,7 +7,6 @@ inode, so that nothing else is ever ended or removed; a file that cannot be read
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -18,9 +17,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import CacheReadOnly, DiskFull
 from harness.host.identity import Identity
 from harness.host.paths import runtime_dir
+from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -156,19 +155,17 @@ def _me() -> Identity:
 def _write(kind: str, name: str, fields: dict[str, Any]) -> Path:
     file = runtime_dir() / kind / f"{name}-{uuid.uuid4().hex[:8]}.json"
     partial = file.with_suffix(".partial")
-    try:
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        partial.write_text(json.dumps(fields))
-        partial.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise (DiskFull if full else CacheReadOnly)(
-            f"cannot write the registry of owned processes in {file.parent}: {error.strerror}",
-            fix="make room there" if full else "set VISORBENCH_RUNTIME_DIR to a writable directory",
-            path=file,
-        ) from error
+    with naming_write_errors(
+        "the registry of owned processes", file.parent, elsewhere="set VISORBENCH_RUNTIME_DIR"
+    ):
+        try:
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            partial.write_text(json.dumps(fields))
+            partial.replace(file)
+        except OSError:
+            with suppress(OSError):
+                partial.unlink()
+            raise
     return file
 
 

@@ -37,12 +37,13 @@ class Milestones:
             self._phases = {}
 
     def reach(self, phase: Phase, stamp: Stamp) -> None:
-        """A phase was reached; only its first time counts."""
+        """A phase was reached; only its first time since the boot began counts, however late it is told."""
         if phase in self._phases:  # a flooding console asks for every line: no lock for what is known
             return
         with self._changed:
-            self._phases.setdefault(phase, stamp)
-            self._changed.notify_all()
+            if self._began is None or stamp.at_ns >= self._began.at_ns:
+                self._phases.setdefault(phase, stamp)
+                self._changed.notify_all()
 
     def end(self, failure: Callable[[], MachineError]) -> None:
         """No further phase will come; every wait raises what ``failure`` makes. Only the first counts."""

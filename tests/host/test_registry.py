@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.processes import ps, reap
-from harness.errors import DiskFull
+from harness.errors import CacheReadOnly, DiskFull
 from harness.host import registry
 from harness.host.identity import Identity, born, born_elsewhere
 from harness.host.paths import private_directory
@@ -165,6 +165,14 @@ def test_a_full_disk_is_named(monkeypatch):
     )
     with pytest.raises(DiskFull):
         registry.note_process(os.getpid(), ["x"], "test")
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("VISORBENCH_RUNTIME_DIR", str(tmp_path / "file"))
+    with pytest.raises(CacheReadOnly, match="run-time files") as caught:
+        registry.owned()
+    assert "VISORBENCH_RUNTIME_DIR" in caught.value.fix
 
 
 def test_ps_and_reap_on_the_command_line(sleeper, gone):

@@ -107,6 +107,7 @@ def test_a_dry_run_prints_what_a_shell_takes_and_starts_nothing(boot, disk):
         (["--option", "vidoe=VGA"], 2, "did you mean 'video'"),
         (["--kernel", "/no/such/kernel"], 2, "/no/such/kernel is not a file"),
         (["--qemu", "/no/such/qemu"], 3, "/no/such/qemu"),
+        (["--logs", "/dev/null/logs"], 3, "cannot write the logs"),
         (["tiny"], 2, "boot the one or the other"),
     ],
 )

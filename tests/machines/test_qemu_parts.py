@@ -72,6 +72,7 @@ def test_only_the_first_time_of_a_phase_counts_and_another_boot_forgets_it():
     milestones.reach(Phase.FIRST_CONSOLE, Stamp(350))
     milestones.reach(Phase.INIT, Stamp(450))
     milestones.begin(Stamp(400))
+    milestones.reach(Phase.GUEST_READY, Stamp(399))  # a console's reader that was not scheduled
     assert milestones.timeline.phases == {Phase.INIT: Stamp(450)}
     assert milestones.timeline.seconds(Phase.INIT) == 50e-9
 

@@ -10,6 +10,7 @@ from harness.guests.model import Arch
 from harness.host.accelerators import ACCELERATORS, DEADLINE_S, prove
 from harness.host.qemu import qemu_for
 from harness.host.system import host_arch
+from harness.host.write_errors import naming_write_errors
 from harness.machines.model import Capabilities, Probe
 from harness.machines.qemu.command import build
 from harness.machines.qemu.definition import define
@@ -78,6 +79,9 @@ class QemuBackend:
             while (folder / "argv").exists():
                 number += 1
                 folder = self._logs / str(number)
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "argv").touch()
+            with naming_write_errors(
+                "the logs of a machine", folder, elsewhere="name another folder for them"
+            ):
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / "argv").touch()
             return folder

@@ -31,12 +31,8 @@ def failure(vmm: Vmm, name: str) -> MachineError:
     }
     if panic or any(event.name == "GUEST_PANICKED" for event in vmm.qmp.events):
         text = panic.text if panic else "it said so through pvpanic"
-        return GuestPanicked(
-            f"the kernel of {name} panicked: {text}", fix=f"read {vmm.logs}/console.log", **facts
-        )
-    return MachineDied(
-        f"{name}: QEMU {_how(vmm)}", fix=f"read {vmm.logs}/stderr.log and console.log", **facts
-    )
+        return GuestPanicked(f"the kernel of {name} panicked: {text}", fix=vmm.read_on(), **facts)
+    return MachineDied(f"{name}: QEMU {_how(vmm)}", fix=vmm.read_on(), **facts)
 
 
 def timeout(vmm: Vmm, name: str, phase: Phase, timeout_s: float) -> BootTimeout:
@@ -45,7 +41,7 @@ def timeout(vmm: Vmm, name: str, phase: Phase, timeout_s: float) -> BootTimeout:
     last = f"the last line of its console is {console[-1]!r}" if console else "its console is empty"
     return BootTimeout(
         f"{name} did not reach {phase} within {timeout_s:g} s, and {last}",
-        fix=f"allow more time, or read {vmm.logs}/console.log",
+        fix=f"allow more time, or {vmm.read_on()}",
         phase=phase,
         timeout_s=timeout_s,
         console=console,

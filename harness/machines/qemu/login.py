@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.errors import InvalidConfiguration
+from harness.host.write_errors import naming_write_errors
 from harness.machines.qemu.definition import SSH_PORT
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ class Login:
         from harness.guests.credentials import Credentials, with_credentials  # noqa: PLC0415 - cryptography
 
         credentials = Credentials.generate()
-        key.touch(mode=0o600)
-        key.write_text(credentials.client.openssh)
+        with naming_write_errors("the keys of a machine", private, elsewhere="set TMPDIR"):
+            key.touch(mode=0o600)
+            key.write_text(credentials.client.openssh)
         initrd = with_credentials(guest, credentials, private / "initrd")
         return cls(guest, credentials, key), replace(config, initrd=initrd)
 

@@ -131,7 +131,9 @@ class QemuMachine:
             )  # fmt: skip
         private = self._kept.enter_context(private_directory())
         self._login, config = Login.prepare(self._spec.guest, self._config, private)
-        self._vmm = vmm = launch(config, self._logs() if self._logs else private, purpose=self.name)
+        self._vmm = vmm = launch(
+            config, self._logs() if self._logs else private, private=self._logs is None, purpose=self.name
+        )
         self._milestones.begin(Stamp(vmm.process.spawned_ns))
         self._watch = BootWatch(vmm, self._spec.guest, self._milestones, self._failure, self.name)
         vmm.qmp.on_event(self._on_event)

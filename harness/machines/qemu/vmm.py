@@ -13,6 +13,7 @@ from harness.channels.qmp import Qmp
 from harness.channels.qmp_log import QmpLog
 from harness.errors import ChannelError, MachineError
 from harness.host.processes import OwnedProcess, spawn
+from harness.host.write_errors import naming_write_errors
 from harness.machines.qemu.command import build
 from harness.machines.qemu.control import QemuControl
 from harness.machines.qemu.devices import Port
@@ -39,6 +40,9 @@ class Vmm:
     console: Console
     ready: EventPort | None
     logs: Path
+    """Where console.log, stderr.log, qmp.log and argv are."""
+    private: bool
+    """Whether ``logs`` goes when the machine goes."""
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -52,6 +56,10 @@ class Vmm:
                 return file.read().decode(errors="replace").splitlines()[-lines:]
         except FileNotFoundError:
             return []
+
+    def read_on(self) -> str:
+        """What a user does who wants to know more."""
+        return "keep the logs to read more (visorbench boot: --logs)" if self.private else f"read {self.logs}"
 
     def drain(self, timeout_s: float = 1) -> None:
         """Wait until everything that a QEMU which has ended said on its console has been read."""
@@ -70,12 +78,12 @@ class Vmm:
             self.ready.close()
 
 
-def launch(config: QemuConfig, logs: Path, *, purpose: str) -> Vmm:
+def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str) -> Vmm:
     """Start QEMU with the machine's channels in place of the configuration's.
 
-    ``logs`` gets console.log, qmp.log, stderr.log and argv. Every reader runs before QEMU does, so that
-    what arrives is stamped by a thread that waits for it. Raises ToolMissing, InvalidConfiguration,
-    DiskFull, CacheReadOnly.
+    ``logs`` gets console.log, qmp.log, stderr.log and argv; ``private``: it is gone when the machine is. Every
+    reader runs before QEMU does, so that what arrives is stamped by a thread that waits for it. Raises ToolMissing,
+    InvalidConfiguration, DiskFull, CacheReadOnly.
     """
     wires = Wires.lay(ready=bool(config.ports))
     with ExitStack() as undo:
@@ -84,16 +92,19 @@ def launch(config: QemuConfig, logs: Path, *, purpose: str) -> Vmm:
         argv = build(
             replace(config, monitor=wires.monitor.chardev, console=wires.console.chardev, ports=ports)
         )
-        (logs / "argv").write_text("\n".join(argv) + "\n", encoding="utf-8", errors="surrogateescape")
-        console = Console(wires.console.ours, log=logs / "console.log")
-        undo.callback(console.close)
+        with naming_write_errors("the logs of a machine", logs, elsewhere="name another folder for them"):
+            (logs / "argv").write_text("\n".join(argv) + "\n", encoding="utf-8", errors="surrogateescape")
+            console = Console(wires.console.ours, log=logs / "console.log")
+            undo.callback(console.close)
+            record = QmpLog(logs / "qmp.log")
+            stderr = undo.enter_context((logs / "stderr.log").open("wb"))
         ready = EventPort(wires.ready.ours, name="ready port") if wires.ready else None
         if ready:
             undo.callback(ready.close)
-        qmp = Qmp(wires.monitor.ours, log=QmpLog(logs / "qmp.log"))
+        qmp = Qmp(wires.monitor.ours, log=record)
         undo.callback(qmp.close)
-        with (logs / "stderr.log").open("wb") as stderr:
-            process = spawn(argv, purpose=purpose, stderr=stderr, pass_fds=wires.fds())
+        process = spawn(argv, purpose=purpose, stderr=stderr, pass_fds=wires.fds())
         wires.hand_over()
+        stderr.close()
         undo.pop_all()
-    return Vmm(process, qmp, QemuControl(qmp), console, ready, logs)
+    return Vmm(process, qmp, QemuControl(qmp), console, ready, logs, private)
