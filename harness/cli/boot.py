@@ -12,6 +12,7 @@ from harness.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
     from harness.cli.boot_live import Ending
+    from harness.config.model import Config
     from harness.guests.model import Arch, GuestImage
     from harness.machines.model import Backend, Machine, MachineSpec
 
@@ -61,8 +62,13 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
     """
     if options["until"] and options["login"]:
         raise UsageError("--until and --login exclude each other", fix="give the one that ends the boot")
+
+    from harness.config.load import load  # noqa: PLC0415 - pydantic
+
     arch = _arch(options["arch"])
-    image = _image(guest, arch, options)
+    config = load(options={"qemu": options["qemu"]})
+    options["qemu"] = config.qemu
+    image = _image(guest, arch, options, config)
     if dry_run:
         return _dry_run(image, options)
 
@@ -86,10 +92,9 @@ def _arch(name: str | None) -> Arch | None:
     return Arch(name) if name else None
 
 
-def _image(name: str | None, arch: Arch | None, options: dict[str, Any]) -> GuestImage:
+def _image(name: str | None, arch: Arch | None, options: dict[str, Any], config: Config) -> GuestImage:
     """What to boot: the user's own files, a guest of visorbench.toml, or a reference guest, built when it is
     not."""
-    from harness.config.load import load  # noqa: PLC0415 - pydantic
     from harness.guests import catalogue  # noqa: PLC0415
     from harness.guests.model import Arch  # noqa: PLC0415
     from harness.host.system import host_arch  # noqa: PLC0415
@@ -103,7 +108,6 @@ def _image(name: str | None, arch: Arch | None, options: dict[str, Any]) -> Gues
     for key in ("initrd", "append", "firmware"):
         if options[key]:
             raise UsageError(f"--{key} without --kernel or --disk", fix="say what to boot")
-    config = load(options={"qemu": options["qemu"]})
     if name in config.guests:
         own = config.guests[name]
         files = {key: getattr(own, key) for key in ("kernel", "initrd", "append", "disk", "firmware")}

@@ -94,6 +94,13 @@ def test_a_dry_run_prints_what_a_shell_takes_and_starts_nothing(boot, disk):
     assert any(f"file={str(disk).replace(',', ',,')}," in word for word in argv)
 
 
+def test_the_qemu_of_visorbench_toml_is_used(boot, tmp_path, monkeypatch):
+    (tmp_path / "visorbench.toml").write_text('qemu = "/no/such/qemu"\n')
+    monkeypatch.chdir(tmp_path)
+    done = boot("--dry-run")
+    assert (done.returncode, "/no/such/qemu" in done.stderr) == (3, True)
+
+
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
