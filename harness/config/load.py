@@ -56,10 +56,14 @@ def load(
     Raises UnknownName, InvalidConfiguration.
     """
     source = file or _find(directory or Path.cwd())
-    values = _read(source) if source else {}
-    values |= _from_environment(os.environ if environ is None else environ)
-    values |= {key: value for key, value in (options or {}).items() if value not in (None, ())}
-    config = _validated(Config, values, str(source or "the command line or environment"))
+    layers: dict[str, dict[str, Any]] = {
+        str(source): _read(source) if source else {},
+        "the environment (VISORBENCH_*)": _from_environment(os.environ if environ is None else environ),
+        "the command line": {key: value for key, value in (options or {}).items() if value not in (None, ())},
+    }
+    values = {key: value for layer in layers.values() for key, value in layer.items()}
+    origin = {key: place for place, layer in layers.items() for key in layer}
+    config = _validated(Config, values, origin)
     profiles(config)
     profile(config)
     return config
@@ -69,7 +73,8 @@ def profiles(config: Config) -> dict[str, Profile]:
     """The shipped profiles and the user's own."""
     path = shipped("fixtures", "profiles.toml")
     shipped_ones = {
-        name: _validated(Profile, table, f"{path} [{name}]") for name, table in _parse(path).items()
+        name: _validated(Profile, table, dict.fromkeys([*table, *Profile.model_fields], f"{path} [{name}]"))
+        for name, table in _parse(path).items()
     }
     return shipped_ones | config.profiles
 
@@ -136,18 +141,19 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _validated(model: type[ModelT], values: Mapping[str, Any], where: str) -> ModelT:
+def _validated(model: type[ModelT], values: Mapping[str, Any], origin: Mapping[str, str]) -> ModelT:
+    """The model of ``values``; ``origin`` says of each key where it was given."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
         errors = error.errors()
         first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
-        place = ".".join(str(part) for part in first["loc"])
+        place, where = ".".join(map(str, first["loc"])), origin[str(first["loc"][0])]
         if first["type"] == "extra_forbidden":
             raise UnknownName("key", place, _keys_beside(model, first["loc"]), where=where) from None
         raise InvalidConfiguration(
             f"{place} in {where}: {first['msg'][0].lower()}{first['msg'][1:]} (it is {first['input']!r})",
-            fix="see the README's table of keys",
+            fix="correct it there, or leave it out",
         ) from None
 
 

@@ -94,6 +94,14 @@ def test_a_value_that_does_not_fit_says_where(write, text: str, said: str) -> No
         load(write(text), environ={})
 
 
+def test_a_value_that_does_not_fit_is_blamed_on_who_gave_it(write) -> None:
+    file = write("profile = 'quick'\nmirror = 'http://m'")
+    with pytest.raises(InvalidConfiguration, match=r"archs\.0 in the environment"):
+        load(file, environ={"VISORBENCH_ARCHS": "sparc"})
+    with pytest.raises(InvalidConfiguration, match=r"archs\.0 in the command line"):
+        load(file, environ={"VISORBENCH_ARCHS": "arm64"}, options={"archs": ("sparc",)})
+
+
 def test_unknown_profile_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="did you mean 'quick'"):
         load(directory=tmp_path, environ={}, options={"profile": "quik"})
