@@ -146,6 +146,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
             if measuring and not hasattr(config, "workerinput"):
                 vb.have_host_alone()
                 config.stash[LOCK_HELD] = True
+                _ = vb.recorder  # its folder can be written, or says why not before anything is measured
         except VisorbenchError as error:
             _give_up(vb, error)
     try:
