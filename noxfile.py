@@ -14,35 +14,29 @@ import nox
 
 nox.needs_version = ">=2026.7.11"
 nox.options.sessions = ["tests", "lint"]
-nox.options.reuse_existing_virtualenvs = True
-nox.options.error_on_missing_interpreters = True
 
 LOCK = Path(".ci/requirements.lock")
-ENVIRONMENT = ".nox/visorbench"
+ENVIRONMENT = Path(".nox/visorbench").resolve()
+PROGRAMS = ENVIRONMENT / ("Scripts" if sys.platform == "win32" else "bin")
 SOURCES = ("harness", "scenarios", "tests", "conftest.py", "noxfile.py")
 
 
-@nox.session(venv_location=ENVIRONMENT)
+@nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
     """Boot real guests, measure them against the host, write reports/latest/. Arguments go to `visorbench bench`."""
     prepare(session)
     run(session, "visorbench", "bench", *session.posargs)
 
 
-@nox.session(venv_location=ENVIRONMENT)
+@nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """The harness's own tests, with coverage. Arguments go to pytest."""
     prepare(session)
-    arguments = session.posargs or [
-        "--numprocesses=2",
-        "--dist=loadgroup",
-        "--cov",
-        "--cov-report=term:skip-covered",
-    ]
+    arguments = session.posargs or ["--numprocesses=2", "--cov", "--cov-report=term:skip-covered"]
     run(session, "pytest", "--timeout=300", *arguments)
 
 
-@nox.session(venv_location=ENVIRONMENT)
+@nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """ruff, mypy --strict, and the layers."""
     prepare(session, system_packages=False)
@@ -52,7 +46,7 @@ def lint(session: nox.Session) -> None:
     run(session, "lint-imports")
 
 
-@nox.session(venv_location=ENVIRONMENT)
+@nox.session(venv_backend="none")
 def selfbench(session: nox.Session) -> None:
     """The harness's own speed, as ratios against a peer in the same run. Arguments are the names to run."""
     prepare(session)
@@ -61,24 +55,41 @@ def selfbench(session: nox.Session) -> None:
 
 def prepare(session: nox.Session, *, system_packages: bool = True) -> None:
     """Bring the shared environment up to the lock file, and the host up to what `visorbench setup` asks for."""
-    environment = Path(session.virtualenv.location)
-    stamp = environment / "visorbench-installed"
-    wanted = hashlib.sha256(LOCK.read_bytes() + Path("pyproject.toml").read_bytes()).hexdigest()
+    stamp = ENVIRONMENT / "visorbench-installed"
+    wanted = hashlib.sha256(
+        LOCK.read_bytes() + Path("pyproject.toml").read_bytes() + sys.version.encode()
+    ).hexdigest()
     if not stamp.is_file() or stamp.read_text() != wanted:
-        session.install("--require-hashes", "-r", str(LOCK))
-        session.install("--no-deps", "--no-build-isolation", "-e", ".")
+        # virtualenv comes with nox, so that this works where the system's own venv module does not.
+        session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(ENVIRONMENT), external=True)
+        run(session, "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(LOCK))
+        run(
+            session,
+            "python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "-e",
+            ".",
+        )
         stamp.write_text(wanted)
     if system_packages:
         run(session, "visorbench", "setup", "--yes")
 
 
-def run(session: nox.Session, *command: str) -> None:
-    """Run a command of the environment; usage errors and what the host lacks end nox with that exit code.
+def run(session: nox.Session, program: str, *arguments: str) -> None:
+    """Run a program of the environment; usage errors and what the host lacks end nox with that exit code.
 
     nox itself would say 1 for everything; and would kill after 0.3 s of Ctrl-C what needs 3 s to clean up.
     """
     try:
-        session.run(*command, interrupt_timeout=10, terminate_timeout=5)
+        session.run(
+            str(PROGRAMS / program), *arguments, external=True, interrupt_timeout=10, terminate_timeout=5,
+            env={"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        )  # fmt: skip
     except nox.command.CommandFailed as failure:
         if failure.return_code in {2, 3, 4}:
             sys.exit(failure.return_code)
