@@ -29,9 +29,13 @@ class Keeper:
         self.session.parallel_run = node.workerinput["testrunuid"]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Record what the report carries."""
-        for record in getattr(report, "visorbench", ()):
-            apply(self.session.recorder, record)
+        """Record what the report carries; a disk without room for it ends the session."""
+        try:
+            for record in getattr(report, "visorbench", ()):
+                apply(self.session.recorder, record)
+        except VisorbenchError as error:
+            self.session.gave_up = error
+            pytest.exit(str(error), returncode=error.exit_code)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
@@ -42,8 +46,8 @@ class Keeper:
         from harness.report.child import render  # noqa: PLC0415 - only when there is something
 
         recorder = self.session.recorder
-        recorder.end()
         try:
+            recorder.end()
             self.page = render(recorder.folder, store=self.session.config.store)
         except VisorbenchError as error:
             self.session.gave_up = error

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
 
 from harness.host.lock import measuring_lock
+from harness.results.journal import recover
 
 README_SCENARIO = '''
 """How long a guest takes to write back 8 MiB."""
@@ -55,7 +58,7 @@ def test_a_failure_is_recorded_with_its_cause_and_never_as_a_number(bench) -> No
     assert done.returncode == 1
     assert bench.results["series"] == []
     (failure,) = bench.results["failed"]
-    assert (failure["error"], failure["message"]) == ("OSError", "the cable is out")
+    assert (failure["error"], failure["message"]) == ("OSError", "test_wrong: the cable is out")
     assert "the cable is out" in done.stdout
 
 
@@ -97,6 +100,35 @@ def test_a_second_bench_on_the_host_is_told_who_measures(bench, monkeypatch: pyt
     assert not (bench.folder / "reports").exists()
 
 
+def test_a_reports_folder_that_cannot_be_is_said_before_anything_runs(bench) -> None:
+    (bench.folder / "reports").write_text("in the way")
+    text = "def test_one(measure):\n    measure.record('x', 1, unit='s', better='lower')\n"
+    done = bench.run(bench.scenario(text), "--backend", "tcg")
+    assert done.returncode == 1
+    assert "cannot write to" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the limit is a shell's")
+def test_a_disk_that_fills_up_ends_the_bench_with_what_was_measured(bench) -> None:
+    text = (
+        "def test_much(measure):\n"
+        "    for n in range(20_000):\n"
+        "        measure.record(f'm{n}', 1, unit='s', better='lower')\n"
+    )
+    command = bench.command(bench.scenario(text), "--backend", "tcg")
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 1024; exec "$@"', "bench", *command],
+        env=bench.environment, cwd=bench.folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "no space left" in done.stderr
+    assert "INTERNALERROR" not in done.stderr + done.stdout
+    (folder,) = (bench.folder / "reports").iterdir()
+    assert {path.name for path in folder.iterdir()} == {"journal.jsonl", "logs"}, "nothing half-written"
+    assert recover(folder).sample_count > 1000
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -121,9 +153,6 @@ def test_mistakes_are_one_sentence_and_their_own_exit_code(bench, arguments, cod
 
 @pytest.mark.guest_boot
 def test_plain_pytest_with_workers_runs_functional_scenarios_at_once(bench) -> None:
-    import subprocess
-    import sys
-
     text = (
         "import pytest\n"
         "@pytest.mark.parametrize('n', range(2))\n"
