@@ -132,6 +132,7 @@ def test_another_answer_than_the_expected_one_is_wrong():
     [
         ("ns", "0"), ("ns", "-5"), ("ns", "true"), ("ns", "1.0"), ("ns", "1" * 5000), ("iterations", "0"),
         ("value", "NaN"), ("value", "Infinity"), ("value", "1e400"), ("value", "10001"), ("value", '"10000"'),
+        ("value", "1" + "0" * 400), ("per_iteration", "1" + "0" * 400),
         ("unit", '"B/s"'), ("unit", '"<script>"'), ("kernel", '"overclock"'), ("kernel", "null"),
         ("check", '"deadbeef"'), ("per_iteration", "-0.01"), ("repetition", "[" * 100_000),
         ("ns", '1000000, "ns": 1000000'), ("ns", '1000000, "extra": 1'),
