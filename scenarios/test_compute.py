@@ -8,6 +8,7 @@ from harness.machines.compute import calibrate
 from harness.machines.runner import SshRunner
 
 
+@pytest.mark.needs("ssh")
 @pytest.mark.workload("compute")
 def test_compute(machine, native, measure, profile):
     """Integer, floating point, memory, system calls, context switches, processes; native and guest in turns."""

@@ -30,7 +30,7 @@ def clocks(machine) -> Clocks:
     return Clocks(int(counter), float(uptime.split()[0]), boot_id)
 
 
-@pytest.mark.needs("pause")
+@pytest.mark.needs("pause", "ssh")
 def test_pause_and_resume(machine, measure, profile):
     """While paused, a guest neither answers nor counts nor lets its clock run; resumed, it goes on."""
     machine.boot(until=Phase.FIRST_COMMAND)
@@ -55,7 +55,7 @@ def test_pause_and_resume(machine, measure, profile):
         assert after.uptime_s - before.uptime_s < awake_s + SSH_MARGIN_S
 
 
-@pytest.mark.needs("reset", "powerdown")
+@pytest.mark.needs("reset", "powerdown", "ssh")
 def test_reset_and_powerdown(machine_factory, measure, profile):
     """A reset is a new boot of the same machine; powered down, a guest ends its VMM by itself."""
     for _ in measure.rounds(profile.lifecycle_rounds):

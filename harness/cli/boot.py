@@ -26,7 +26,9 @@ LOGIN = r"login:\s*$"
 @click.option("--arch", metavar="ARCH", help="arm64 or x86-64; default: the host's.")
 @click.option("--kernel", type=_path, help="Boot this kernel …")
 @click.option("--initrd", type=_path, help="… with this initial RAM disk …")
-@click.option("--append", default="", metavar="TEXT", help="… and this kernel command line.")
+@click.option(
+    "--append", metavar="TEXT", help="… and this kernel command line; by default only the console's."
+)
 @click.option("--disk", type=_path, help="Boot from, or beside a kernel give it, this qcow2 or raw image.")
 @click.option(
     "--writable", is_flag=True, help="Keep what the guest writes to the disk; default: it is dropped."
@@ -103,7 +105,8 @@ def _image(name: str | None, arch: Arch | None, options: dict[str, Any], config:
     if options["kernel"] or options["disk"]:
         if name:
             raise UsageError(f"guest {name} and --kernel or --disk", fix="boot the one or the other")
-        files = {key: options[key] for key in ("kernel", "initrd", "append", "disk", "firmware")}
+        files = {key: options[key] for key in ("kernel", "initrd", "disk", "firmware")}
+        files["append"] = _append(options, here)
         return _own((options["kernel"] or options["disk"]).name, here, files)
     for key in ("initrd", "append", "firmware"):
         if options[key]:
@@ -116,6 +119,13 @@ def _image(name: str | None, arch: Arch | None, options: dict[str, Any], config:
         raise UnknownName("guest", name, [*catalogue.known(), *config.guests])
     image: GuestImage = catalogue.ensure_built(name or "tiny", here, mirror=config.mirror)
     return image
+
+
+def _append(options: dict[str, Any], arch: Arch) -> str:
+    """What was given, else the serial console: without it a kernel boots in silence."""
+    if options["append"] is None and options["kernel"]:
+        return {"arm64": "console=ttyAMA0", "x86-64": "console=ttyS0"}[arch.value]
+    return options["append"] or ""
 
 
 def _own(name: str, arch: Arch, files: dict[str, Any], **more: Any) -> GuestImage:
@@ -193,3 +203,7 @@ def _report(machine: Machine, ending: Ending, options: dict[str, Any], *, as_jso
         click.echo(f"  {phase:<14} {seconds:8.3f} s")
     if screenshot:
         click.echo(f"  screenshot     {screenshot}")
+    if not machine.console.tail(1):
+        click.echo(
+            "  the console said nothing: does the kernel command line name it, and is there something to boot?"
+        )

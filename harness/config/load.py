@@ -36,6 +36,12 @@ ENVIRONMENT: dict[str, str] = {
 }
 """Environment variable → key; lists are separated by commas."""
 
+ELSEWHERE = (
+    "VISORBENCH_CACHE_DIR", "VISORBENCH_DATA_DIR", "VISORBENCH_RUNTIME_DIR", "VISORBENCH_NO_INSTALL",
+    "VISORBENCH_TEST_INSTALLER",
+)  # fmt: skip
+"""Variables that other parts read."""
+
 _LISTS = {"backends", "archs"}
 _PATHS = {"qemu", "reports"}
 _GUEST_PATHS = {"kernel", "initrd", "disk", "firmware"}
@@ -133,6 +139,9 @@ def _parse(path: Path) -> dict[str, Any]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    for variable in environ:
+        if variable.startswith("VISORBENCH_") and variable not in (*ENVIRONMENT, *ELSEWHERE):
+            raise UnknownName("environment variable", variable, (*ENVIRONMENT, *ELSEWHERE))
     values: dict[str, Any] = {}
     for variable, key in ENVIRONMENT.items():
         text = environ.get(variable)

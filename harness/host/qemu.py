@@ -37,6 +37,9 @@ _VERSION_DEADLINE_S = 2.5
 _ASKED_AT_ONCE = 4
 
 
+_NEWER = "install a newer QEMU, or name one with --qemu PATH"
+
+
 @dataclass(frozen=True, slots=True)
 class QemuBinary:
     """A QEMU that answered, new enough or not."""
@@ -101,18 +104,24 @@ def choose(found: Sequence[QemuBinary], arch: str) -> QemuBinary:
     """
     if arch not in ARCH_OF_TARGET.values():
         raise UnknownName("architecture", arch, ARCH_OF_TARGET.values())
-    fitting = [qemu for qemu in found if qemu.arch == arch]
-    named = [qemu for qemu in fitting if qemu.source in ("--qemu", VARIABLE)]
-    for qemu in named or fitting:
+    named = [qemu for qemu in found if qemu.source in ("--qemu", VARIABLE)]
+    fitting = [qemu for qemu in named or found if qemu.arch == arch]
+    for qemu in fitting:
         if not qemu.too_old:
             return qemu
     if fitting:
         old = fitting[0]
         raise QemuTooOld(
             f"{old.path} is {old.version_text}, and the harness needs QEMU {'.'.join(map(str, OLDEST[:2]))} or newer",
-            fix="install a newer QEMU, or name one with --qemu PATH",
+            fix=_NEWER,
             path=old.path,
             version=old.version,
+        )
+    if named:
+        raise QemuNotFound(
+            f"{named[0].path} (from {named[0].source}) runs {named[0].arch} guests, not {arch}",
+            fix=f"name a QEMU for {arch}, or a folder that holds both",
+            arch=arch,
         )
     raise QemuNotFound(
         f"no QEMU for {arch} guests on this host",
@@ -135,12 +144,15 @@ def examine(path: Path, source: str) -> QemuBinary | RejectedQemu:
             return RejectedQemu(path, source, str(error), "name another with --qemu PATH")
         qemu_memory.remember(path, known)
     version_text, features = known
+    version = parse_version(version_text) or (0, 0, 0)
     arch = ARCH_OF_TARGET.get(features.target)
+    if arch is None and version < OLDEST:
+        return RejectedQemu(path, source, f"is too old: {version_text}", _NEWER)
     if arch is None:
         return RejectedQemu(
             path, source, f"is a QEMU for {features.target} guests, which the harness does not boot"
         )
-    return QemuBinary(path, arch, parse_version(version_text) or (0, 0, 0), version_text, source, features)
+    return QemuBinary(path, arch, version, version_text, source, features)
 
 
 def parse_version(text: str) -> tuple[int, int, int] | None:
@@ -185,7 +197,7 @@ def _named_places(explicit: Path | str | None) -> Iterator[tuple[Path, str]]:
             yield from ((found, source) for found in _binaries(folder))
     for app in _utm_apps():
         for found in sorted(app.glob("Contents/**/qemu-system-*")):
-            if found.is_file() and os.access(found, os.X_OK):
+            if os.access(found, os.X_OK) and found.is_file():
                 yield found, "UTM.app"
 
 
@@ -204,7 +216,7 @@ def _named(place: Path, source: str) -> Iterator[tuple[Path, str]]:
 def _binaries(folder: Path) -> list[Path]:
     suffix = ".exe" if sys.platform == "win32" else ""
     return [
-        path for name in _NAMES if (path := folder / (name + suffix)).is_file() and os.access(path, os.X_OK)
+        path for name in _NAMES if os.access(path := folder / (name + suffix), os.X_OK) and path.is_file()
     ]
 
 

@@ -117,11 +117,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
     needed = [name for marker in item.iter_markers("needs") for name in marker.args]
     if needed:
-        chosen = subject_of(item)
+        session, chosen = item.config.stash[SESSION], subject_of(item)
         can = chosen.backend_here().capabilities()
         for name in needed:
             if not getattr(can, name):
                 skip_scenario(f"no-{name}", f"{chosen.backend} cannot {name.replace('_', ' ')}")
+        if "ssh" in needed and not session.guest(chosen.guest, chosen.arch).ssh_user:
+            skip_scenario(
+                "no-ssh", f"the guest {chosen.guest} takes no SSH keys of the harness", "measure its boot"
+            )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.errors import VisorbenchError
 from harness.plugin.keys import SESSION, scenario_name, subject_of
 from harness.plugin.skips import NamedSkip
 
@@ -26,6 +27,8 @@ def records_of(item: pytest.Item, call: pytest.CallInfo[None]) -> list[Record]:
     if isinstance(error, pytest.skip.Exception):
         return [{"say": "skip", **about, "code": "skipped", "reason": str(error.msg), "fix": ""}]
     message = str(error) or call.excinfo.exconly()
+    if not isinstance(error, VisorbenchError):  # an assertion's text says little without its place
+        message = f"{item.name.partition('[')[0]}: {message}"
     return [{"say": "fail", **about, "error": type(error).__name__, "message": message, "logs": _logs(item)}]
 
 

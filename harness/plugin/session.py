@@ -94,9 +94,11 @@ class Session:
         """Take the host-wide measuring lock until the session ends; raises HostBusy."""
         from harness.host.lock import measuring_lock  # noqa: PLC0415 - only when something is measured
 
-        self.resources.enter_context(
-            measuring_lock(self.lock_wait_s, lambda holder: self.watcher.step(f"waiting for {holder}"))
-        )
+        def say(holder: object) -> None:
+            if self.lock_wait_s:
+                self.watcher.step(f"waiting for {holder}")
+
+        self.resources.enter_context(measuring_lock(self.lock_wait_s, say))
 
     def guest(self, name: str, arch: Arch) -> GuestImage:
         """The built guest, or the user's own. Raises UnknownName and what building raises."""
@@ -118,12 +120,13 @@ class Session:
         """What the recorder is told of a subject."""
         guest = self.guest(subject.guest, subject.arch)
         names = [subject.machine_type, subject.cpu_model]
+        label = {"label": subject.label} if subject.label else {}
         return {
             "backend": subject.backend,
             "backend_version": subject.version,
             "guest": subject.guest,
             "arch": subject.arch.value,
-            "config": {**subject.options, "guest_fingerprint": guest.fingerprint},
+            "config": {**label, **subject.options, "guest_fingerprint": guest.fingerprint},
             "fingerprint": subject.fingerprint(guest.fingerprint),
             "variant": subject.label or "-".join(name for name in names if name),
         }

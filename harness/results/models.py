@@ -91,8 +91,8 @@ class Subject(_Model):
 
     @property
     def label(self) -> str:
-        """Backend and architecture, in words: what a headline says."""
-        return f"{self.backend} {self.arch}".strip()
+        """The user's own name for it, else backend and architecture: what a headline says."""
+        return str(self.config.get("label") or f"{self.backend} {self.arch}".strip())
 
 
 class Summary(_Model):

@@ -110,3 +110,8 @@ def test_unknown_profile_names_the_nearest(tmp_path: Path) -> None:
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfiguration, match="cannot read"):
         load(tmp_path / "none.toml", environ={})
+
+
+def test_a_misspelt_variable_is_not_ignored(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="did you mean 'VISORBENCH_PROFILE'"):
+        load(directory=tmp_path, environ={"VISORBENCH_PROFIL": "quick"})
