@@ -65,6 +65,7 @@ class Session:
         self._is_worker = worker_of is not None
         self._plan: Plan | None = None
         self._guests: dict[tuple[str, Arch], GuestImage] = {}
+        self._facts: dict[Subject, dict[str, Any]] = {}
         self._recorder: RunRecorder | None = None
 
     @property
@@ -117,19 +118,27 @@ class Session:
         return ensure_built(name, arch, mirror=self.config.mirror)
 
     def facts(self, subject: Subject) -> dict[str, Any]:
-        """What the recorder is told of a subject."""
-        guest = self.guest(subject.guest, subject.arch)
-        names = [subject.machine_type, subject.cpu_model]
-        label = {"label": subject.label} if subject.label else {}
-        return {
-            "backend": subject.backend,
-            "backend_version": subject.version,
-            "guest": subject.guest,
-            "arch": subject.arch.value,
-            "config": {**label, **subject.options, "guest_fingerprint": guest.fingerprint},
-            "fingerprint": subject.fingerprint(guest.fingerprint),
-            "variant": subject.label or "-".join(name for name in names if name),
-        }
+        """What the recorder is told of a subject: everything that makes two subjects the same."""
+        if subject not in self._facts:
+            guest = self.guest(subject.guest, subject.arch)
+            settings = subject.backend_here().machine(subject.spec(guest)).settings
+            names = [subject.machine_type, subject.cpu_model]
+            self._facts[subject] = {
+                "backend": subject.backend,
+                "backend_version": subject.version,
+                "guest": subject.guest,
+                "arch": subject.arch.value,
+                "config": {
+                    **({"label": subject.label} if subject.label else {}),
+                    **({"qemu": subject.qemu} if subject.qemu else {}),
+                    **settings,
+                    "guest_fingerprint": guest.fingerprint,
+                    "guest_packages": _versions(guest),
+                },
+                "fingerprint": subject.fingerprint(guest.fingerprint, settings),
+                "variant": subject.label or "-".join(name for name in names if name),
+            }
+        return self._facts[subject]
 
     def record(self, record: Record) -> None:
         """Take one record into the run, which begins with the first."""
@@ -184,6 +193,12 @@ def prepare(session: Session, guests: Iterable[Subject], workloads: Iterable[tup
         if find_workload(name, target) is None:
             session.watcher.step(f"compiling the workload {name} for {target} (once, about a minute)")
             workload(name, target)
+
+
+def _versions(guest: GuestImage) -> dict[str, str]:
+    """Package → version, of a guest that was built from packages."""
+    packages: Any = guest.manifest.get("packages", {})
+    return {name: package["version"] for name, package in packages.items()}
 
 
 def _own_guest(name: str, own: GuestConfig) -> GuestImage:

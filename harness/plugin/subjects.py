@@ -13,7 +13,7 @@ from harness.errors import AcceleratorUnusable
 from harness.guests.model import Arch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from harness.config.model import Config, SubjectConfig
     from harness.guests.model import GuestImage
@@ -46,12 +46,6 @@ class Subject:
             differs.append(f"{self.cpus}cpu")
         return self.label or "-".join(part for part in [self.backend, self.arch.value, *differs] if part)
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """What was set differently from the backend's defaults."""
-        named = ("memory_mib", "cpus", "machine_type", "cpu_model", "qemu")
-        return {key: getattr(self, key) for key in named if getattr(self, key) is not None}
-
     def with_(self, **options: Any) -> Subject:
         """The same subject with other options, e.g. ``with_(machine_type="pc")``."""
         return replace(self, label="", **options)
@@ -80,12 +74,9 @@ class Subject:
             cpu_model=self.cpu_model,
         )
 
-    def fingerprint(self, guest_fingerprint: str) -> str:
-        """SHA-256 of everything that makes two subjects the same: backend, version, guest, options."""
-        options = {
-            key: value for key, value in self.options.items() if key != "qemu"
-        }  # its version says more
-        same = [self.backend, self.version, self.arch.value, guest_fingerprint, options]
+    def fingerprint(self, guest_fingerprint: str, settings: Mapping[str, str | int]) -> str:
+        """SHA-256 of everything that makes two subjects the same: backend, version, guest, resolved settings."""
+        same = [self.backend, self.version, self.arch.value, guest_fingerprint, dict(settings)]
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ What a crash left and what a bench kept therefore come from one piece of code.
 
 from __future__ import annotations
 
+import math
 from array import array
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -134,10 +135,26 @@ class Draft:
         baseline = self._baseline(draft)
         if baseline is None or not baseline.samples or baseline.unit != draft.unit:
             return None
-        ratio = ratio_of_medians(draft.samples, baseline.samples)
+        ratio = ratio_of_medians(draft.samples, self._interleaved(baseline, draft))
         if ratio is None:
             return None
         return Native(subject=baseline.subject, ratio=ratio.value, ci95=ratio.ci95)
+
+    def _interleaved(self, baseline: DraftSeries, draft: DraftSeries) -> array[float]:
+        """The baseline's samples that were taken in turns with this series: after the last sample of any subject
+        measured before it, up to its own last; all of them where that leaves none."""
+        if not _timed(baseline) or not _timed(draft):
+            return baseline.samples
+        others = (
+            series.times
+            for (scenario, metric, subject), series in self.series.items()
+            if (scenario, metric) == (draft.scenario, draft.metric)
+            and subject not in (baseline.subject, draft.subject)
+        )
+        before = (at for times in others for at in times if at < draft.times[0])
+        first, last = max(before, default=-math.inf), max(draft.times)
+        taken = zip(baseline.times, baseline.samples, strict=True)
+        return array("d", (value for at, value in taken if first < at <= last)) or baseline.samples
 
     def _baseline(self, draft: DraftSeries) -> DraftSeries | None:
         """The same metric on the first native subject that has it; none for a native one."""
@@ -146,6 +163,10 @@ class Draft:
         natives = (name for name, subject in self.subjects.items() if subject["backend"] == "native")
         candidates = (self.series.get((draft.scenario, draft.metric, name)) for name in natives)
         return next((series for series in candidates if series and series.samples), None)
+
+
+def _timed(series: DraftSeries) -> bool:
+    return len(series.times) == len(series.samples)
 
 
 def _renamed(entry: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:

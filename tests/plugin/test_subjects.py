@@ -33,14 +33,14 @@ def test_a_plan_travels_to_workers_unchanged(subjects, absent) -> None:
     assert Plan.from_json(sent.to_json()) == sent
 
 
-@given(SUBJECTS, SUBJECTS)
-def test_fingerprints_are_equal_only_for_equal_subjects(one, other) -> None:
-    def same(subject: Subject) -> tuple:
-        return (subject.backend, subject.version, subject.arch, subject.memory_mib, subject.cpus,
-                subject.machine_type, subject.cpu_model)  # fmt: skip
+SETTINGS = st.dictionaries(TEXT, TEXT | st.integers(), max_size=3)
 
-    assert (one.fingerprint("guest") == other.fingerprint("guest")) == (same(one) == same(other))
-    assert one.fingerprint("guest") != one.fingerprint("another")
+
+@given(SUBJECTS, SUBJECTS, SETTINGS, SETTINGS)
+def test_fingerprints_are_equal_only_for_equal_subjects(one, other, these, those) -> None:
+    same = (one.backend, one.version, one.arch, these) == (other.backend, other.version, other.arch, those)
+    assert (one.fingerprint("guest", these) == other.fingerprint("guest", those)) == same
+    assert one.fingerprint("guest", these) != one.fingerprint("another", these)
 
 
 def test_a_machine_of_another_type_is_a_variant() -> None:

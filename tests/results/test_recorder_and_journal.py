@@ -242,3 +242,19 @@ def test_a_full_disk_keeps_what_was_recorded(tmp_path):
     assert code_and_count == [str(DiskFull.exit_code), str(run.sample_count)]
     assert run.sample_count > 5
     assert (tmp_path / "full" / JOURNAL).read_bytes().endswith(b"\n")
+
+
+def test_a_subject_is_compared_with_the_native_rounds_taken_in_turns_with_it(tmp_path) -> None:
+    recorder = RunRecorder("p", {}, reports=tmp_path)
+    native = recorder.subject(backend="native")
+    first = recorder.subject(backend="tcg", arch="arm64")
+    second = recorder.subject(backend="tcg", arch="x86-64")
+    at_s = 0.0
+    for subject, host_speed in ((first, 100.0), (second, 50.0)):  # the host slows down between the two
+        for _ in range(5):
+            for who, value in ((native, host_speed), (subject, 10.0)):
+                at_s += 1
+                recorder.sample("s", "m", unit="op/s", better="higher", subject=who, value=value, at_s=at_s)
+    run = recorder.finish()
+    ratios = {series.subject: series.native.ratio for series in run.series if series.native}
+    assert ratios == {first: 0.1, second: 0.2}

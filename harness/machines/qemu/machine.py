@@ -74,6 +74,22 @@ class QemuMachine:
         return self._config
 
     @property
+    def settings(self) -> dict[str, str | int]:
+        """As :attr:`harness.machines.model.Machine.settings`, every default resolved."""
+        config = self._config
+        accelerator = ",".join(
+            [config.accelerator.name, *(f"{k}={v}" for k, v in config.accelerator.properties.items())]
+        )
+        return {
+            "machine_type": config.machine,
+            "cpu_model": config.cpu,
+            "cpus": config.cpus,
+            "memory_mib": config.memory_mib,
+            "accelerator": accelerator,
+            "kernel_command_line": config.append,
+        }
+
+    @property
     def state(self) -> State:
         if self._vmm is None:
             return State.DEFINED
