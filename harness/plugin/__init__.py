@@ -148,6 +148,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
             install_endings()
             prepare(vb, map(subject_of, scenarios), workloads)
             if measuring and not hasattr(config, "workerinput"):
+                vb.check_store()
                 vb.have_host_alone()
                 config.stash[LOCK_HELD] = True
                 _ = vb.recorder  # its folder can be written, or says why not before anything is measured

@@ -91,6 +91,12 @@ class Session:
             for file in runtime_dir().glob(f"plan-{self.parallel_run}.json*"):
                 file.unlink(missing_ok=True)
 
+    def check_store(self) -> None:
+        """Learn before hours of measuring whether the store can be used; raises what Store raises."""
+        from harness.results.store import Store  # noqa: PLC0415 - heavy
+
+        Store(self.config.store).close()
+
     def have_host_alone(self) -> None:
         """Take the host-wide measuring lock until the session ends; raises HostBusy."""
         from harness.host.lock import measuring_lock  # noqa: PLC0415 - only when something is measured

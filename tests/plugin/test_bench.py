@@ -141,6 +141,7 @@ def test_a_disk_that_fills_up_ends_the_bench_with_what_was_measured(bench) -> No
         (["-k", "no_such_scenario"], 4, "nothing was measured"),
         (["--qemu", "/no/such/qemu"], 3, "/no/such/qemu"),
         (["--backend", "whpx"], 3, "whpx"),
+        (["--store", "nosuchdatabase://x"], 2, "nosuchdatabase"),
     ],
 )
 def test_mistakes_are_one_sentence_and_their_own_exit_code(bench, arguments, code, said) -> None:
