@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from harness.errors import VisorbenchError
+
 
 @contextmanager
-def naming_write_errors(what: str, place: Path, *, elsewhere: str) -> Iterator[None]:
-    """Turn the OSErrors of writing ``what`` at ``place`` into DiskFull or CacheReadOnly.
+def naming_write_errors(
+    what: str, place: Path, *, elsewhere: str, refused: type[VisorbenchError] = CacheReadOnly
+) -> Iterator[None]:
+    """Turn the OSErrors of writing ``what`` at ``place`` into DiskFull or ``refused``.
 
     ``elsewhere`` is how the user has it written to another place, as in "set VISORBENCH_RUNTIME_DIR".
     """
@@ -22,7 +26,7 @@ def naming_write_errors(what: str, place: Path, *, elsewhere: str) -> Iterator[N
         yield
     except OSError as error:
         full = error.errno in NO_SPACE
-        raise (DiskFull if full else CacheReadOnly)(
+        raise (DiskFull if full else refused)(
             f"cannot write {what} in {place}: {error.strerror}",
             fix=f"make room there, or {elsewhere}" if full else f"make it writable, or {elsewhere}",
             path=place,

@@ -28,7 +28,8 @@ def run() -> Result:
             "x86-64",
         ]
         command += ["--reports", folder, "--store", f"sqlite:///{folder}/results.db"]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as bench:
+        log = Path(folder, "log")
+        with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as bench:
             process = psutil.Process(bench.pid)
             while bench.poll() is None:
                 _sample(process, peaks)
@@ -36,8 +37,8 @@ def run() -> Result:
                     bench.wait(SAMPLE_S)
                 except subprocess.TimeoutExpired:
                     continue
-    if bench.returncode:
-        raise RuntimeError(f"the bench ended with status {bench.returncode}")
+        if bench.returncode:
+            raise RuntimeError(f"the bench ended with status {bench.returncode}:\n{log.read_text()}")
     detail = {"report_process_mb": round(peaks["report"] / 1e6)}
     return Result("bench_memory", peaks["measuring"] / 1e6, "MB", LIMIT_MB, detail)
 
