@@ -1,7 +1,8 @@
 """Read ``visorbench.toml``, then ``VISORBENCH_*``, then the command line: the later wins.
 
-A key that nobody knows is an error that names the nearest known one (:class:`harness.errors.UnknownName`); a
-value that does not fit is :class:`harness.errors.InvalidConfiguration`, which says where it stands.
+A key or architecture that nobody knows is an error that names the nearest known one
+(:class:`harness.errors.UnknownName`); any other value that does not fit is
+:class:`harness.errors.InvalidConfiguration`, which names the option, variable or key.
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from harness.config.mistakes import explained
 from harness.config.model import Config, Profile
 from harness.errors import InvalidConfiguration, UnknownName
 from harness.host.paths import shipped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    Giver: TypeAlias = Callable[[str], str]
+    """Turns a key into the words for where it was given: ``--arch``, ``VISORBENCH_ARCHS``, ``archs in FILE``."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -53,23 +58,28 @@ def load(
     environ: Mapping[str, str] | None = None,
     options: Mapping[str, Any] | None = None,
     directory: Path | None = None,
+    option_prefix: str = "--",
 ) -> Config:
     """The configuration in force.
 
     ``file`` is read instead of the nearest ``visorbench.toml`` or ``[tool.visorbench]`` at or above
-    ``directory``; ``options`` are the command line's, None meaning "not given".
+    ``directory``; ``options`` are the command line's, None meaning "not given"; an
+    error calls them ``option_prefix`` and the key.
 
     Raises UnknownName, InvalidConfiguration.
     """
     source = file or _find(directory or Path.cwd())
-    layers: dict[str, dict[str, Any]] = {
-        str(source): _read(source) if source else {},
-        "the environment (VISORBENCH_*)": _from_environment(os.environ if environ is None else environ),
-        "the command line": {key: value for key, value in (options or {}).items() if value not in (None, ())},
-    }
-    values = {key: value for layer in layers.values() for key, value in layer.items()}
-    origin = {key: place for place, layer in layers.items() for key in layer}
-    config = _validated(Config, values, origin)
+    layers: list[tuple[Giver, dict[str, Any]]] = [
+        (_in_file(source), _read(source)) if source else (_as_variable, {}),
+        (_as_variable, _from_environment(os.environ if environ is None else environ)),
+        (
+            _as_option(option_prefix),
+            {key: value for key, value in (options or {}).items() if value not in (None, ())},
+        ),
+    ]
+    values = {key: value for _, layer in layers for key, value in layer.items()}
+    givers = {key: giver for giver, layer in layers for key in layer}
+    config = _validated(Config, values, givers)
     profiles(config)
     profile(config)
     return config
@@ -79,7 +89,9 @@ def profiles(config: Config) -> dict[str, Profile]:
     """The shipped profiles and the user's own."""
     path = shipped("fixtures", "profiles.toml")
     shipped_ones = {
-        name: _validated(Profile, table, dict.fromkeys([*table, *Profile.model_fields], f"{path} [{name}]"))
+        name: _validated(
+            Profile, table, dict.fromkeys([*table, *Profile.model_fields], _in_file(path, f" [{name}]"))
+        )
         for name, table in _parse(path).items()
     }
     return shipped_ones | config.profiles
@@ -150,47 +162,21 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _validated(model: type[ModelT], values: Mapping[str, Any], origin: Mapping[str, str]) -> ModelT:
-    """The model of ``values``; ``origin`` says of each key where it was given."""
+def _validated(model: type[ModelT], values: Mapping[str, Any], givers: Mapping[str, Giver]) -> ModelT:
+    """The model of ``values``; ``givers`` says of each key where it was given."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        errors = error.errors()
-        first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
-        place, where = ".".join(map(str, first["loc"])), origin[str(first["loc"][0])]
-        if first["type"] == "extra_forbidden":
-            raise UnknownName("key", place, _keys_beside(model, first["loc"]), where=where) from None
-        raise InvalidConfiguration(
-            f"{place} in {where}: {first['msg'][0].lower()}{first['msg'][1:]} (it is {first['input']!r})",
-            fix="correct it there, or leave it out",
-        ) from None
+        raise explained(model, error, givers) from None
 
 
-def _keys_beside(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """The full names of the keys that could stand where ``place`` names an unknown one."""
-    prefix: list[str] = []
-    current: Any = model
-    for part in place[:-1]:
-        prefix.append(str(part))
-        current = _inner_model(current, part)
-    return [".".join([*prefix, name]) for name in current.model_fields]
+def _in_file(path: Path, table: str = "") -> Giver:
+    return lambda key: f"{key} in {path}{table}" if key else f"{path}{table}"
 
 
-def _inner_model(model: Any, part: int | str) -> Any:
-    """The model found under ``part``: of a field, or of a mapping's or sequence's items."""
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        annotation = model.model_fields[str(part)].annotation
-        items = [
-            arg
-            for arg in getattr(annotation, "__args__", ())
-            if isinstance(arg, type) and issubclass(arg, BaseModel)
-        ]
-        return _Items(items[0]) if items else annotation
-    return model.model
+def _as_variable(key: str) -> str:
+    return next((name for name, of in ENVIRONMENT.items() if of == key), key)
 
 
-class _Items:
-    """The values of a ``dict[str, M]`` or the items of a ``tuple[M, ...]``."""
-
-    def __init__(self, model: type[BaseModel]) -> None:
-        self.model = model
+def _as_option(prefix: str) -> Giver:
+    return lambda key: f"{prefix}{key.removesuffix('s') if key in _LISTS else key}"

@@ -51,7 +51,8 @@ class Session:
 
     def __init__(self, options: Mapping[str, Any], *, worker_of: str | None = None) -> None:
         file = options.get("config")
-        self.config = load(file, options={key: value for key, value in options.items() if key != "config"})
+        given = {key: value for key, value in options.items() if key != "config"}
+        self.config = load(file, options=given, option_prefix="--vb-")
         self.profile: Profile = profile(self.config)
         self.watcher: Watcher = Silent()
         self.gave_up: VisorbenchError | None = None
