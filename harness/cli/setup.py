@@ -27,12 +27,14 @@ def setup(*, yes: bool) -> None:
         return
     try:
         host_setup.authority(todo)
-        agreed = yes or (sys.stdin.isatty() and click.confirm("Run it now?", default=True))
+        agreed = yes or (
+            sys.stdin.isatty() and click.confirm(f"Run this now?\n  {todo.one_command}\n", default=True)
+        )
         host_setup.install(todo, yes=agreed, say=lambda command: click.echo(f"running: {command}"))
     except InstallRefused as refusal:
         if not all(need.optional for need in todo.missing):
             raise
-        click.echo(f"{refusal}\nThe reference guests do without.", err=True)
+        click.echo(f"{refusal.message}\n  {refusal.fix}\nThe reference guests do without.", err=True)
         return
     click.echo("Everything that was missing is installed.")
 
@@ -42,5 +44,3 @@ def _print(todo: host_setup.InstallPlan) -> None:
     for need in todo.missing:
         note = " (not packaged for this system)" if need in todo.unavailable else ""
         click.echo(f"  {need.what}{note}")
-    if todo.commands:
-        click.echo(f"To be run:\n  {todo.one_command}")

@@ -43,7 +43,7 @@ class InstallPlan:
     unavailable: tuple[packages.Need, ...]
     """Missing, and not packaged on this platform."""
     commands: tuple[tuple[str, ...], ...]
-    """To be run in this order, as root where the manager needs it."""
+    """To be run in this order, as root where the manager needs it; as a person would type them."""
 
     @property
     def hopeless(self) -> bool:
@@ -84,7 +84,8 @@ def install(todo: InstallPlan, *, yes: bool, say: Callable[[str], None] | None =
     prefix = authority(todo)
     if not yes:
         raise _refusal(f"{_lacks(todo)}; nobody agreed to installing", todo)
-    for command in todo.commands:
+    for by_hand in todo.commands:
+        command = _unattended(by_hand)
         if say is not None:
             say(shlex.join([*prefix, *command]))
         _run([*prefix, *command], todo)
@@ -130,9 +131,8 @@ def _refusal(message: str, todo: InstallPlan) -> InstallRefused:
 
 def _commands(manager: str | None, wanted: list[str]) -> list[tuple[str, ...]]:
     if manager == "apt":
-        quiet = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120")
-        install_ = (*quiet, "install", "-y", "--no-install-recommends", *wanted)
-        return [(*quiet, "update"), install_] if _apt_lists_old() else [install_]
+        install_ = ("apt-get", "install", "-y", "--no-install-recommends", *wanted)
+        return [("apt-get", "update"), install_] if _apt_lists_old() else [install_]
     if manager in ("dnf", "dnf-el"):
         return [("dnf", "install", "-y", "--setopt=install_weak_deps=False", *wanted)]
     if (
@@ -145,6 +145,13 @@ def _commands(manager: str | None, wanted: list[str]) -> list[tuple[str, ...]]:
     if manager == "winget":
         return [("winget", "install", "--id", name) for name in wanted]
     return []
+
+
+def _unattended(command: tuple[str, ...]) -> tuple[str, ...]:
+    """The command as run from here, where nobody answers apt's questions, and another apt may hold the lock."""
+    if command[0] != "apt-get":
+        return command
+    return ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120", *command[1:])
 
 
 def _apt_lists_old() -> bool:
