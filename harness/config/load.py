@@ -132,10 +132,12 @@ def _read(path: Path) -> dict[str, Any]:
     base = path.resolve().parent
     for key in _PATHS & values.keys():
         values[key] = base / Path(str(values[key])).expanduser()
-    guests = values.get("guests")
-    for guest in guests.values() if isinstance(guests, dict) else ():
-        if isinstance(guest, dict):
-            guest |= {key: base / Path(str(guest[key])).expanduser() for key in _GUEST_PATHS & guest.keys()}
+    guests, subjects = values.get("guests"), values.get("subjects")
+    tables = [(table, _GUEST_PATHS) for table in (guests.values() if isinstance(guests, dict) else ())]
+    tables += [(table, {"qemu"}) for table in (subjects if isinstance(subjects, list) else ())]
+    for table, paths in tables:
+        if isinstance(table, dict):
+            table |= {key: base / Path(str(table[key])).expanduser() for key in paths & table.keys()}
     return values
 
 

@@ -40,7 +40,7 @@ class Keeper:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Make the report of whatever was recorded; after Ctrl-C only keep the records."""
-        self.session.forget_shared_plan()
+        self.session.gather_workers()
         if not self.session.run_started or exitstatus == pytest.ExitCode.INTERRUPTED:
             return
         from harness.report.child import render  # noqa: PLC0415 - only when there is something

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
@@ -86,11 +87,15 @@ class Session:
                 file.write_text(plan(self.config).to_json(), encoding="utf-8")
             return Plan.from_json(file.read_text(encoding="utf-8"))
 
-    def forget_shared_plan(self) -> None:
-        """In the controller of pytest-xdist, when its workers have ended."""
-        if self.parallel_run:
-            for file in runtime_dir().glob(f"plan-{self.parallel_run}.json*"):
-                file.unlink(missing_ok=True)
+    def gather_workers(self) -> None:
+        """In the controller of pytest-xdist, when its workers have ended: take their logs, forget their plan."""
+        if not self.parallel_run:
+            return
+        for file in runtime_dir().glob(f"plan-{self.parallel_run}.json*"):
+            file.unlink(missing_ok=True)
+        if self.run_started and self.logs.is_dir():
+            shutil.copytree(self.logs, self.recorder.logs, dirs_exist_ok=True)
+        shutil.rmtree(self.logs.parent, ignore_errors=True)
 
     def check_store(self) -> None:
         """Learn before hours of measuring whether the store can be used; raises what Store raises."""
@@ -163,7 +168,6 @@ class Session:
                 self.config.profile,
                 _host_facts(),
                 reports=self.reports,
-                run_id=self.parallel_run,
                 commit=commit(),
             )
             for absence in self.plan.absent:
@@ -182,7 +186,7 @@ class Session:
 
     @property
     def logs(self) -> Path:
-        """Where this session's machines leave their consoles and logs: in the run's folder."""
+        """Where machines leave their consoles and logs: in the run's folder, or beside it until workers end."""
         if self.parallel_run:
             return self.reports / self.parallel_run / "logs"
         return self.recorder.logs

@@ -57,6 +57,11 @@ def test_a_guest_of_the_user_is_found_beside_the_file(write, tmp_path: Path) -> 
     assert config.guests["mine"].kernel == tmp_path / "küche" / "Image 1"
 
 
+def test_a_subjects_qemu_is_found_beside_the_file(write, tmp_path: Path) -> None:
+    config = load(write('[[subjects]]\nbackend = "tcg"\narch = "arm64"\nqemu = "build/qemu"'), environ={})
+    assert config.subjects[0].qemu == tmp_path / "build" / "qemu"
+
+
 @pytest.mark.parametrize(
     ("text", "place", "guess"),
     [

@@ -168,3 +168,6 @@ def test_plain_pytest_with_workers_runs_functional_scenarios_at_once(bench) -> N
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert [series["samples"] for series in bench.results["series"]] == [[1.0]]
+    runs = [path.name for path in (bench.folder / "reports").iterdir() if path.name != "latest"]
+    assert runs == [bench.results["run"]["id"]]
+    assert len(list((bench.folder / "reports" / "latest" / "logs").rglob("console.log"))) == 2
