@@ -9,10 +9,14 @@ import socket
 import subprocess
 import threading
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import paramiko
 
 from harness.guests.credentials import KeyPair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def pkey(pair: KeyPair) -> paramiko.PKey:
@@ -75,11 +79,29 @@ class Server:
                     threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
 
     def _serve(self, peer: socket.socket) -> None:
-        transport = paramiko.Transport(peer)
+        transport = _Transport(peer)
         transport.add_server_key(pkey(self.host))
         self._transports.append(transport)
         with suppress(paramiko.SSHException, EOFError, OSError):
             transport.start_server(server=_Session(self))
+
+
+class _Transport(paramiko.Transport):
+    """Starts a command once the client has been told that it runs, as real servers do.
+
+    paramiko sends that reply after the request's handler has returned: a command that the handler started could
+    have ended, and closed its channel, before (a client takes that for a refusal).
+    """
+
+    def __init__(self, peer: socket.socket) -> None:
+        super().__init__(peer)
+        self.after_the_reply: list[Callable[[], None]] = []
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)
+        if threading.current_thread() is self:  # the thread that handles requests and replies to them
+            while self.after_the_reply:
+                self.after_the_reply.pop()()
 
 
 class _Session(paramiko.ServerInterface):
@@ -101,7 +123,8 @@ class _Session(paramiko.ServerInterface):
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         while self.server.mute_exec:
             threading.Event().wait(0.05)
-        threading.Thread(target=self._run, args=(channel, command), daemon=True).start()
+        run = threading.Thread(target=self._run, args=(channel, command), daemon=True)
+        channel.get_transport().after_the_reply.append(run.start)
         return True
 
     def _run(self, channel: paramiko.Channel, command: bytes) -> None:
