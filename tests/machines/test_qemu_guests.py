@@ -1,12 +1,14 @@
 """The reference guest on tcg, both architectures: phases, commands, pause, reset, power down, panic."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from harness.errors import ChannelError, GuestPanicked, GuestSilent
-from harness.guests.model import Arch
+from harness.guests.model import READY_MARKER, READY_PORT, Arch
 from harness.machines.model import MachineSpec, Phase, State
+from harness.machines.qemu.backend import QemuBackend
 
 pytestmark = pytest.mark.guest_boot
 
@@ -51,6 +53,32 @@ def test_arm64_from_boot_to_power_off(tcg, tiny):
         assert machine.ssh.run("uname -m").text().strip() == "aarch64"
         machine.powerdown()
         assert machine.state is State.STOPPED
+
+
+def test_without_a_ready_port_the_console_says_that_the_guest_is_ready(tcg, tiny, tmp_path):
+    guest = replace(tiny(Arch.X86_64), ready_port=None)
+    with tcg.machine(MachineSpec(guest)) as machine:
+        timeline = machine.boot(until=Phase.GUEST_READY)
+        said = machine.console.wait_for(READY_MARKER, 0)
+        assert timeline.phases[Phase.GUEST_READY] == said.stamp
+    (argv,) = tmp_path.glob("logs*/argv")
+    assert READY_PORT not in argv.read_text(encoding="utf-8")
+
+
+def test_a_boot_from_and_to_folders_that_option_parsers_dislike(tiny, tmp_path):
+    image = tiny(Arch.X86_64)
+    cache = tmp_path / "cä che, d"
+    cache.mkdir()
+    guest = replace(
+        image,
+        kernel=shutil.copy(image.kernel, cache / image.kernel.name),
+        initrd=shutil.copy(image.initrd, cache / image.initrd.name),
+    )
+    logs = tmp_path / "lö gs, d"
+    with QemuBackend("tcg", logs=logs).machine(MachineSpec(guest)) as machine:
+        assert list(machine.boot().phases) == list(Phase)
+    assert str(guest.kernel) in (logs / "argv").read_text(encoding="utf-8").splitlines()
+    assert READY_MARKER in (logs / "console.log").read_text(encoding="utf-8", errors="replace")
 
 
 def test_a_panic_is_named_at_once_and_its_guest_does_not_reboot(tcg, tiny, tmp_path):
