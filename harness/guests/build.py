@@ -14,7 +14,8 @@ from harness.guests.archive import deb
 from harness.guests.image import cpio, modules
 from harness.guests.model import INITRD, KERNEL, MANIFEST
 from harness.guests.spec import BUILDER_VERSION
-from harness.guests.storage import naming_write_errors
+from harness.guests.storage import ELSEWHERE
+from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -89,7 +90,7 @@ def build(plan: Plan, archive: Archive, folder: Path) -> None:
         *(cpio.symlink(path.lstrip("/"), target) for path, target in spec.links.items()),
         *(_own_file(path, data) for path, data in spec.files.items()),
     ]
-    with naming_write_errors(folder):
+    with naming_write_errors(f"guest {spec.name}", folder, elsewhere=ELSEWHERE):
         entries += _take_kernel(plan, files[plan.kernel.name], folder / KERNEL)
         for name, patterns in spec.packages.items():
             entries += _take_files(files[name], patterns)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from harness.errors import UnknownName
 from harness.guests.model import INITRD, KERNEL, MANIFEST, Arch, GuestImage
-from harness.guests.storage import locked, naming_write_errors, new_folder, write_whole
+from harness.guests.storage import ELSEWHERE, locked, new_folder, write_whole
 from harness.host.paths import cache_dir, shipped
+from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +98,7 @@ def clean() -> list[Path]:
     removed: list[Path] = []
     for path in (cache_dir() / "guests", cache_dir() / "archive"):
         if path.is_dir():
-            with naming_write_errors(path):
+            with naming_write_errors("the cache", path, elsewhere=ELSEWHERE):
                 shutil.rmtree(path)
             removed.append(path)
     return removed

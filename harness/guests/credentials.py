@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from harness.errors import InvalidConfiguration
 from harness.guests.image import cpio
-from harness.guests.storage import naming_write_errors
+from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,10 +103,13 @@ def with_credentials(image: GuestImage, credentials: Credentials, to: Path) -> P
             f"guest {image.name} ({image.arch}) has no initrd that takes keys",
             fix="boot it without credentials",
         )
-    with naming_write_errors(to):
+    with (
+        image.initrd.open("rb") as source,
+        naming_write_errors("the keys of a machine", to.parent, elsewhere="set TMPDIR"),
+    ):
         to.touch(mode=0o600)
         try:
-            with image.initrd.open("rb") as source, to.open("wb") as out:
+            with to.open("wb") as out:
                 shutil.copyfileobj(source, out, _COPY_BYTES)
                 out.write(bytes(-out.tell() % cpio.ARCHIVE_ALIGNMENT))
                 out.write(credentials.overlay())

@@ -1,4 +1,4 @@
-"""Where the guests layer writes: errors with a name, files whole or not at all, one writer at a time.
+"""Where the guests layer writes: files whole or not at all, one writer at a time.
 
 The cache, all of which can be made again::
 
@@ -11,7 +11,6 @@ The cache, all of which can be made again::
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import tempfile
@@ -19,36 +18,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import NO_SPACE, CacheReadOnly, DiskFull
+from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
-
-
-@contextmanager
-def naming_write_errors(path: Path) -> Iterator[None]:
-    """Turn the OSErrors of writing at ``path`` into DiskFull or CacheReadOnly; others pass."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in NO_SPACE:
-            raise DiskFull(
-                f"no space left for {path}", fix="free some space, or set VISORBENCH_CACHE_DIR to another disk",
-                path=path,
-            ) from error  # fmt: skip
-        if error.errno in _READ_ONLY:
-            raise CacheReadOnly(
-                f"cannot write {path}: {error.strerror}",
-                fix="make the cache writable, or set VISORBENCH_CACHE_DIR to a folder of yours", path=path,
-            ) from error  # fmt: skip
-        raise
+ELSEWHERE = "set VISORBENCH_CACHE_DIR"
+"""How the user moves all of it to another place."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write ``path`` so that a reader, or a crash, sees the old file or the new one; raises DiskFull, CacheReadOnly."""
-    with naming_write_errors(path):
+    with naming_write_errors(path.name, path.parent, elsewhere=ELSEWHERE):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
         try:
@@ -69,7 +50,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     An older ``path`` is replaced. Raises DiskFull, CacheReadOnly.
     """
-    with naming_write_errors(path):
+    with naming_write_errors(path.name, path.parent, elsewhere=ELSEWHERE):
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
         try:
@@ -88,7 +69,7 @@ def locked(path: Path) -> Iterator[None]:
     """Hold the lock file ``path``: one process at a time, freed by the kernel if it dies. Raises CacheReadOnly."""
     from filelock import FileLock  # noqa: PLC0415 - only who writes pays for it
 
-    with naming_write_errors(path):
+    with naming_write_errors("a lock", path.parent, elsewhere=ELSEWHERE):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         lock.acquire()

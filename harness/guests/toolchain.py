@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 
 from harness.errors import BuildFailed, DiskFull, HostLacks, ToolMissing
 from harness.guests.model import Arch
-from harness.guests.storage import naming_write_errors
+from harness.guests.storage import ELSEWHERE
 from harness.host.paths import cache_dir
 from harness.host.processes import spawn
+from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +109,10 @@ class Compiler:
             "-o",
             str(program),
         ]
-        with naming_write_errors(zig_cache), tempfile.TemporaryFile() as output:
+        with (
+            naming_write_errors("what the compiler keeps", zig_cache, elsewhere=ELSEWHERE),
+            tempfile.TemporaryFile() as output,
+        ):
             zig_cache.mkdir(parents=True, exist_ok=True)
             process = spawn(
                 argv,

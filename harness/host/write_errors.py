@@ -21,9 +21,12 @@ def naming_write_errors(
     """Turn the OSErrors of writing ``what`` at ``place`` into DiskFull or ``refused``.
 
     ``elsewhere`` is how the user has it written to another place, as in "set VISORBENCH_RUNTIME_DIR".
+    The end of a connection or of a pipe, which is no file's, passes as it is.
     """
     try:
         yield
+    except ConnectionError:
+        raise
     except OSError as error:
         full = error.errno in NO_SPACE
         raise (DiskFull if full else refused)(

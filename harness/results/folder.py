@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from harness.errors import NO_SPACE, StoreError, UnknownName, UsageError
-from harness.results.journal import JOURNAL
-from harness.results.writing import naming_write_errors
+from harness.host.write_errors import naming_write_errors
+from harness.results.journal import ELSEWHERE, JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ def publish(folder: Path, files: Mapping[str, Callable[[IO[str]], None]]) -> Non
 
     Raises DiskFull, StoreError.
     """
-    with naming_write_errors(folder):
+    with naming_write_errors("a run", folder, elsewhere=ELSEWHERE, refused=StoreError):
         folder.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
         try:
@@ -52,7 +52,7 @@ def point_latest(folder: Path) -> None:
     DiskFull, StoreError."""
     reports, run_id = folder.parent, folder.name
     fresh = reports / f".{LATEST}-{os.getpid()}"
-    with naming_write_errors(reports):
+    with naming_write_errors(LATEST, reports, elsewhere=ELSEWHERE, refused=StoreError):
         try:
             fresh.unlink(missing_ok=True)
             try:

@@ -12,8 +12,8 @@ import os
 from typing import TYPE_CHECKING
 
 from harness.errors import StoreError
+from harness.host.write_errors import naming_write_errors
 from harness.results.draft import Draft, Event
-from harness.results.writing import naming_write_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 JOURNAL = "journal.jsonl"
 """Its name within the run's folder."""
 
+ELSEWHERE = "name another folder with --reports; `visorbench report` makes a report of what is there"
+"""How the user has a run written to another place, and what to do with the part of it that was written."""
+
 
 class Journal:
     """The writer; makes the folder. Raises DiskFull, StoreError; a line that does not fit leaves those before it."""
@@ -30,7 +33,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.path = folder / JOURNAL
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
-        with naming_write_errors(folder):
+        with naming_write_errors("a run", folder, elsewhere=ELSEWHERE, refused=StoreError):
             folder.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(self.path, flags, 0o644)
             self._size = os.fstat(self._fd).st_size
@@ -38,7 +41,7 @@ class Journal:
     def append(self, event: Event) -> None:
         """Write one line, all of it or nothing; raises DiskFull, StoreError."""
         line = json.dumps(event, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        with naming_write_errors(self.path):
+        with naming_write_errors(JOURNAL, self.path.parent, elsewhere=ELSEWHERE, refused=StoreError):
             try:
                 if os.write(self._fd, line) < len(line):  # a disk that fills up takes a part first
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -55,7 +58,7 @@ class Journal:
         """Close the file; closing twice is fine. Raises DiskFull: network file systems say it no earlier."""
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
-            with naming_write_errors(self.path):
+            with naming_write_errors(JOURNAL, self.path.parent, elsewhere=ELSEWHERE, refused=StoreError):
                 os.close(fd)
 
 

@@ -23,12 +23,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from harness import __version__
-from harness.errors import MeasurementError, UnknownName
+from harness.errors import MeasurementError, StoreError, UnknownName
+from harness.host.write_errors import naming_write_errors
 from harness.results.draft import Draft, Event
 from harness.results.fingerprint import fingerprint_of
-from harness.results.journal import Journal
+from harness.results.journal import ELSEWHERE, Journal
 from harness.results.plain_values import fitting_name, plain_value, printable
-from harness.results.writing import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -64,7 +64,7 @@ class RunRecorder:
         self.logs = self.folder / "logs"
         """Where consoles and logs of machines go."""
         self._journal = Journal(self.folder)
-        with naming_write_errors(self.logs):
+        with naming_write_errors("the logs of a run", self.logs, elsewhere=ELSEWHERE, refused=StoreError):
             self.logs.mkdir(exist_ok=True)
         facts = plain_value(host)
         facts["fingerprint"] = fitting_name(str(facts.get("fingerprint") or fingerprint_of(facts)))

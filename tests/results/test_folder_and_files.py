@@ -65,7 +65,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(StoreError, match="permissions"):
+    with pytest.raises(StoreError, match="make it writable"):
         publish(tmp_path / "run", {"a.txt": text("a")})
 
 

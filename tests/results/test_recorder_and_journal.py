@@ -54,7 +54,7 @@ def test_a_run_is_what_was_recorded(recorder):
 
 def test_a_folder_that_cannot_be_made_has_a_name(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match="cannot write to"):
+    with pytest.raises(StoreError, match="cannot write a run in"):
         RunRecorder("quick", {}, reports=tmp_path / "file")
 
 

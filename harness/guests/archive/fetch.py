@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import ArchiveCorrupt, ArchiveError, ArchiveUnreachable
 from harness.guests.archive import transfer
-from harness.guests.storage import locked, naming_write_errors
+from harness.guests.storage import ELSEWHERE, locked
+from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,10 +74,10 @@ class Fetcher:
         with locked(self.folder.parent / "lock"):
             if not _stored(path, download.checksum):  # another process may have been first
                 part = path.with_suffix(".part")
-                with naming_write_errors(path):
+                with naming_write_errors("a download", self.folder, elsewhere=ELSEWHERE):
                     self.folder.mkdir(parents=True, exist_ok=True)
                 self._from_any_mirror(download, part)
-                with naming_write_errors(path):
+                with naming_write_errors("a download", self.folder, elsewhere=ELSEWHERE):
                     part.replace(path)
         return path
 

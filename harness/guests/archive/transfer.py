@@ -10,7 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from harness.errors import ArchiveCorrupt, ArchiveUnreachable
-from harness.guests.storage import naming_write_errors
+from harness.guests.storage import ELSEWHERE
+from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +56,7 @@ def resume(url: str, part: Path, size: int, on_progress: Callable[[int], None]) 
             have = 0
         elif start != have:
             raise ArchiveUnreachable(f"{url} sends another range than asked", fix=FIX, url=url)
-        with naming_write_errors(part):
+        with naming_write_errors("a download", part.parent, elsewhere=ELSEWHERE):
             try:
                 with part.open("r+b" if have else "wb") as file:
                     file.seek(have)
