@@ -21,7 +21,7 @@ KERNELS: Mapping[str, str] = {
     "integer": "numbers/s",
     "float": "steps/s",
     "memory-bandwidth": "B/s",
-    "memory-latency": "loads/s",
+    "pointer-chasing": "loads/s",
     "syscall": "calls/s",
     "context-switch": "switches/s",
     "process": "processes/s",

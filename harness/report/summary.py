@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -108,10 +109,12 @@ def baseline(run: Run) -> str:
 
 def key_table(run: Run) -> KeyTable:
     """Boot goals first, then whatever has a ratio to native, then the rest, in the order of the run."""
-    guests = [
-        subject for subject in _guests(run) if any(series.subject == subject.id for series in run.series)
-    ]
-    shown = tuple(guests[:KEY_SUBJECTS])
+    measured = Counter(series.subject for series in run.series)
+    guests = [subject for subject in _guests(run) if measured[subject.id]]
+    most = max((measured[subject.id] for subject in guests), default=0)
+    # A variant that one scenario compares would be a column of dashes: its headline and plots have it.
+    broad = [subject for subject in guests if measured[subject.id] * 2 >= most]
+    shown = tuple(broad[:KEY_SUBJECTS])
     wanted = {subject.id for subject in shown}
     found = {series.key: series for series in run.series}
     metrics = {(s.scenario, s.metric): s for s in run.series if s.subject in wanted}

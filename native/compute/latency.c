@@ -59,7 +59,7 @@ static void close_latency(void *opaque)
 }
 
 const struct kernel memory_latency_kernel = {
-    .name = "memory-latency",
+    .name = "pointer-chasing",
     .unit = "loads/s",
     .per_iteration = LOADS,
     .what = "dependent loads, one cache line each, all over 32 MiB",

@@ -57,7 +57,7 @@ def test_every_kernel_runs_by_default_in_the_order_of_the_list(vb_compute):
 
 
 @pytest.mark.parametrize(
-    "kernel", ["integer", "float", "memory-bandwidth", "memory-latency", "context-switch"]
+    "kernel", ["integer", "float", "memory-bandwidth", "pointer-chasing", "context-switch"]
 )
 def test_the_seed_decides_the_data(vb_compute, kernel):
     checks = {
@@ -88,7 +88,7 @@ def test_a_longer_target_means_more_iterations(vb_compute):
     [
         (
             ["--kernel=integr"],
-            "unknown kernel 'integr'; known: integer float memory-bandwidth memory-latency",
+            "unknown kernel 'integr'; known: integer float memory-bandwidth pointer-chasing",
         ),
         (["--kernel=int"], "unknown kernel 'int'"),
         (["--kernel="], "unknown kernel ''"),
