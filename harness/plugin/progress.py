@@ -162,6 +162,11 @@ class Progress:
                 completed=self._finished_s + expected * done / max(total, 1),
             )
 
+    def transfer(self, what: str, done: int, total: int) -> None:
+        """Show how far a download is; only where a line can be redrawn."""
+        if self._bar and total:
+            self._bar.update(self._task, description=f"{what}, {100 * done // total} %")
+
     def _remaining_s(self) -> float:
         spent = time.monotonic() - self._current_started if self._current else 0.0
         current = self._expected.get(self._current, 0.0)

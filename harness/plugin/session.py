@@ -32,6 +32,9 @@ class Watcher(Protocol):
     def rounds(self, done: int, total: int) -> None:
         """The running scenario has done so many of its rounds."""
 
+    def transfer(self, what: str, done: int, total: int) -> None:
+        """``done`` of ``total`` bytes of a download are there."""
+
 
 class Silent:
     """A watcher who shows nothing."""
@@ -40,6 +43,9 @@ class Silent:
         """Nothing."""
 
     def rounds(self, done: int, total: int) -> None:
+        """Nothing."""
+
+    def transfer(self, what: str, done: int, total: int) -> None:
         """Nothing."""
 
 
@@ -127,7 +133,7 @@ class Session:
         if name not in known():
             raise UnknownName("guest", name, [*known(), *self.config.guests])
         self.watcher.step(f"guest {name} for {arch.value}")
-        return ensure_built(name, arch, mirror=self.config.mirror)
+        return ensure_built(name, arch, progress=self.watcher.transfer, mirror=self.config.mirror)
 
     def facts(self, subject: Subject) -> dict[str, Any]:
         """What the recorder is told of a subject: everything that makes two subjects the same."""
