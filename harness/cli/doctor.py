@@ -14,6 +14,7 @@ harness.host.accelerators.Proof. ``seconds`` is how long the proof took; ``nativ
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +36,14 @@ if TYPE_CHECKING:
 def doctor(*, as_json: bool, qemu: str | None) -> int:
     """Explain this host: what it is, what it can run, and what would fix the rest.
 
-    Every backend is proved by running a guest for a moment. Exit 0 when one can run a guest, 3 when none can.
+    Every backend is proved by running a guest for a moment. Exit 0 when one can run a guest, 3 when none can,
+    2 for a mistake in visorbench.toml or VISORBENCH_*.
     """
-    examination = examine(qemu)
+    from harness.config.load import load  # noqa: PLC0415 - pydantic
+
+    config = load(options={"qemu": qemu})
+    # The variable is left to the search, which then names it as where a QEMU came from.
+    examination = examine(qemu or (None if os.environ.get("VISORBENCH_QEMU") else config.qemu))
     if as_json:
         print_json(examination)
     else:

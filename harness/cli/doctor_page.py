@@ -32,15 +32,15 @@ def show(found: Mapping[str, Any], console: Console | None = None) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold what the terminal cannot show
     out = console or Console(highlight=False, emoji=False, markup=False)
     out.width = min(out.width, _WIDTH)
-    _section(out, "Host", _rows(_host(found["host"])))
+    _section(out, "Host", _lines([*_host(found["host"]), ("noise", _causes(found["noise"]))]))
+    _section(out, "QEMU", _qemus(found["qemus"], found["rejected"]))
+    _section(out, "Backends", _backends(found["backends"]))
     if found["noise"]:
         _section(
             out,
-            "What makes timings noisy here",
+            "For quieter timings",
             _rows((one["code"], f"{one['text']} {one['step']}") for one in found["noise"]),
         )
-    _section(out, "QEMU", _qemus(found["qemus"], found["rejected"]))
-    _section(out, "Backends", _backends(found["backends"]))
 
 
 def _section(out: Console, title: str, body: Table) -> None:
@@ -48,22 +48,27 @@ def _section(out: Console, title: str, body: Table) -> None:
     out.print(Padding(body, (0, 0, 1, 2), expand=False))
 
 
-def _table() -> Table:
+def _table(*, one_line: bool = False) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    table.add_column(no_wrap=one_line, overflow="ellipsis" if one_line else "fold")
     return table
 
 
-def _rows(pairs: Iterable[tuple[str, str]]) -> Table:
-    table = _table()
+def _lines(pairs: Iterable[tuple[str, str]]) -> Table:
+    """A line for each pair: what is longer than the page is cut, and `--json` has it whole."""
+    return _rows(pairs, one_line=True)
+
+
+def _rows(pairs: Iterable[tuple[str, str]], *, one_line: bool = False) -> Table:
+    table = _table(one_line=one_line)
     for name, text in pairs:
         table.add_row(Text(name, style="cyan"), Text(text))
     return table
 
 
 def _host(host: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    yield "system", f"{host['os_name']} {host['os_version']}, kernel {host['kernel']}, {host['arch']}"
+    yield "system", f"{host['os_name']} {host['os_version']}, {host['arch']}, kernel {host['kernel']}"
     yield "CPU", host["cpu_model"]
     yield "cores", _cores(host)
     free, swapped = host["memory_available_mib"], host["swap_used_mib"]
@@ -78,6 +83,10 @@ def _host(host: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "fingerprint", host["fingerprint"]
 
 
+def _causes(noise: Iterable[Mapping[str, str]]) -> str:
+    return ", ".join(one["code"] for one in noise) or "nothing"
+
+
 def _cores(host: Mapping[str, Any]) -> str:
     text = (
         f"{host['physical_cores']} physical, {host['logical_cores']} logical, {host['usable_cores']} usable"
@@ -88,9 +97,13 @@ def _cores(host: Mapping[str, Any]) -> str:
 
 
 def _power(host: Mapping[str, Any]) -> str:
-    supply = {True: "battery", False: "mains"}.get(host["on_battery"], "supply not told")
-    turbo = {True: "turbo on", False: "turbo off"}.get(host["turbo"], "turbo not told")
-    return f"{supply}, governor {host['governor'] or 'not told'}, mode {host['power_mode'] or 'not told'}, {turbo}"
+    told = (
+        {True: "battery", False: "mains"}.get(host["on_battery"]),
+        f"governor {host['governor']}" if host["governor"] else None,
+        f"mode {host['power_mode']}" if host["power_mode"] else None,
+        {True: "turbo on", False: "turbo off"}.get(host["turbo"]),
+    )
+    return ", ".join(text for text in told if text) or "not told"
 
 
 def _surroundings(host: Mapping[str, Any]) -> Iterable[str]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from rich.console import Console
 
+from harness.cli.doctor_page import show
 from harness.host.accelerators import ACCELERATORS
 from harness.host.facts import HostFacts
 from harness.host.introspection import QemuFeatures
@@ -46,7 +49,7 @@ def visorbench(tmp_path: Path) -> Any:
         argv = [sys.executable, "-c", "from harness.cli.main import main; main()", *arguments]
         return subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
-            env={**kept, "COLUMNS": "200", **own, **environment},
+            cwd=tmp_path, env={**kept, "COLUMNS": "200", **own, **environment},
         )  # fmt: skip
 
     return run
@@ -85,6 +88,52 @@ def test_the_page_is_plain_text_of_80_columns_in_a_pipe(visorbench: Any, tmp_pat
     assert "[bold]ü" in done.stdout.replace("\n", "")
     for heading in ("Host", "QEMU", "Backends"):
         assert f"{heading}\n" in done.stdout
+
+
+@pytest.mark.parametrize("codes", [(), ("load", "few-cores")])
+def test_the_host_is_ten_lines_and_the_advice_comes_last(codes: tuple[str, ...]) -> None:
+    facts = HostFacts(
+        os_name="Red Hat Enterprise Linux", os_version="9.4", kernel="5.14.0-427.13.1.el9_4.x86_64.with.a.tail",
+        arch="x86-64", cpu_model="A CPU of many words " * 6, physical_cores=2, logical_cores=4, usable_cores=4,
+        performance_cores=2, efficiency_cores=2, memory_mib=16000, memory_available_mib=9000, swap_used_mib=0,
+        load=(3.5, 0.5, 0.5), governor="powersave", on_battery=True, throttled="", virtualised="KVM",
+        container="docker",
+    )  # fmt: skip
+    noise = [{"code": code, "text": f"Much {code} here.", "step": f"Less {code}."} for code in codes]
+    host = {**asdict(facts), "fingerprint": "0123456789abcdef"}
+    stream = io.StringIO()
+    show(
+        {"host": host, "noise": noise, "qemus": [], "rejected": [], "backends": []},
+        Console(file=stream, width=120, highlight=False, emoji=False, markup=False),
+    )
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    section = lines[lines.index("Host") + 1 : lines.index("")]
+    assert len(section) == 10
+    assert section[-1].split() == ["noise", *(", ".join(codes) or "nothing").split()]
+    assert max(map(len, lines)) <= 80
+    assert ("For quieter timings" in lines) == bool(codes)
+    if codes:
+        last = lines[lines.index("For quieter timings") :]
+        assert "Backends" not in last
+        assert "  load       Much load here. Less load." in last
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "said"),
+    [
+        ("profil = 'quick'", {}, "unknown key 'profil'"),
+        ("backends = 'tcg'", {}, "must be a list"),
+        ("", {"VISORBENCH_PROFIL": "quick"}, "did you mean 'VISORBENCH_PROFILE'"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_exit_2(
+    text: str, environment: dict[str, str], said: str, visorbench: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "visorbench.toml").write_text(text)
+    done = visorbench("doctor", **environment)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""
 
 
 @needs_qemu
