@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
+    from rich.table import Table
 
     from harness.report.compare import Change, Comparison
     from harness.report.summary import KeyMetric
@@ -61,63 +63,73 @@ def print_table(run: Run, console: Console | None = None) -> None:
 
 
 def print_runs(lines: Sequence[RunLine], console: Console | None = None) -> None:
-    """One line for each run, newest first."""
+    """A row for each run, newest first, in 80 columns; ``--json`` has every count."""
     from rich.table import Table  # noqa: PLC0415 - slow to import
 
     out = console or _console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("run", "started (UTC)"):
         table.add_column(name, no_wrap=True)
-    table.add_column("profile")
-    for name in ("subjects", "series", "samples", "failed", "skipped"):
-        table.add_column(name, justify="right")
+    table.add_column("profile", overflow="fold")
+    for name in ("samples", "failed", "skipped"):
+        table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
-        ended = "" if line.finished else " (interrupted)"
-        counts = (line.subjects, line.series, line.samples, line.failed, line.skipped)
+        profile = line.profile if line.finished else f"{line.profile} (interrupted)"
+        counts = (line.samples, line.failed, line.skipped)
         table.add_row(
-            line.id, line.started[:16].replace("T", " ") + ended, line.profile, *(f"{n:,}" for n in counts)
+            line.id, line.started[:16].replace("T", " "), plain(profile), *(f"{n:,}" for n in counts)
         )
     out.print(table)
 
 
 def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
-    """What is unlike first, then every metric with its ratio and interval."""
-    from rich.table import Table  # noqa: PLC0415 - slow to import
-    from rich.text import Text  # noqa: PLC0415
+    """What is unlike first, then every metric with its ratio and interval, by subject and scenario."""
+    from rich.text import Text  # noqa: PLC0415 - slow to import
 
     out = console or _console()
     out.print(Text(f"{comparison.before}  →  {comparison.after}", style="bold"))
     for sentence in comparison.unlike:
         out.print(Text.assemble(("not like with like: ", "yellow"), plain(sentence)))
     for subject in dict.fromkeys(change.subject for change in comparison.changes):
-        table = Table(subject, box=None, pad_edge=False, header_style="bold")
-        for name in ("before", "after", "ratio, 95 % interval"):
-            table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("")
-        for change in comparison.changes:
-            if change.subject == subject:
-                table.add_row(*_change_cells(change), Text(change.verdict, style=_COLOURS[change.verdict]))
         out.print()
-        out.print(table)
+        out.print(_changes(subject, [change for change in comparison.changes if change.subject == subject]))
     if not comparison.changes:
         out.print("The runs have no metric in common.")
     for name, only in (("before", comparison.only_before), ("after", comparison.only_after)):
         if only:
-            shown = ", ".join(only[:5]) + (", …" if len(only) > 5 else "")
-            out.print(Text(f"only {name}: {len(only)} series ({shown})", style="dim"))
+            counts = Counter(series.partition("/")[0] for series in only)
+            shown = ", ".join(f"{count} of {scenario}" for scenario, count in counts.items())
+            out.print(Text(f"series only {name}: {plain(shown)}", style="dim"))
+
+
+def _changes(subject: str, changes: Sequence[Change]) -> Table:
+    """One subject's metrics under their scenarios; a name too long for the page goes on in the next line."""
+    from rich.padding import Padding  # noqa: PLC0415 - slow to import
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(Text(subject), overflow="fold")
+    for name in ("before", "after", "ratio, 95 % interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    for scenario in dict.fromkeys(change.scenario for change in changes):
+        table.add_row(Text(scenario, style="bold"))
+        for change in changes:
+            if change.scenario == scenario:
+                metric = Padding(Text(in_words(change.metric), overflow="fold"), (0, 0, 0, 2))
+                verdict = Text(change.verdict, style=_COLOURS[change.verdict])
+                table.add_row(metric, *_change_cells(change), verdict)
+    return table
 
 
 def _change_cells(change: Change) -> list[str]:
     ratio = units.DASH
     if change.ratio is not None:
-        ends = units.TO.join(f"{end:.2f}" for end in change.ci95) if change.ci95 else units.DASH
-        ratio = f"{change.ratio:.2f} [{ends}]"
-    return [
-        f"{change.scenario}: {in_words(change.metric)}",
-        units.quantity(change.before, change.unit),
-        units.quantity(change.after, change.unit),
-        ratio,
-    ]
+        ratio = f"{change.ratio:.2f}"
+        if change.ci95:
+            ratio += f" [{units.TO.join(f'{end:.2f}' for end in change.ci95)}]"
+    return [units.quantity(change.before, change.unit), units.quantity(change.after, change.unit), ratio]
 
 
 def _key_cells(row: KeyMetric, *, with_native: bool, with_interval: bool) -> list[str]:

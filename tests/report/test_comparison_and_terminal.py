@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from harness.report import units
 from harness.report.compare import compare
-from harness.report.terminal import print_comparison, print_table
+from harness.report.terminal import print_comparison, print_runs, print_table
 from harness.results.recorder import RunRecorder
+from harness.results.store import RunLine
 from tests.report.synthetic import HOST, recorded, synthetic_run
 
 
@@ -89,6 +91,47 @@ def test_what_only_one_run_has_is_named(tmp_path):
     assert comparison.only_before == ("boot/init/tcg-arm64-tiny",)
     assert comparison.only_after == ("boot/guest-ready/tcg-arm64-tiny",)
     assert "no metric in common" in printed(print_comparison, comparison)
+
+
+def test_a_comparison_fits_80_columns_and_cuts_no_name(runs):
+    comparison = compare(*runs)
+    wordy = replace(
+        next(change for change in comparison.changes if change.unit.endswith("/s")),
+        scenario="my-scenario", metric="cold/first-console-of-a-very-long-name", before=123e6, after=456e6,
+        unit="calls/s", ratio=10.25, ci95=(10.05, 11.45),
+    )  # fmt: skip
+    text = printed(print_comparison, replace(comparison, changes=(*comparison.changes, wordy)), 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    lines = [line.rstrip() for line in text.splitlines()]
+    assert lines.count("boot") == len(
+        {change.subject for change in comparison.changes if change.scenario == "boot"}
+    )
+    for words in ("first console output", "SSH banner", "first command"):
+        assert [line for line in lines if line.startswith(f"  {words} ")], (
+            "each metric in words, in one piece"
+        )
+    folded = lines[lines.index("my-scenario") + 1 :]
+    names = " ".join(line[: line.find("123")] if "123" in line else line for line in folded[:4])
+    assert " ".join(names.split()).startswith("cold/first console of a very long name")
+    assert f"10.25 [10.05 {units.DASH} 11.45]" in text
+
+
+def test_the_list_of_runs_fits_80_columns_and_cuts_nothing():
+    def line(profile, finished):
+        return RunLine(
+            "20260102-030405-abcd", "2026-01-02T03:04:05Z", finished, profile, "f", 12, 120, 12345, 12, 3
+        )
+
+    text = printed(
+        print_runs, [line("standard", "2026-01-02T04:04:05Z"), line("my-very-own-profile", None)], 80
+    )
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    header, first, *rest = [row.split() for row in text.splitlines()]
+    assert " ".join(header) == "run started (UTC) profile samples failed skipped"
+    assert " ".join(first) == "20260102-030405-abcd 2026-01-02 03:04 standard 12,345 3 12"
+    assert rest[0][3] + "".join(map("".join, rest[1:])) == "my-very-own-profile(interrupted)"
 
 
 def test_the_table_fits_and_tells_the_key_metrics(runs):

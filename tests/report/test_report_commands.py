@@ -80,7 +80,7 @@ def test_compare_prints_and_gives_json(reports, capsys):
     one, two = synthetic_run(reports, rounds=6), synthetic_run(reports, rounds=6, seed=2, speed=2)
     code, out, _ = visorbench(capsys, "compare", one.id, two.id, "--reports", reports)
     assert code == 0
-    assert "boot: guest ready" in out
+    assert "  guest ready " in out
     code, out, _ = visorbench(capsys, "compare", one.id, two.id, "--json", "--reports", reports)
     comparison = json.loads(out)
     assert (comparison["before"], comparison["after"]) == (one.id, two.id)
