@@ -179,7 +179,7 @@ class Ssh:
         with self._lock:
             if self._transport is not None and self._transport.is_active():
                 return self._transport, False
-            self._transport = self._connect_greeted(deadline) or self._connect(deadline, None)
+            self._transport = self._connect_greeted(deadline) or self._connect_patiently(deadline)
             return self._transport, True
 
     def _connect_greeted(self, deadline: float) -> Transport | None:
@@ -193,7 +193,12 @@ class Ssh:
         greeted.close()
         return None
 
-    def _connect(self, deadline: float, greeted: Greeted | None) -> Transport:
+    def _connect_patiently(self, deadline: float) -> Transport:
+        """A guest that says it is ready may start its server a moment later; QEMU resets who comes before."""
+        _, greeted = wait_banner(*self.address, max(0.01, deadline - time.monotonic()))
+        return self._connect(deadline, greeted)
+
+    def _connect(self, deadline: float, greeted: Greeted) -> Transport:
         return connect(
             self.address, user=self.user, client_key=self._client_key, host_key=self._host_key,
             deadline=deadline, greeted=greeted,

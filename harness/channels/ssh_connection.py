@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-import socket
 import threading
 import time
 from pathlib import Path
@@ -55,9 +54,9 @@ def connect(
     client_key: PKey,
     host_key: tuple[str, bytes],
     deadline: float,
-    greeted: Greeted | None,
+    greeted: Greeted,
 ) -> Transport:
-    """An authenticated transport, over ``greeted`` when a connection is there already.
+    """An authenticated transport, over ``greeted``, the connection that brought the banner.
 
     ``deadline`` is on ``time.monotonic()``. Raises GuestSilent, HostKeyChanged, ChannelError.
     """
@@ -66,7 +65,7 @@ def connect(
     quiet = logging.getLogger("paramiko")  # without a handler it prints tracebacks of what is raised here
     if not quiet.handlers:
         quiet.addHandler(logging.NullHandler())
-    transport = paramiko.Transport(greeted or _dial(address, deadline))  # type: ignore[arg-type]  # socket-like
+    transport = paramiko.Transport(greeted)  # type: ignore[arg-type]  # socket-like
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = _left(deadline)
     try:
         agreed = threading.Event()
@@ -91,15 +90,6 @@ def connect(
             raise _silent(address, str(error) or type(error).__name__) from error
         raise
     return transport
-
-
-def _dial(address: tuple[str, int], deadline: float) -> socket.socket:
-    try:
-        sock = socket.create_connection(address, timeout=_left(deadline))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return sock
-    except OSError as error:
-        raise _silent(address, str(error)) from error
 
 
 def _check(offered: PKey, host_key: tuple[str, bytes], address: tuple[str, int]) -> None:
