@@ -9,7 +9,7 @@ from harness.host.page_cache import drop_page_cache, droppable
 from harness.machines.model import Phase
 from harness.plugin.skips import skip_scenario
 
-OTHER_MACHINE_TYPES = {Arch.X86_64: ["pc", "microvm,pcie=on"], Arch.ARM64: ["virt,gic-version=2"]}
+OTHER_MACHINE_TYPES = {Arch.X86_64: ["pc"], Arch.ARM64: ["virt,gic-version=2"]}
 """Compared with the default machine type, which test_boot measures."""
 
 
