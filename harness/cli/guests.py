@@ -16,7 +16,7 @@ from harness.guests.model import Arch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.guests.archive.fetch import Progress
+    from harness.archive.fetch import Progress
     from harness.guests.model import GuestImage
     from harness.guests.spec import GuestSpec
 

@@ -8,21 +8,21 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.archive import deb
 from harness.errors import InvalidConfiguration
 from harness.guests import kernel
-from harness.guests.archive import deb
 from harness.guests.image import cpio, modules
 from harness.guests.model import INITRD, KERNEL, MANIFEST
 from harness.guests.spec import BUILDER_VERSION
-from harness.guests.storage import ELSEWHERE
+from harness.host.storage import ELSEWHERE
 from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from harness.guests.archive.client import Archive
-    from harness.guests.archive.index import Package
+    from harness.archive.client import Archive
+    from harness.archive.index import Package
     from harness.guests.spec import GuestSpec
 
 DEVICES = {"console": (5, 1), "null": (1, 3), "urandom": (1, 9)}

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from harness.errors import UnknownName
 from harness.guests.model import INITRD, KERNEL, MANIFEST, Arch, GuestImage
-from harness.guests.storage import ELSEWHERE, locked, new_folder, write_whole
 from harness.host.paths import cache_dir, shipped
+from harness.host.storage import ELSEWHERE, locked, new_folder, write_whole
 from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from harness.guests.archive.client import Archive
-    from harness.guests.archive.fetch import Progress
+    from harness.archive.client import Archive
+    from harness.archive.fetch import Progress
     from harness.guests.spec import GuestSpec
 
 
@@ -121,9 +121,9 @@ def _image(spec: GuestSpec, fingerprint: str, manifest: Mapping[str, object]) ->
 def _archive(
     spec: GuestSpec, mirror: str | None, progress: Progress | None, keyring: Path | None, *, offline: bool
 ) -> Archive:
-    from harness.guests.archive.client import Archive  # noqa: PLC0415 - as above
-    from harness.guests.archive.fetch import Fetcher, silent  # noqa: PLC0415
-    from harness.guests.archive.mirrors import mirrors  # noqa: PLC0415
+    from harness.archive.client import Archive  # noqa: PLC0415 - as above
+    from harness.archive.fetch import Fetcher, silent  # noqa: PLC0415
+    from harness.archive.mirrors import mirrors  # noqa: PLC0415
 
     folder = cache_dir() / "archive"
     fetcher = Fetcher(folder / "sha256", mirrors(mirror), offline=offline, progress=progress or silent)

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from harness.errors import BuildFailed, DiskFull, HostLacks, ToolMissing
 from harness.guests.model import Arch
-from harness.guests.storage import ELSEWHERE
 from harness.host.paths import cache_dir
 from harness.host.processes import spawn
+from harness.host.storage import ELSEWHERE
 from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import UnknownName
-from harness.guests.storage import locked, new_folder
 from harness.guests.toolchain import FLAGS, find_compiler
 from harness.host.paths import cache_dir, shipped
+from harness.host.storage import locked, new_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,6 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from archive_in_miniature import INRELEASE, Miniature, deb, regular, special
 
 from harness.errors import (
     ArchiveCorrupt,
@@ -23,6 +22,7 @@ from harness.guests import catalogue
 from harness.guests.image import cpio
 from harness.guests.model import Arch, GuestImage
 from harness.guests.spec import GuestSpec
+from tests.archive.miniature import INRELEASE, Miniature, deb, regular, special
 
 BZIMAGE = bytes(0x1FE) + b"\x55\xaa\xeb\x66HdrS" + b"kernel" * 1000
 KERNEL = "linux-image-6.1-cloud-amd64"

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.guests.archive.client import Archive
-from harness.guests.archive.deb import members
-from harness.guests.archive.fetch import Fetcher
-from harness.guests.archive.mirrors import mirrors
+from harness.archive.client import Archive
+from harness.archive.deb import members
+from harness.archive.fetch import Fetcher
+from harness.archive.mirrors import mirrors
 from harness.guests.model import Arch
 from harness.host.paths import cache_dir, shipped
 from tests.machines.conftest import needs

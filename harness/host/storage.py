@@ -1,4 +1,4 @@
-"""Where the guests layer writes: files whole or not at all, one writer at a time.
+"""How what can be made again is written: files whole or not at all, one writer at a time.
 
 The cache, all of which can be made again::
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.archive import mirrors
 from harness.errors import InvalidConfiguration
-from harness.guests.archive import mirrors
 
 DEB822 = """\
 # a comment

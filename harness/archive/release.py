@@ -77,7 +77,7 @@ def read_release(inrelease: bytes, *, suite: str, keyring: Path, now: datetime |
 
 
 def _signed_text(inrelease: bytes, keyring: Path, now: datetime) -> tuple[str, tuple[str, ...]]:
-    from pysequoia import verify  # noqa: PLC0415 - only who builds a guest pays for it
+    from pysequoia import verify  # noqa: PLC0415 - only who asks an archive pays for it
 
     certificates = _certificates(keyring, now)
     try:

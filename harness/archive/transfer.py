@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from harness.errors import ArchiveCorrupt, ArchiveUnreachable
-from harness.guests.storage import ELSEWHERE
+from harness.host.storage import ELSEWHERE
 from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:

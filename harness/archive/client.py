@@ -7,12 +7,12 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from harness.archive import transfer
+from harness.archive.fetch import Download, Fetcher
+from harness.archive.index import Package, find_packages
+from harness.archive.release import Checksum, Release, read_release
 from harness.errors import ArchiveUnreachable, ArchiveUntrusted, PackageNotFound, VisorbenchError, nearest
-from harness.guests.archive import transfer
-from harness.guests.archive.fetch import Download, Fetcher
-from harness.guests.archive.index import Package, find_packages
-from harness.guests.archive.release import Checksum, Release, read_release
-from harness.guests.storage import write_whole
+from harness.host.storage import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

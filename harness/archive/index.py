@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.archive.release import Checksum
 from harness.errors import ArchiveCorrupt
-from harness.guests.archive.release import Checksum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +64,7 @@ def _stanzas(index: Path) -> Iterator[bytes]:
 
 
 def _parse(text: str) -> Package:
-    from debian.deb822 import Packages  # noqa: PLC0415 - only who builds a guest pays for it
+    from debian.deb822 import Packages  # noqa: PLC0415 - only who asks an archive pays for it
 
     stanza = Packages(text)
     groups = (stanza.get("Depends", "") or "").split(",")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tarfile
 
 import pytest
-from archive_in_miniature import deb, regular, special
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.archive.deb import Member, members
 from harness.errors import ArchiveCorrupt, PackageNotFound
-from harness.guests.archive.deb import Member, members
+from tests.archive.miniature import deb, regular, special
 
 
 def _read(tmp_path, content: list, *patterns: str) -> list[tuple[Member, bytes]]:

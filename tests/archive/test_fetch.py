@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
+from harness.archive.fetch import Download, Fetcher
+from harness.archive.release import Checksum
 from harness.errors import ArchiveCorrupt, ArchiveUnreachable, CacheReadOnly, DiskFull
-from harness.guests.archive.fetch import Download, Fetcher
-from harness.guests.archive.release import Checksum
 
 BODY = bytes(range(256)) * 4000
 PATH = "pool/big.deb"
@@ -130,8 +130,8 @@ def test_a_read_only_cache(archive, download, read_only_folder) -> None:
 def test_two_processes_fetch_once(archive, download, fetcher) -> None:
     program = (
         "import sys; from pathlib import Path;"
-        "from harness.guests.archive.fetch import Download, Fetcher;"
-        "from harness.guests.archive.release import Checksum;"
+        "from harness.archive.fetch import Download, Fetcher;"
+        "from harness.archive.release import Checksum;"
         "d = Download('big', (sys.argv[3],), Checksum(sys.argv[4], int(sys.argv[5])));"
         "print(Fetcher(Path(sys.argv[1]), [sys.argv[2]]).fetch(d))"
     )

@@ -66,7 +66,7 @@ def apt_mirrors(apt: Path) -> list[str]:
 
 def from_deb822(text: str) -> list[str]:
     """The Debian mirrors in a ``.sources`` file (sources.list(5), DEB822-STYLE FORMAT)."""
-    from debian.deb822 import Deb822  # noqa: PLC0415 - only who builds a guest pays for it
+    from debian.deb822 import Deb822  # noqa: PLC0415 - only who asks an archive pays for it
 
     found: list[str] = []
     for stanza in Deb822.iter_paragraphs(text.splitlines(), use_apt_pkg=False):

@@ -11,16 +11,16 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from harness.archive import transfer
 from harness.errors import ArchiveCorrupt, ArchiveError, ArchiveUnreachable
-from harness.guests.archive import transfer
-from harness.guests.storage import ELSEWHERE, locked
+from harness.host.storage import ELSEWHERE, locked
 from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from harness.guests.archive.release import Checksum
+    from harness.archive.release import Checksum
 
 TRIES = 4
 """How often a transfer that breaks off is resumed on the same mirror."""

@@ -38,7 +38,7 @@ def members(package: Path, patterns: Sequence[str]) -> Iterator[Member]:
     Raises ArchiveCorrupt for a package that cannot be read or names a path outside the tree, PackageNotFound
     when a pattern matched nothing.
     """
-    import lzma  # noqa: PLC0415 - only who builds a guest pays for these
+    import lzma  # noqa: PLC0415 - only who asks an archive pays for these
     import tarfile  # noqa: PLC0415
     import zlib  # noqa: PLC0415
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from archive_in_miniature import SUITE, Miniature, release_text
 from pysequoia import Cert, Tsk
 
+from harness.archive.release import Checksum, read_release
 from harness.errors import ArchiveUntrusted
-from harness.guests.archive.release import Checksum, read_release
 from harness.host.paths import shipped
+from tests.archive.miniature import SUITE, Miniature, release_text
 
 ENTRY = f" {'ab' * 32} 17 main/binary-amd64/Packages.xz"
 
