@@ -11,7 +11,8 @@
     │   ├── InstallRefused          installing is forbidden, or needs a password
     │   ├── ArchiveUnreachable      no network, and nothing cached
     │   ├── DiskFull, CacheReadOnly
-    │   └── HostBusy                another harness is measuring on this host
+    │   ├── HostBusy                another harness is measuring on this host
+    │   └── LockUnusable            nobody can tell whether another harness is measuring
     ├── ArchiveError
     │   ├── ArchiveUntrusted        no valid signature by a key of the keyring
     │   ├── ArchiveCorrupt          truncated, wrong size, wrong hash
@@ -150,6 +151,10 @@ class CacheReadOnly(HostLacks):
 
 class HostBusy(HostLacks):
     """Another harness is measuring on this host."""
+
+
+class LockUnusable(HostLacks):
+    """What lies in the place of the measuring lock is no lock file that this user may use; facts: path."""
 
 
 class ArchiveError(VisorbenchError):

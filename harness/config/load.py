@@ -42,8 +42,8 @@ ENVIRONMENT: dict[str, str] = {
 """Environment variable → key; lists are separated by commas."""
 
 ELSEWHERE = (
-    "VISORBENCH_CACHE_DIR", "VISORBENCH_DATA_DIR", "VISORBENCH_RUNTIME_DIR", "VISORBENCH_NO_INSTALL",
-    "VISORBENCH_TEST_INSTALLER",
+    "VISORBENCH_CACHE_DIR", "VISORBENCH_DATA_DIR", "VISORBENCH_RUNTIME_DIR", "VISORBENCH_LOCK_DIR",
+    "VISORBENCH_NO_INSTALL", "VISORBENCH_TEST_INSTALLER",
 )  # fmt: skip
 """Variables that other parts read."""
 

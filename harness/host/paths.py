@@ -1,13 +1,16 @@
 """Where the harness keeps things: data shipped with it, the cache, the results store, private directories.
 
 Every location follows the platform's convention (XDG on Linux, ~/Library on macOS) and can be moved by an
-environment variable: ``VISORBENCH_CACHE_DIR``, ``VISORBENCH_DATA_DIR``, ``VISORBENCH_RUNTIME_DIR``.
+environment variable: ``VISORBENCH_CACHE_DIR``, ``VISORBENCH_DATA_DIR``, ``VISORBENCH_RUNTIME_DIR``,
+``VISORBENCH_LOCK_DIR``.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
+import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 SOCKADDR_UN_MAX = 103
 """The longest path of a unix socket that every platform takes (macOS: 104 bytes with the NUL)."""
 
+_LOCKS = Path("/run/lock")
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -43,7 +47,7 @@ def data_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """The registry of owned processes, host-wide locks; private (0700), created on first use.
+    """The registry of owned processes; private (0700), created on first use.
 
     Raises DiskFull, CacheReadOnly.
     """
@@ -51,6 +55,24 @@ def runtime_dir() -> Path:
     with naming_write_errors("the harness's run-time files", path, elsewhere="set VISORBENCH_RUNTIME_DIR"):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+def lock_dir() -> Path:
+    """Where all users of this host meet: a folder in which everybody may make files, and remove only their own.
+
+    Whoever moves it (``VISORBENCH_LOCK_DIR``) waits only for those who have moved it to the same place.
+    """
+    if moved := _moved("VISORBENCH_LOCK_DIR"):
+        with naming_write_errors("the measuring lock", moved, elsewhere="set VISORBENCH_LOCK_DIR"):
+            moved.mkdir(parents=True, exist_ok=True)
+        return moved
+    if sys.platform == "win32":
+        return Path(os.environ.get("PUBLIC", r"C:\Users\Public"))
+    try:
+        of_locks = _LOCKS.stat().st_mode  # Debian opens it to every user, Fedora to root alone
+    except OSError:
+        of_locks = 0
+    return _LOCKS if of_locks & stat.S_ISVTX and of_locks & stat.S_IWOTH else Path("/tmp")  # noqa: S108
 
 
 @contextmanager

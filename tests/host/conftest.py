@@ -19,6 +19,7 @@ def registry_dir(tmp_path, monkeypatch):
     from harness.host.watchdog_link import link
 
     monkeypatch.setenv("VISORBENCH_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setenv("VISORBENCH_LOCK_DIR", str(tmp_path / "run"))
     yield tmp_path / "run"
     link().end()
 

@@ -50,6 +50,7 @@ def bench(tmp_path: Path) -> Bench:
     own = {
         "VISORBENCH_DATA_DIR": str(tmp_path / "data"),
         "VISORBENCH_RUNTIME_DIR": str(tmp_path / "run"),
+        "VISORBENCH_LOCK_DIR": str(tmp_path / "run"),
         "VISORBENCH_REPORTS": str(tmp_path / "reports"),
         "COLUMNS": "100",
     }

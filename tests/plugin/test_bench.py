@@ -91,7 +91,7 @@ def test_only_skips_is_nothing_measured(bench) -> None:
 
 
 def test_a_second_bench_on_the_host_is_told_who_measures(bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VISORBENCH_RUNTIME_DIR", bench.environment["VISORBENCH_RUNTIME_DIR"])
+    monkeypatch.setenv("VISORBENCH_LOCK_DIR", bench.environment["VISORBENCH_LOCK_DIR"])
     with measuring_lock():
         text = "def test_one(measure):\n    measure.record('x', 1, unit='s', better='lower')\n"
         done = bench.run(bench.scenario(text), "--backend", "tcg")
