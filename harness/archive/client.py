@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.archive import transfer
 from harness.archive.fetch import Download, Fetcher
-from harness.archive.index import Package, find_packages
+from harness.archive.index import Index, Package, read_index
+from harness.archive.memo import memo_path, recall, remember
 from harness.archive.release import Checksum, Release, read_release
 from harness.errors import ArchiveUnreachable, ArchiveUntrusted, PackageNotFound, VisorbenchError, nearest
 from harness.host.storage import write_whole
@@ -68,41 +67,53 @@ class Archive:
         Raises PackageNotFound with the nearest name, and what :meth:`Fetcher.fetch` raises.
         """
         asked = sorted(set(names))
-        path = f"{COMPONENT}/binary-{self.debian_arch}/Packages.xz"
-        checksum = release.files.get(path)
-        if checksum is None:
-            raise PackageNotFound(f"suite {self.suite} has no packages for {self.debian_arch}")
-        key = hashlib.sha256(json.dumps([checksum.sha256, asked]).encode()).hexdigest()
-        memo = self.folder / self.suite / f"packages-{key[:16]}.json"
-        if (known := _recall(memo)) is not None:
-            return known
-        index = self.fetcher.fetch(
-            Download(
-                f"package index of {self.suite} {release.version} for {self.debian_arch}",
-                _index_addresses(self.suite, path, checksum, by_hash=release.by_hash),
-                checksum,
-            )
-        )
-        found = find_packages(index, lambda name: name in asked or name.startswith("linux-image-"))
+        memo = memo_path(self.folder / self.suite, self.index_checksum(release).sha256, asked)
+        if (known := recall(memo)) is not None:
+            return {package.name: package for package in known}
+        index = self.index(release)
+        kernels = [name for name in index if name.startswith("linux-image-")]
         for name in asked:
-            if name not in found:
-                guess = nearest(name, found)
+            if name not in index:
+                guess = nearest(name, [*(other for other in asked if other in index), *kernels])
                 raise PackageNotFound(
                     f"suite {self.suite} has no package {name} for {self.debian_arch}",
                     fix=f"did you mean {guess}?" if guess else "correct the guest's description",
                 )
-        wanted = {name: found[name] for name in asked}
-        wanted |= {
-            name: found[name] for package in [*wanted.values()] for name in package.depends if name in found
-        }
-        write_whole(memo, json.dumps({name: asdict(package) for name, package in wanted.items()}).encode())
+        wanted = {name: index[name] for name in asked}
+        versioned = {group[0] for package in wanted.values() for group in package.depends}
+        wanted |= {name: index[name] for name in sorted(versioned.intersection(kernels))}
+        remember(memo, wanted.values())
         return wanted
+
+    def index(self, release: Release) -> Index:
+        """Every package of the suite; raises what :meth:`Fetcher.fetch` raises."""
+        checksum = self.index_checksum(release)
+        return read_index(
+            self.fetcher.fetch(
+                Download(
+                    f"package index of {self.suite} {release.version} for {self.debian_arch}",
+                    _index_addresses(self.suite, self._index_path, checksum, by_hash=release.by_hash),
+                    checksum,
+                )
+            )
+        )
+
+    def index_checksum(self, release: Release) -> Checksum:
+        """What the signed Release says the index is; raises PackageNotFound for an architecture without one."""
+        checksum = release.files.get(self._index_path)
+        if checksum is None:
+            raise PackageNotFound(f"suite {self.suite} has no packages for {self.debian_arch}")
+        return checksum
 
     def fetch(self, package: Package) -> Path:
         """The package file, checked."""
         return self.fetcher.fetch(
             Download(f"{package.name} {package.version}", (package.filename,), package.checksum)
         )
+
+    @property
+    def _index_path(self) -> str:
+        return f"{COMPONENT}/binary-{self.debian_arch}/Packages.xz"
 
     def _cached(self, path: Path) -> Release | None:
         """The Release in the cache, verified again: a key may have expired since."""
@@ -116,16 +127,3 @@ def _index_addresses(suite: str, path: str, checksum: Checksum, *, by_hash: bool
     plain = f"dists/{suite}/{path}"
     hashed = f"{plain.rpartition('/')[0]}/by-hash/SHA256/{checksum.sha256}"
     return (hashed, plain) if by_hash else (plain,)
-
-
-def _recall(memo: Path) -> dict[str, Package] | None:
-    try:
-        raw = json.loads(memo.read_bytes())
-        return {
-            name: Package(
-                **value | {"checksum": Checksum(**value["checksum"]), "depends": tuple(value["depends"])}
-            )
-            for name, value in raw.items()
-        }
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
-        return None

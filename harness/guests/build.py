@@ -69,7 +69,7 @@ def plan(spec: GuestSpec, archive: Archive) -> Plan:
     found = archive.packages(release, [spec.kernel, *spec.packages])
     meta = found[spec.kernel]
     real = next(
-        (found[name] for name in meta.depends if name in found and name.startswith("linux-image-")), meta
+        (found[name] for name, *_ in meta.depends if name in found and name.startswith("linux-image-")), meta
     )
     chosen = {real.name: real} | {name: found[name] for name in spec.packages}
     return Plan(spec, real, tuple(chosen[name] for name in sorted(chosen)), release.version)

@@ -63,6 +63,8 @@ class Miniature:
     files: dict[str, bytes] = field(default_factory=dict)
     key: Tsk = field(default_factory=lambda: Tsk.generate("Archive <archive@example.org>"))
     stanzas: list[str] = field(default_factory=list)
+    others: dict[str, list[str]] = field(default_factory=dict)
+    """Suite besides SUITE → its stanzas."""
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     """(path, Range header) of every request."""
     cut_after: int | None = None
@@ -70,24 +72,42 @@ class Miniature:
     knows_range: bool = True
     url: str = ""
 
-    def add(self, name: str, version: str, package: bytes, depends: str = "") -> None:
+    def add(
+        self,
+        name: str,
+        version: str,
+        package: bytes,
+        depends: str = "",
+        *,
+        provides: str = "",
+        suite: str = SUITE,
+    ) -> None:
         path = f"pool/{name}_{version}.deb"
         self.files[path] = package
-        self.stanzas.append(
-            f"Package: {name}\nVersion: {version}\nArchitecture: amd64\nFilename: {path}\nSize: {len(package)}\n"
-            f"SHA256: {hashlib.sha256(package).hexdigest()}\n" + (f"Depends: {depends}\n" if depends else "")
-        )
+        fields = {
+            "Package": name,
+            "Version": version,
+            "Architecture": "amd64",
+            "Filename": path,
+            "Size": str(len(package)),
+            "SHA256": hashlib.sha256(package).hexdigest(),
+            "Depends": depends,
+            "Provides": provides,
+        }
+        stanza = "".join(f"{field}: {value}\n" for field, value in fields.items() if value)
+        (self.stanzas if suite == SUITE else self.others.setdefault(suite, [])).append(stanza)
 
-    def publish(self, *, by_hash: bool = True, **fields: str) -> None:
-        """Write the index and sign the Release."""
-        index = lzma.compress("\n".join(self.stanzas).encode())
+    def publish(self, *, by_hash: bool = True, suite: str = SUITE, **fields: str) -> None:
+        """Write the index of a suite and sign its Release."""
+        index = lzma.compress("\n".join(self.stanzas if suite == SUITE else self.others[suite]).encode())
         digest = hashlib.sha256(index).hexdigest()
-        folder = f"dists/{SUITE}/main/binary-amd64"
+        folder = f"dists/{suite}/main/binary-amd64"
         self.files[f"{folder}/Packages.xz"] = index
         if by_hash:
             self.files[f"{folder}/by-hash/SHA256/{digest}"] = index
-        self.files[INRELEASE] = self.signed(
-            release_text(f" {digest} {len(index)} main/binary-amd64/Packages.xz", by_hash=by_hash, **fields)
+        entry = f" {digest} {len(index)} main/binary-amd64/Packages.xz"
+        self.files[f"dists/{suite}/InRelease"] = self.signed(
+            release_text(entry, by_hash=by_hash, **({"Codename": suite} | fields))
         )
 
     def signed(self, text: str) -> bytes:
