@@ -5,7 +5,7 @@ The document of ``--json``::
     {"host":     {every field of harness.host.facts.HostFacts, "fingerprint"},
      "noise":    [{"code", "text", "step"}],
      "qemus":    [{"path", "arch", "version": "7.2.22", "version_text", "source", "too_old", "features": {…}}],
-     "rejected": [{"path", "source", "reason", "fix"}],
+     "rejected": [{"path", "source", "reason", "fix", "version"}],
      "backends": [{"backend", "arch", "usable", "version", "code", "reason", "fix", "seconds"}]}
 
 ``features`` has the fields of harness.host.introspection.QemuFeatures; ``code`` is one of those of

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.host.transcript import transcribe
@@ -50,13 +50,15 @@ class QemuFeatures:
     spice: bool
     dbus_display: bool
     vhost_user_vsock: bool
+    displays: tuple[str, ...] = ()
+    """What ``-display`` takes: ``none``, ``sdl``, ``egl-headless`` …"""
 
 
 class IntrospectionError(Exception):
     """The binary did not hold a QMP conversation; the message says how far it came."""
 
 
-def introspect(path: Path, *, deadline_s: float = 3.5) -> QemuFeatures:
+def introspect(path: Path, *, deadline_s: float) -> QemuFeatures:
     """Ask the binary at ``path``. Raises IntrospectionError, and ToolMissing when it cannot be run."""
     argv: list[str | Path] = [
         path,
@@ -74,7 +76,15 @@ def introspect(path: Path, *, deadline_s: float = 3.5) -> QemuFeatures:
     )
     if said.ending == "deadline":
         raise IntrospectionError(f"did not answer QMP within {deadline_s:g} s")
-    return features(answers(said.stdout.decode(errors="replace")), said.last_error)
+    found = features(answers(said.stdout.decode(errors="replace")), said.last_error)
+    listed = transcribe([path, "-display", "help"], purpose="displays of a qemu", deadline_s=deadline_s)
+    return replace(found, displays=displays(listed.stdout.decode(errors="replace")))
+
+
+def displays(text: str) -> tuple[str, ...]:
+    """The names in what ``-display help`` prints: one to a line, between a heading and an empty line."""
+    _, _, names = text.partition("display backend types:\n")
+    return tuple(sorted(name for line in names.partition("\n\n")[0].splitlines() if (name := line.strip())))
 
 
 def answers(text: str) -> dict[str, Any]:
@@ -104,7 +114,7 @@ def features(said: dict[str, Any], complaint: str = "") -> QemuFeatures:
         target=target,
         accelerators=tuple(sorted(name.removesuffix("-accel") for name in types if name.endswith("-accel"))),
         machines=tuple(sorted(machines - {"none"})),
-        virtio_gpu_gl=bool(types & {"virtio-gpu-gl-pci", GPU_GL}),
+        virtio_gpu_gl={"virtio-gpu-gl-pci", GPU_GL} <= types,  # the one comes without the other's module
         venus="venus" in gpu,
         spice="chardev-spicevmc" in types,
         dbus_display="dbus-display" in types,

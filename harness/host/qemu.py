@@ -1,41 +1,39 @@
 """Every QEMU on this host, and the one to use for an architecture.
 
-Looked for, in this order: ``--qemu PATH``, ``$VISORBENCH_QEMU`` (each a binary or a folder of binaries), PATH,
-Homebrew, /usr/libexec, and inside UTM.app. What a file turns out to be is asked of the file itself (``--version``,
-then QMP) and remembered on disk until it, or a folder of QEMU modules beside it, changes.
+What a file (:mod:`harness.host.qemu_places`) turns out to be is asked of the file itself (``--version``, then QMP) and
+remembered on disk until it, or a folder of QEMU modules beside it, changes.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
-import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import QemuNotFound, QemuTooOld, ToolMissing, UnknownName
-from harness.host import qemu_memory
+from harness.host import qemu_memory, utm
 from harness.host.introspection import IntrospectionError, QemuFeatures, introspect
+from harness.host.qemu_places import ARCH_OF_TARGET, VARIABLE, candidates
 from harness.host.transcript import transcribe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
-ARCH_OF_TARGET = {"aarch64": "arm64", "x86_64": "x86-64"}
-"""QEMU's word for a guest architecture → ours."""
 OLDEST = (7, 0, 0)
 """The oldest QEMU that the harness drives."""
-VARIABLE = "VISORBENCH_QEMU"
 
-_NAMES = (*(f"qemu-system-{target}" for target in ARCH_OF_TARGET), "qemu-kvm")
-_HOMEBREW = (Path("/opt/homebrew/bin"), Path("/usr/local/bin"))
-_LIBEXEC = (Path("/usr/libexec"),)
 _VERSION = re.compile(r"QEMU emulator version (\d+)\.(\d+)(?:\.(\d+))?[^\n]*")
 _VERSION_DEADLINE_S = 2.5
-_ASKED_AT_ONCE = 4
-
+_QMP_DEADLINE_S = 3.5
+_SURVEY_DEADLINE_S = 6.5
+"""For all of them: `visorbench doctor` answers within 15 s, and its proofs take up to half of that."""
+_ASKED_AT_ONCE = 16
+"""One that hangs costs a thread and no CPU; more QEMUs than this are on no host but a tester's."""
 
 _NEWER = "install a newer QEMU, or name one with --qemu PATH"
 
@@ -67,6 +65,8 @@ class RejectedQemu:
     source: str
     reason: str
     fix: str = ""
+    version: str = ""
+    """Where it is known without asking."""
 
 
 def find_qemus(explicit: Path | str | None = None) -> list[QemuBinary]:
@@ -78,10 +78,15 @@ def find_qemus(explicit: Path | str | None = None) -> list[QemuBinary]:
 
 
 def survey(explicit: Path | str | None = None) -> tuple[list[QemuBinary], list[RejectedQemu]]:
-    """The usable ones, and what was found and rejected; raises as find_qemus."""
-    candidates = list(_candidates(explicit))
+    """The usable ones, and what was found and rejected; raises as find_qemus.
+
+    Takes _SURVEY_DEADLINE_S and a moment at most: the preferred ones are asked first, and what nobody came to ask in
+    that time is rejected as such.
+    """
+    found = list(candidates(explicit))
+    deadline = time.monotonic() + _SURVEY_DEADLINE_S
     with ThreadPoolExecutor(_ASKED_AT_ONCE, "qemu-survey") as pool:
-        results = list(pool.map(lambda found: examine(*found), candidates))
+        results = list(pool.map(lambda one: examine(*one, deadline=deadline), found))
     usable = [result for result in results if isinstance(result, QemuBinary)]
     rejected = [result for result in results if isinstance(result, RejectedQemu)]
     for result in rejected:
@@ -130,20 +135,35 @@ def choose(found: Sequence[QemuBinary], arch: str) -> QemuBinary:
     )
 
 
-def examine(path: Path, source: str) -> QemuBinary | RejectedQemu:
-    """Ask one file what it is; never raises for what a file may turn out to be."""
+def examine(path: Path, source: str, *, deadline: float = math.inf) -> QemuBinary | RejectedQemu:
+    """Ask one file what it is; never raises for what a file may turn out to be.
+
+    ``deadline`` (``time.monotonic()``) ends the questions early; a file that needed longer is then not blamed for it.
+    """
     if not path.is_file():
         return RejectedQemu(path, source, "is not a file", "name a QEMU binary, or a folder that holds some")
     if not os.access(path, os.X_OK):
         return RejectedQemu(path, source, "is not executable", "name an executable QEMU binary")
     known = qemu_memory.recall(path)
     if known is None:
+        left_s = deadline - time.monotonic()
         try:
-            known = _ask(path)
+            known = _ask(path, deadline)
         except (IntrospectionError, ToolMissing) as error:
+            if time.monotonic() >= deadline and left_s < _VERSION_DEADLINE_S + _QMP_DEADLINE_S:
+                return _not_asked(path, source)
             return RejectedQemu(path, source, str(error), "name another with --qemu PATH")
         qemu_memory.remember(path, known)
-    version_text, features = known
+    return _verdict(path, source, *known)
+
+
+def parse_version(text: str) -> tuple[int, int, int] | None:
+    """The version in what ``--version`` prints; None when that is not a QEMU."""
+    match = _VERSION.search(text)
+    return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
+
+
+def _verdict(path: Path, source: str, version_text: str, features: QemuFeatures) -> QemuBinary | RejectedQemu:
     version = parse_version(version_text) or (0, 0, 0)
     arch = ARCH_OF_TARGET.get(features.target)
     if arch is None and version < OLDEST:
@@ -155,15 +175,20 @@ def examine(path: Path, source: str) -> QemuBinary | RejectedQemu:
     return QemuBinary(path, arch, version, version_text, source, features)
 
 
-def parse_version(text: str) -> tuple[int, int, int] | None:
-    """The version in what ``--version`` prints; None when that is not a QEMU."""
-    match = _VERSION.search(text)
-    return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
+def _not_asked(path: Path, source: str) -> RejectedQemu:
+    return RejectedQemu(
+        path,
+        source,
+        "was not asked in time: the QEMUs before it took too long to answer",
+        "remove those that do not answer from PATH, or name this one with --qemu PATH",
+    )
 
 
-def _ask(path: Path) -> tuple[str, QemuFeatures]:
+def _ask(path: Path, deadline: float) -> tuple[str, QemuFeatures]:
     """First the question that any program survives, then QMP; raises IntrospectionError, ToolMissing."""
-    said = transcribe([path, "--version"], purpose="qemu version", deadline_s=_VERSION_DEADLINE_S)
+    said = transcribe(
+        [path, "--version"], purpose="qemu version", deadline_s=_share(_VERSION_DEADLINE_S, deadline)
+    )
     if said.ending != "ended":
         raise IntrospectionError(f"did not answer --version within {_VERSION_DEADLINE_S:g} s")
     text = said.stdout.decode(errors="replace")
@@ -174,67 +199,32 @@ def _ask(path: Path) -> tuple[str, QemuFeatures]:
     if version < OLDEST:  # too old to be trusted with the questions: its name must do
         target = path.name.removeprefix("qemu-system-")
         return line, QemuFeatures(target, (), (), False, False, False, False, False)  # noqa: FBT003
-    return line, introspect(path)
+    return line, introspect(path, deadline_s=_share(_QMP_DEADLINE_S, deadline))
 
 
-def _candidates(explicit: Path | str | None) -> Iterator[tuple[Path, str]]:
-    """(path, source) of every file to ask, each file once however many names it has."""
-    seen: set[Path] = set()
-    for path, source in _named_places(explicit):
-        real = path.resolve()
-        if real not in seen:
-            seen.add(real)
-            yield path, source
-
-
-def _named_places(explicit: Path | str | None) -> Iterator[tuple[Path, str]]:
-    for value, source in ((explicit, "--qemu"), (os.environ.get(VARIABLE), VARIABLE)):
-        if value:
-            yield from _named(Path(value).expanduser().absolute(), source)
-    path = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
-    for folders, source in ((path, "PATH"), (_HOMEBREW, "Homebrew"), (_LIBEXEC, "libexec")):
-        for folder in folders:
-            yield from ((found, source) for found in _binaries(folder))
-    for app in _utm_apps():
-        for found in sorted(app.glob("Contents/**/qemu-system-*")):
-            if os.access(found, os.X_OK) and found.is_file():
-                yield found, "UTM.app"
-
-
-def _named(place: Path, source: str) -> Iterator[tuple[Path, str]]:
-    if not place.is_dir():
-        yield place, source
-        return
-    binaries = _binaries(place) or _binaries(place / "bin")
-    if not binaries:
-        raise QemuNotFound(
-            f"{place} (from {source}) holds no {' or '.join(_NAMES)}", fix="name a QEMU binary", path=place
-        )
-    yield from ((found, source) for found in binaries)
-
-
-def _binaries(folder: Path) -> list[Path]:
-    suffix = ".exe" if sys.platform == "win32" else ""
-    return [
-        path for name in _NAMES if os.access(path := folder / (name + suffix), os.X_OK) and path.is_file()
-    ]
-
-
-def _utm_apps() -> list[Path]:
-    roots = (Path("/Applications"), Path.home() / "Applications")
-    return [app for root in roots if (app := root / "UTM.app").is_dir()]
+def _share(wanted_s: float, deadline: float) -> float:
+    """As long as is wanted, or what is left; raises IntrospectionError when nothing is."""
+    left_s = deadline - time.monotonic()
+    if left_s <= 0:
+        raise IntrospectionError("was not asked in time")
+    return min(wanted_s, left_s)
 
 
 def _inside_utm() -> list[RejectedQemu]:
-    """UTM's own QEMUs are libraries that only its sandboxed launcher loads: found and explained, not run."""
+    """UTM's own QEMUs: found and explained, not run."""
     return [
         RejectedQemu(
-            library,
-            "UTM.app",
-            "is a library that only UTM's sandboxed launcher can run",
+            library.path,
+            utm.SOURCE,
+            f"is a library{_versions(library)} that only UTM's sandboxed launcher can run",
             "install QEMU with `brew install qemu` to measure it outside UTM",
+            version=library.qemu_version,
         )
-        for app in _utm_apps()
-        for target in ARCH_OF_TARGET
-        if (library := app / f"Contents/Frameworks/qemu-{target}-softmmu.framework").exists()
+        for library in utm.libraries(ARCH_OF_TARGET)
     ]
+
+
+def _versions(library: utm.UtmQemu) -> str:
+    told = (("QEMU", library.qemu_version), ("UTM", library.utm_version))
+    known = ", ".join(f"{name} {version}" for name, version in told if version)
+    return f" ({known})" if known else ""

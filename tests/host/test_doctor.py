@@ -165,6 +165,33 @@ def test_the_answer_comes_in_15_s_even_where_an_accelerator_hangs(visorbench: An
     assert [pid for pid in map(int, pids.read_text().split()) if psutil.pid_exists(pid)] == []
 
 
+@needs_qemu
+@pytest.mark.guest_boot
+def test_the_answer_comes_in_15_s_even_where_twelve_qemus_and_an_accelerator_hang(
+    visorbench: Any, tmp_path: Path
+) -> None:
+    """The twelve that PATH has first hang on QMP; the one after them answers, and then runs nothing."""
+    body = 'test "$1" = --version || exec sleep 1000\necho QEMU emulator version 9.0.0'
+    real = shutil.which("qemu-system-x86_64")
+    last = f'case "$*" in *-bios*) exec sleep 1000;; esac\nexec {real} "$@"'
+    folders = []
+    for number, text in enumerate([body] * 12 + [last]):
+        path = tmp_path / f"bin{number}" / "qemu-system-x86_64"
+        path.parent.mkdir()
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+        folders.append(str(path.parent))
+    started = time.monotonic()
+    done = visorbench("doctor", "--json", PATH=":".join([*folders, os.environ["PATH"]]))
+    assert time.monotonic() - started < 15
+    found = json.loads(done.stdout)
+    assert sum("did not answer QMP" in one["reason"] for one in found["rejected"]) == 12
+    assert folders[-1] in [str(Path(one["path"]).parent) for one in found["qemus"]]
+    assert {"tcg": "hangs"}.items() <= {
+        one["backend"]: one["code"] for one in found["backends"] if one["arch"] == "x86-64"
+    }.items()
+
+
 @no_other_qemu
 @pytest.mark.parametrize("command", ["doctor", "setup"])
 def test_without_any_qemu(command: str, visorbench: Any, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import plistlib
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +13,15 @@ import pytest
 
 from harness.errors import QemuNotFound, QemuTooOld, UnknownName
 from harness.host import qemu as search
+from harness.host import qemu_places, utm
 from harness.host.identity import Identity
 from harness.host.qemu import QemuBinary, RejectedQemu, find_qemus, parse_version, qemu_for, survey
+from harness.host.qemu_places import ARCH_OF_TARGET, VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REAL = {arch: shutil.which(f"qemu-system-{target}") for target, arch in search.ARCH_OF_TARGET.items()}
+REAL = {arch: shutil.which(f"qemu-system-{target}") for target, arch in ARCH_OF_TARGET.items()}
 needs_qemu = pytest.mark.skipif(not all(REAL.values()), reason="no QEMU for both architectures on PATH")
 
 
@@ -26,7 +29,7 @@ needs_qemu = pytest.mark.skipif(not all(REAL.values()), reason="no QEMU for both
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CACHE", "DATA"):
         monkeypatch.setenv(f"VISORBENCH_{name}_DIR", str(tmp_path / name.lower()))
-    monkeypatch.delenv(search.VARIABLE, raising=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
 
 
 @pytest.fixture
@@ -41,6 +44,25 @@ def script(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def hanging(tmp_path: Path) -> Callable[[int], list[Path]]:
+    """Makes so many QEMUs, each in a folder of its own, that know their version and hang on QMP."""
+
+    def make(count: int) -> list[Path]:
+        made = []
+        for number in range(count):
+            path = tmp_path / f"hanging{number}" / "qemu-system-x86_64"
+            path.parent.mkdir()
+            path.write_text(
+                '#!/bin/sh\ntest "$1" = --version || exec sleep 1000\necho QEMU emulator version 9.0.0\n'
+            )
+            path.chmod(0o755)
+            made.append(path)
+        return made
+
+    return make
 
 
 @needs_qemu
@@ -63,7 +85,7 @@ def test_a_named_qemu_comes_first_whatever_its_path(
     binary = folder / "qemu-system-aarch64"
     binary.symlink_to(str(REAL["arm64"]))
     if by == "variable":
-        monkeypatch.setenv(search.VARIABLE, str(binary))
+        monkeypatch.setenv(VARIABLE, str(binary))
     explicit = {"binary": binary, "folder": folder, "variable": None}[by]
     assert qemu_for("arm64", explicit).path == binary
     with pytest.raises(QemuNotFound, match="runs arm64 guests, not x86-64"):
@@ -275,9 +297,9 @@ def test_every_place_is_looked_at_in_order(
         shutil.copy(script("exit 1"), folder / name)
     on_path = script("exit 1")
     monkeypatch.setenv("PATH", str(on_path.parent))
-    monkeypatch.setattr(search, "_HOMEBREW", (brewed,))
-    monkeypatch.setattr(search, "_LIBEXEC", (libexec,))
-    monkeypatch.setattr(search, "_utm_apps", lambda: [tmp_path / "UTM.app"])
+    monkeypatch.setattr(qemu_places, "_HOMEBREW", (brewed,))
+    monkeypatch.setattr(qemu_places, "_LIBEXEC", (libexec,))
+    monkeypatch.setattr(utm, "apps", lambda: [tmp_path / "UTM.app"])
     assert [(one.path, one.source) for one in survey()[1]] == [
         (on_path, "PATH"),
         (brewed / "qemu-system-aarch64", "Homebrew"),
@@ -286,10 +308,65 @@ def test_every_place_is_looked_at_in_order(
     ]
 
 
-def test_utm_is_found_and_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    framework = tmp_path / "UTM.app/Contents/Frameworks/qemu-aarch64-softmmu.framework"
-    framework.mkdir(parents=True)
-    monkeypatch.setattr(search, "_utm_apps", lambda: [tmp_path / "UTM.app"])
+@pytest.mark.parametrize(
+    ("info", "said", "known"),
+    [
+        (
+            {"CFBundleShortVersionString": "4.6.5"},
+            b"\0QEMU emulator version 9.1.2\n",
+            "QEMU 9.1.2, UTM 4.6.5",
+        ),
+        ({"CFBundleShortVersionString": "4.6.5"}, b"stripped", "UTM 4.6.5"),
+        ({}, b"\0QEMU emulator version 9.1.2 (v9.1.2)\n", "QEMU 9.1.2"),
+        (b"no plist", b"", None),
+        (b"<?xml version='1.0'?><plist>", b"", None),
+        (None, None, None),
+    ],
+)
+def test_utm_is_found_and_explained_with_its_versions(
+    info: object, said: bytes | None, known: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = tmp_path / "UTM.app"
+    framework = app / "Contents/Frameworks/qemu-aarch64-softmmu.framework"
+    library = framework / "Versions" / "A" / "qemu-aarch64-softmmu"
+    library.parent.mkdir(parents=True)
+    (framework / "qemu-aarch64-softmmu").symlink_to("Versions/A/qemu-aarch64-softmmu")
+    if said is not None:
+        library.write_bytes(b"\xcf\xfa\xed\xfe" * bool(said) + said)
+    if info is not None:
+        (app / "Contents/Info.plist").write_bytes(info if isinstance(info, bytes) else plistlib.dumps(info))
+    monkeypatch.setattr(utm, "apps", lambda: [app])
     (found,) = [one for one in survey()[1] if one.source == "UTM.app"]
     assert found.path == framework
+    library_text = f"a library ({known}) that" if known else "a library that"
+    assert library_text in found.reason
+    assert found.version == ("9.1.2" if known and "QEMU" in known else "")
     assert "brew install qemu" in found.fix
+
+
+@needs_qemu
+def test_many_that_hang_do_not_hide_the_good_one(
+    hanging: Callable[[int], list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = hanging(12)
+    good = Path(str(REAL["arm64"]))
+    monkeypatch.setenv("PATH", ":".join(str(path.parent) for path in [*bad, good]))
+    usable, rejected = survey()
+    assert good.resolve() in [one.path.resolve() for one in usable]
+    assert bad == [one.path for one in rejected if one.path in bad]
+    assert all("did not answer QMP" in one.reason for one in rejected if one.path in bad)
+
+
+def test_the_preferred_are_asked_first_and_the_last_perhaps_not_at_all(
+    hanging: Callable[[int], list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_ASKED_AT_ONCE", 2)
+    monkeypatch.setattr(search, "_QMP_DEADLINE_S", 1.5)
+    monkeypatch.setattr(search, "_SURVEY_DEADLINE_S", 4.0)
+    bad = hanging(12)
+    monkeypatch.setenv("PATH", ":".join([*(str(path.parent) for path in bad), os.environ["PATH"]]))
+    reasons = {one.path: (one.reason, one.fix) for one in survey()[1]}
+    assert "did not answer QMP within 1.5 s" in reasons[bad[0]][0]
+    for never in bad[6:]:
+        assert "was not asked in time" in reasons[never][0]
+        assert "--qemu PATH" in reasons[never][1]
