@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import NothingMeasured
+from harness.results.fingerprint import fingerprint_of
+from harness.results.plain_values import plain_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from harness.config.model import Profile
     from harness.machines.model import Machine, Timeline
-    from harness.plugin.record import Sink
+    from harness.plugin.record import Record, Sink
 
 
 @dataclass
@@ -52,25 +54,46 @@ class Measure:
         on: Machine | None = None,
         native: bool = False,
         signed: bool = False,
+        targets: Mapping[str, float] | None = None,
+        definition: str = "",
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         """Record one sample, of this scenario's subject unless ``on`` names a machine of another or it is native.
 
-        ``better`` is "lower" or "higher"; ``unit`` a base unit (s, B, B/s, op/s). Raises MeasurementError for what
-        is no measurement.
+        ``better`` is "lower" or "higher"; ``unit`` a base unit (s, B, B/s, op/s). ``targets`` are the shares of
+        native's speed that the metric is held against, by label (``{"80 %": 0.8}``); ``definition`` says how it is
+        computed, ``facts`` what else is so (``{"renderer": …}``). Raises MeasurementError for what is no measurement.
         """
-        self.sink(
-            {
-                "say": "sample",
-                "scenario": self.scenario,
-                "metric": metric,
-                "value": value,
-                "unit": unit,
-                "better": better,
-                "signed": signed,
-                "subject": self.native if native else self._facts(on),
+        self.record_all(
+            metric, [value], unit=unit, better=better, on=on, native=native, signed=signed,
+            targets=targets, definition=definition, facts=facts,
+        )  # fmt: skip
+
+    def record_all(
+        self,
+        metric: str,
+        values: Iterable[float],
+        *,
+        unit: str,
+        better: str,
+        on: Machine | None = None,
+        native: bool = False,
+        signed: bool = False,
+        targets: Mapping[str, float] | None = None,
+        definition: str = "",
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record many samples at once, in their order: the time of every frame of a round, for one."""
+        about = {"scenario": self.scenario, "metric": metric, "subject": self._subject(on, native=native)}
+        samples = {"values": list(values), "unit": unit, "better": better, "signed": signed}
+        self._say({"say": "samples", **about, **samples})
+        if targets or definition or facts:
+            said = {
+                "targets": dict(targets or {}),
+                "definition": definition,
+                "facts": plain_value(facts or {}),
             }
-        )
-        self.count += 1
+            self._say({"say": "about", **about, **said})
 
     @contextmanager
     def timed(self, metric: str, *, on: Machine | None = None) -> Iterator[None]:
@@ -87,17 +110,75 @@ class Measure:
             if stamp.resolution_ns:
                 self.note(metric, f"polled every {stamp.resolution_ns / 1e6:g} ms", on=on)
 
-    def note(self, metric: str, text: str, *, on: Machine | None = None) -> None:
+    def note(self, metric: str, text: str, *, on: Machine | None = None, native: bool = False) -> None:
         """Say something about a metric that has samples."""
-        self.sink(
-            {
-                "say": "note",
-                "scenario": self.scenario,
-                "metric": metric,
-                "text": text,
-                "subject": self._facts(on),
-            }
-        )
+        about = {"scenario": self.scenario, "metric": metric, "subject": self._subject(on, native=native)}
+        self._say({"say": "note", **about, "text": text})
+
+    def fact(
+        self, metric: str, name: str, value: Any, *, on: Machine | None = None, native: bool = False
+    ) -> None:
+        """Say what is so of a metric that has samples besides its numbers, e.g. which renderer drew."""
+        about = {"scenario": self.scenario, "metric": metric, "subject": self._subject(on, native=native)}
+        self._say({"say": "about", **about, "facts": plain_value({name: value})})
+
+    def notice(self, text: str) -> None:
+        """Say what a reader must know before any number of this run: it stands at the top of the report."""
+        self._say({"say": "notice", "text": text})
+
+    def attach_picture(
+        self,
+        name: str,
+        rgba: bytes | bytearray | memoryview,
+        width: int,
+        height: int,
+        *,
+        caption: str = "",
+        facts: Mapping[str, Any] | None = None,
+        on: Machine | None = None,
+        native: bool = False,
+    ) -> None:
+        """Show a picture of 8-bit RGBA pixels, rows from the top, in the report; of several of a ``name`` the last.
+
+        ``name`` is what was run, as in its metrics before the last ``/``. Raises MeasurementError for pixels that do
+        not have that size, or are too many.
+        """
+        from harness.results.pictures import encode_png  # noqa: PLC0415 - Pillow
+
+        png = encode_png(rgba, width, height)
+        subject = self._subject(on, native=native)
+        self._say(
+            {"say": "picture", "scenario": self.scenario, "name": name, "subject": subject,
+             "data": png.data, "width": png.width, "height": png.height, "caption": caption,
+             "facts": plain_value(facts or {})}
+        )  # fmt: skip
+
+    def variant(
+        self,
+        name: str,
+        *,
+        config: Mapping[str, Any] | None = None,
+        against: Measure | None = None,
+        on: Machine | None = None,
+        native: bool = False,
+    ) -> Measure:
+        """A measure whose samples are those of a subject of their own: one way among several to do the same work.
+
+        ``config`` is what makes two such subjects the same, besides ``name``; ``against`` is the measure whose subject
+        the ratios are relative to.
+        """
+        of = self._subject(on, native=native)
+        named = "-".join(part for part in (of.get("variant"), name) if part)
+        facts = {
+            **of,
+            "variant": named,
+            "config": {**of.get("config", {}), "variant": name, **plain_value(config or {})},
+        }
+        if "fingerprint" in of:
+            facts["fingerprint"] = fingerprint_of({"of": of["fingerprint"], "config": facts["config"]})
+        if against is not None:
+            facts["baseline"] = against.facts
+        return replace(self, facts=facts, sink=self._say)
 
     def check_not_empty(self) -> None:
         """Raise NothingMeasured when the scenario ended without one sample."""
@@ -107,7 +188,14 @@ class Measure:
                 fix="record at least one sample, or skip with a reason",
             )
 
-    def _facts(self, machine: Machine | None) -> dict[str, Any]:
+    def _say(self, record: Record) -> None:
+        """Count and pass on; what a variant's measure says comes through here too."""
+        self.sink(record)
+        self.count += len(record.get("values", ()))
+
+    def _subject(self, machine: Machine | None, *, native: bool) -> dict[str, Any]:
+        if native:
+            return self.native
         if machine is None:
             return self.facts
         if self.facts_of is None:

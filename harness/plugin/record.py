@@ -8,7 +8,10 @@ if TYPE_CHECKING:
     from harness.results.recorder import RunRecorder
 
 Record = dict[str, Any]
-"""``{"say": method of RunRecorder, "subject": facts of RunRecorder.subject() or None, …its other arguments}``."""
+"""``{"say": method of RunRecorder, "subject": facts of RunRecorder.subject() or its id or None, …other arguments}``.
+
+In a subject's facts, ``baseline`` may be the facts of another subject. What is said of the whole run has no subject.
+"""
 
 
 class Sink(Protocol):
@@ -20,9 +23,16 @@ class Sink(Protocol):
 
 def apply(recorder: RunRecorder, record: Record) -> None:
     """Say ``record`` to the recorder, registering its subject first; raises what the recorder raises."""
-    arguments = {key: value for key, value in record.items() if key not in ("say", "subject")}
-    facts = record["subject"]
-    subject = recorder.subject(**facts) if isinstance(facts, dict) else facts
+    arguments = {key: value for key, value in record.items() if key != "say"}
+    if "subject" in record:
+        arguments["subject"] = _subject(recorder, record["subject"])
     if record["say"] == "subject":
         return
-    getattr(recorder, record["say"])(subject=subject, **arguments)
+    getattr(recorder, record["say"])(**arguments)
+
+
+def _subject(recorder: RunRecorder, facts: dict[str, Any] | str | None) -> str | None:
+    """The id of a subject, registered with the one that it is compared with."""
+    if not isinstance(facts, dict):
+        return facts
+    return recorder.subject(**{**facts, "baseline": _subject(recorder, facts.get("baseline"))})

@@ -23,6 +23,9 @@ Event = dict[str, Any]
 SeriesKey = tuple[str, str, str]
 """Scenario, metric, subject."""
 
+PictureKey = tuple[str, str, str]
+"""Scenario, name, subject."""
+
 
 @dataclass(slots=True)
 class DraftSeries:
@@ -36,6 +39,9 @@ class DraftSeries:
     samples: array[float] = field(default_factory=lambda: array("d"))
     times: array[float] = field(default_factory=lambda: array("d"))
     notes: list[str] = field(default_factory=list)
+    targets: list[dict[str, Any]] = field(default_factory=list)
+    definition: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> SeriesKey:
@@ -53,6 +59,8 @@ class Draft:
     series: dict[SeriesKey, DraftSeries] = field(default_factory=dict)
     skipped: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    pictures: dict[PictureKey, dict[str, Any]] = field(default_factory=dict)
 
     def apply(self, event: Event) -> None:
         """Change by one event; raises KeyError or TypeError for one that this version does not know."""
@@ -69,6 +77,12 @@ class Draft:
                 self.series[series.key] = series
             case "note":
                 self.series[tuple(facts["series"])].notes.append(facts["text"])
+            case "about":
+                self._about(**facts)
+            case "notice":
+                self.notices.append(facts["text"])
+            case "picture":
+                self.pictures[facts["scenario"], facts["name"], facts["subject"]] = facts
             case "skip":
                 self.skipped.append(facts)
             case "fail":
@@ -83,9 +97,22 @@ class Draft:
         target.samples.extend(values)
         target.times.extend(times)
 
+    def _about(
+        self, series: list[str], targets: list[dict[str, Any]], definition: str, facts: dict[str, Any]
+    ) -> None:
+        target = self.series[tuple(series)]  # type: ignore[index]  # a JSON list of three names
+        target.targets, target.definition, target.facts = targets, definition, facts
+
     def freeze(self) -> Run:
         """The models, with every summary and every ratio to native; series without samples are left out."""
-        from harness.results.models import Failure, Run, RunInfo, Skip, Subject  # noqa: PLC0415 - slow to import
+        from harness.results.models import (  # noqa: PLC0415 - slow to import
+            Failure,
+            Picture,
+            Run,
+            RunInfo,
+            Skip,
+            Subject,
+        )
 
         header, known = dict(self.header), self._subject_names()
         return Run(
@@ -101,6 +128,8 @@ class Draft:
             series=tuple(self._series(series) for series in self.series.values() if series.samples),
             skipped=tuple(Skip(**_renamed(skip, known)) for skip in self.skipped),
             failed=tuple(Failure(**_renamed(failure, known)) for failure in self.failed),
+            notices=tuple(self.notices),
+            pictures=tuple(Picture(**picture) for picture in self.pictures.values()),
         )
 
     def _subject_names(self) -> dict[str, str]:
@@ -113,7 +142,7 @@ class Draft:
 
     def _series(self, draft: DraftSeries) -> Series:
         from harness.measure.statistics import summarise  # noqa: PLC0415 - numpy
-        from harness.results.models import Series, Summary  # noqa: PLC0415 - pydantic
+        from harness.results.models import Series, Summary, Target  # noqa: PLC0415 - pydantic
 
         return Series(
             scenario=draft.scenario,
@@ -126,6 +155,9 @@ class Draft:
             summary=Summary(**asdict(summarise(draft.samples))),
             native=self._native(draft),
             notes=tuple(draft.notes),
+            targets=tuple(Target(**target) for target in draft.targets),
+            definition=draft.definition,
+            facts=draft.facts,
         )
 
     def _native(self, draft: DraftSeries) -> Native | None:
@@ -142,24 +174,29 @@ class Draft:
 
     def _interleaved(self, baseline: DraftSeries, draft: DraftSeries) -> array[float]:
         """The baseline's samples that were taken in turns with this series: after the last sample of any subject
-        measured before it, up to its own last; all of them where that leaves none."""
+        that was done before it began, up to its own last; all of them where that leaves none."""
         if not _timed(baseline) or not _timed(draft):
             return baseline.samples
-        others = (
-            series.times
+        ends = (
+            max(series.times)
             for (scenario, metric, subject), series in self.series.items()
             if (scenario, metric) == (draft.scenario, draft.metric)
             and subject not in (baseline.subject, draft.subject)
+            and series.times
         )
-        before = (at for times in others for at in times if at < draft.times[0])
+        before = (end for end in ends if end < draft.times[0])
         first, last = max(before, default=-math.inf), max(draft.times)
         taken = zip(baseline.times, baseline.samples, strict=True)
         return array("d", (value for at, value in taken if first < at <= last)) or baseline.samples
 
     def _baseline(self, draft: DraftSeries) -> DraftSeries | None:
-        """The same metric on the first native subject that has it; none for a native one."""
-        if self.subjects[draft.subject]["backend"] == "native":
+        """The same metric on the subject's own baseline, else on the first native subject that has it; none for a
+        native one."""
+        subject = self.subjects[draft.subject]
+        if subject["backend"] == "native":
             return None
+        if own := subject.get("baseline"):
+            return self.series.get((draft.scenario, draft.metric, own))
         natives = (name for name, subject in self.subjects.items() if subject["backend"] == "native")
         candidates = (self.series.get((draft.scenario, draft.metric, name)) for name in natives)
         return next((series for series in candidates if series and series.samples), None)

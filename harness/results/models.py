@@ -7,7 +7,8 @@ understands. ``python -m harness.results.schema`` writes the JSON Schema of thes
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime  # noqa: TC003 - pydantic reads the annotation at run time
+from collections.abc import Iterator  # noqa: TC003 - pydantic reads annotations at run time
+from datetime import datetime  # noqa: TC003
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -21,6 +22,8 @@ from pydantic import (
     model_validator,
 )
 
+from harness.results.pictures import PICTURE_FILE, PICTURE_SIDE_MAX
+
 SCHEMA_VERSION: Literal[1] = 1
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -31,6 +34,9 @@ Better = Literal["lower", "higher"]
 
 Interval = tuple[FiniteFloat, FiniteFloat]
 """A 95 % interval, low end first."""
+
+Facts = dict[str, JsonValue]
+"""What is so besides the numbers, by name."""
 
 
 class _Model(BaseModel):
@@ -86,8 +92,10 @@ class Subject(_Model):
     guest: str | None = None
     """None for native: there is no guest."""
     arch: str = ""
-    config: dict[str, JsonValue] = Field(default_factory=dict)
+    config: Facts = Field(default_factory=dict)
     fingerprint: Name
+    baseline: Name | None = None
+    """The subject that its ratios are relative to; None: the first native one that has the metric."""
 
     @property
     def label(self) -> str:
@@ -116,6 +124,13 @@ class Native(_Model):
     ci95: Interval | None
 
 
+class Target(_Model):
+    """A share of native's speed that a metric is held against: 0.8 is a line at 80 % of native."""
+
+    label: Name
+    share: Annotated[FiniteFloat, Field(gt=0)]
+
+
 class Series(_Model):
     """The samples of one metric on one subject."""
 
@@ -130,6 +145,11 @@ class Series(_Model):
     summary: Summary
     native: Native | None = None
     notes: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
+    definition: str = ""
+    """How the metric is computed, where its name does not say it."""
+    facts: Facts = Field(default_factory=dict)
+    """Of this metric on this subject, e.g. which renderer drew what was timed."""
 
     @model_validator(mode="after")
     def _times_match(self) -> Self:
@@ -143,6 +163,27 @@ class Series(_Model):
     def key(self) -> tuple[str, str, str]:
         """What names this series within its run: scenario, metric, subject."""
         return self.scenario, self.metric, self.subject
+
+
+class Picture(_Model):
+    """What a subject showed, e.g. the last frame that it rendered: a PNG in the run's folder."""
+
+    scenario: Name
+    subject: Name
+    name: Name
+    file: Annotated[str, StringConstraints(pattern=PICTURE_FILE)]
+    """Relative to the run's folder; never a path out of it."""
+    width: Annotated[int, Field(ge=1, le=PICTURE_SIDE_MAX)]
+    height: Annotated[int, Field(ge=1, le=PICTURE_SIDE_MAX)]
+    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+    """Of the file."""
+    caption: str = ""
+    facts: Facts = Field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What names this picture within its run: scenario, name, subject."""
+        return self.scenario, self.name, self.subject
 
 
 class Skip(_Model):
@@ -174,22 +215,34 @@ class Run(_Model):
     series: tuple[Series, ...] = ()
     skipped: tuple[Skip, ...] = ()
     failed: tuple[Failure, ...] = ()
+    notices: tuple[str, ...] = ()
+    """What a reader must know before any number of this run."""
+    pictures: tuple[Picture, ...] = ()
 
     @model_validator(mode="after")
     def _refers_to_itself(self) -> Self:
         subjects = {subject.id for subject in self.subjects}
         if len(subjects) != len(self.subjects):
             raise ValueError("two subjects share an id")
-        for series in self.series:
-            strangers = {series.subject, *([series.native.subject] if series.native else [])} - subjects
-            if strangers:
-                raise ValueError(
-                    f"{series.scenario}/{series.metric} names an unknown subject: {strangers.pop()}"
-                )
-        twice = [key for key, count in Counter(series.key for series in self.series).items() if count > 1]
-        if twice:
-            raise ValueError(f"two series of {'/'.join(twice[0])}")
+        for where, named in self._references():
+            if named is not None and named not in subjects:
+                raise ValueError(f"{where} names an unknown subject: {named}")
+        for kind, keys in (("series", self.series), ("pictures", self.pictures)):
+            twice = [key for key, count in Counter(each.key for each in keys).items() if count > 1]
+            if twice:
+                raise ValueError(f"two {kind} of {'/'.join(twice[0])}")
         return self
+
+    def _references(self) -> Iterator[tuple[str, str | None]]:
+        """Who names a subject, and which."""
+        for series in self.series:
+            where = f"{series.scenario}/{series.metric}"
+            yield where, series.subject
+            yield where, series.native.subject if series.native else None
+        for subject in self.subjects:
+            yield f"the baseline of {subject.id}", subject.baseline
+        for picture in self.pictures:
+            yield f"the picture {picture.name}", picture.subject
 
     @property
     def id(self) -> str:

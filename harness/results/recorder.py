@@ -10,11 +10,13 @@ after the last measurement.
 
 Conventions that the report knows: the metrics of a boot are the values of ``harness.machines.model.Phase``,
 optionally after a prefix that ends in ``/`` ("cold/guest-ready"); units are ``s``, ``B``, ``1`` or a rate
-(``B/s``, ``calls/s``) and are scaled for display, any other is shown as it is.
+(``B/s``, ``calls/s``) and are scaled for display, any other is shown as it is. What a metric has before its last
+``/`` is what was run ("triangle/frame-rate"): pictures of that name are shown with it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import secrets
 import threading
@@ -28,6 +30,7 @@ from harness.host.write_errors import naming_write_errors
 from harness.results.draft import Draft, Event
 from harness.results.fingerprint import fingerprint_of
 from harness.results.journal import ELSEWHERE, Journal
+from harness.results.pictures import RUN_BYTES_MAX, RUN_PICTURES_MAX, file_name, write_picture
 from harness.results.plain_values import fitting_name, plain_value, printable
 
 if TYPE_CHECKING:
@@ -59,6 +62,7 @@ class RunRecorder:
         self._zero_ns = time.monotonic_ns()
         self._lock = threading.Lock()
         self._draft = Draft()
+        self._picture_bytes: dict[str, int] = {}
         self.id = run_id or f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         self.folder = reports / self.id
         self.logs = self.folder / "logs"
@@ -83,8 +87,12 @@ class RunRecorder:
     def subject(
         self, *, backend: str, backend_version: str = "", guest: str | None = None, arch: str = "",
         config: Mapping[str, Any] | None = None, fingerprint: str | None = None, variant: str = "",
+        baseline: str | None = None,
     ) -> str:  # fmt: skip
         """Register what is being measured and return its id; the same facts give the same id.
+
+        ``baseline`` is the id of the subject that its ratios are relative to; without one they are relative to the
+        first native subject that has the metric. Raises UnknownName for a baseline that is not registered.
 
         The id is readable and the same in every run ("tcg-arm64-tiny", with ``variant``
         "tcg-arm64-tiny-microvm"), so that runs can be compared. Two subjects of one run that would share it
@@ -103,8 +111,10 @@ class RunRecorder:
             known = self._draft.subjects.get(name)
             if known is not None and known["fingerprint"] != facts["fingerprint"]:
                 name = f"{name[:190]}~{facts['fingerprint'][:6]}"
+            if baseline is not None:
+                self._known_subject(baseline)
             if name not in self._draft.subjects:
-                self._write({"event": "subject", "id": name, **facts})
+                self._write({"event": "subject", "id": name, **facts, "baseline": baseline})
         return name
 
     def sample(
@@ -133,14 +143,16 @@ class RunRecorder:
         self, scenario: str, metric: str, *, unit: str, better: str, subject: str, values: Iterable[float],
         at_s: Sequence[float] | None = None, signed: bool = False,
     ) -> None:  # fmt: skip
-        """Record several values in their order, all of them or none; raises as :meth:`sample` does."""
+        """Record several values in their order, all of them or none; raises as :meth:`sample` does.
+
+        Without ``at_s`` they were all taken now.
+        """
         where = f"{scenario}/{metric} on {subject}"
         scenario, metric = fitting_name(scenario), fitting_name(metric)
         checked = [_checked(value, where, signed=signed) for value in values]
-        times = (
-            [] if at_s is None else [round(_checked(at, f"time of {where}", signed=True), 6) for at in at_s]
-        )
-        if times and len(times) != len(checked):
+        taken_s = [self.elapsed_s()] * len(checked) if at_s is None else at_s
+        times = [round(_checked(at, f"time of {where}", signed=True), 6) for at in taken_s]
+        if len(times) != len(checked):
             raise MeasurementError(f"{where}: {len(times)} times for {len(checked)} samples")
         with self._lock:
             self._declare(scenario, metric, unit, better, subject)
@@ -154,6 +166,62 @@ class RunRecorder:
         clean = printable(text)
         if clean not in self._draft.series[key].notes:
             self._record({"event": "note", "series": list(key), "text": clean})
+
+    def about(
+        self, scenario: str, metric: str, *, subject: str, targets: Mapping[str, float] | None = None,
+        definition: str = "", facts: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Say what a series that has samples is: targets (label → share of native's speed), how it is computed, facts.
+
+        What was said before stays unless it is said again. Raises MeasurementError for a target that is no positive
+        number.
+        """
+        key = self._known_series(scenario, metric, subject)
+        series = self._draft.series[key]
+        where = f"target of {'/'.join(key)}"
+        aimed = [
+            {"label": fitting_name(label), "share": _checked(share, where, positive=True)}
+            for label, share in (targets or {}).items()
+        ]
+        said = {
+            "targets": aimed or series.targets,
+            "definition": printable(definition) or series.definition,
+            "facts": {**series.facts, **plain_value(facts or {})},
+        }
+        if said != {"targets": series.targets, "definition": series.definition, "facts": series.facts}:
+            self._record({"event": "about", "series": list(key), **said})
+
+    def notice(self, text: str) -> None:
+        """Say what a reader must know before any number of this run; once for each text."""
+        clean = printable(text)
+        if clean not in self._draft.notices:
+            self._record({"event": "notice", "text": clean})
+
+    def picture(
+        self, scenario: str, name: str, *, subject: str, data: bytes, width: int, height: int, caption: str = "",
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Keep a picture of what a subject showed; of several with the same scenario, name and subject the last.
+
+        ``data`` is a PNG: ``harness.results.pictures.encode_png`` makes one.
+
+        Beyond RUN_PICTURES_MAX pictures or RUN_BYTES_MAX bytes of them none is kept, and a notice says so.
+        """
+        self._known_subject(subject)
+        scenario, name = fitting_name(scenario), fitting_name(name)
+        known = self._draft.pictures.get((scenario, name, subject))
+        file = known["file"] if known else file_name(len(self._draft.pictures) + 1, scenario, name, subject)
+        sizes = {**self._picture_bytes, file: len(data)}
+        if len(sizes) > RUN_PICTURES_MAX or sum(sizes.values()) > RUN_BYTES_MAX:
+            self.notice("Not every picture is here: this run has more than a report keeps.")
+            return
+        write_picture(self.folder, file, data)
+        self._picture_bytes = sizes
+        self._record(
+            {"event": "picture", "scenario": scenario, "subject": subject, "name": name, "file": file,
+             "width": width, "height": height, "sha256": hashlib.sha256(data).hexdigest(),
+             "caption": printable(caption), "facts": plain_value(facts or {})}
+        )  # fmt: skip
 
     def skip(
         self, scenario: str, *, code: str, reason: str, fix: str = "", subject: str | None = None
@@ -259,7 +327,7 @@ def _subject(subject: str | None) -> str | None:
     return None if subject is None else printable(subject)
 
 
-def _checked(value: float, where: str, *, signed: bool) -> float:
+def _checked(value: float, where: str, *, signed: bool = False, positive: bool = False) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError) as error:
@@ -268,4 +336,6 @@ def _checked(value: float, where: str, *, signed: bool) -> float:
         raise MeasurementError(f"{where}: {number} is no measurement")
     if number < 0 and not signed:
         raise MeasurementError(f"{where}: {number} cannot be negative", fix="say signed=True if it can")
+    if positive and not number:
+        raise MeasurementError(f"{where}: it must be more than zero")
     return number

@@ -86,6 +86,7 @@ class Store:
                 (tables.series, map(rows.series_row, run.series)),
                 (tables.skips, map(rows.entry_row, run.skipped)),
                 (tables.failures, map(rows.entry_row, run.failed)),
+                (tables.pictures, map(rows.entry_row, run.pictures)),
             ):
                 batch = [{"run_id": run.id, "position": at, **row} for at, row in enumerate(made)]
                 if batch:
@@ -96,12 +97,14 @@ class Store:
         with self._transaction() as connection:
             run_id = self._resolve(connection, name)
             run = _rows(connection, select(tables.runs).where(tables.runs.c.id == run_id))[0]
-            parts = [
-                _rows(connection, select(table).where(table.c.run_id == run_id).order_by(table.c.position))
+            parts = {
+                table.name: _rows(
+                    connection, select(table).where(table.c.run_id == run_id).order_by(table.c.position)
+                )
                 for table in tables.PARTS
-            ]
+            }
         try:
-            return rows.to_run(run, *parts)
+            return rows.to_run(run, **parts)
         except ValueError as error:  # pydantic's ValidationError is one
             raise StoreError(
                 f"run {run_id} in the store {self.url} was changed: {error}", fix=KEPT, url=self.url
@@ -136,9 +139,11 @@ class Store:
         return found[0]
 
     def _prepare(self, connection: Connection) -> None:
-        tables.metadata.create_all(connection)
+        tables.version.create(connection, checkfirst=True)
         found = connection.execute(select(func.max(tables.version.c.version))).scalar()
-        if found is None:
+        if found is None or found < tables.STORE_VERSION:
+            tables.upgrade(connection)
+            connection.execute(tables.version.delete())
             connection.execute(tables.version.insert(), {"version": tables.STORE_VERSION})
         elif found > tables.STORE_VERSION:
             raise StoreError(

@@ -7,7 +7,7 @@ from array import array
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from harness.results.models import Failure, Native, Run, RunInfo, Series, Skip, Subject, Summary
+from harness.results.models import Failure, Native, Picture, Run, RunInfo, Series, Skip, Subject, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,7 @@ def run_row(run: Run) -> Row:
         "harness": info.harness.model_dump(),
         "host": info.host.model_dump(),
         "host_fingerprint": info.host.fingerprint,
+        "notices": list(run.notices),
     }
 
 
@@ -48,23 +49,25 @@ def series_row(series: Series) -> Row:
         "ratio": native.ratio if native else None,
         "ratio_low": ratio_low,
         "ratio_high": ratio_high,
-        "notes": list(series.notes),
+        **series.model_dump(mode="json", include={"notes", "targets", "facts", "definition"}),
         "samples": pack(series.samples),
         "times": None if series.times is None else pack(series.times),
     }
 
 
-def entry_row(entry: Skip | Failure) -> Row:
-    """A row of ``skips`` or ``failures``, but for its run and position."""
+def entry_row(entry: Skip | Failure | Picture) -> Row:
+    """A row of ``skips``, ``failures`` or ``pictures``, but for its run and position."""
     return entry.model_dump(mode="json")
 
 
 def to_run(
     run: Mapping[str, Any],
+    *,
     subjects: Sequence[Mapping[str, Any]],
     series: Sequence[Mapping[str, Any]],
     skips: Sequence[Mapping[str, Any]],
     failures: Sequence[Mapping[str, Any]],
+    pictures: Sequence[Mapping[str, Any]],
 ) -> Run:
     """The models of a run's rows; raises pydantic.ValidationError when they were tampered with."""
     return Run(
@@ -80,6 +83,8 @@ def to_run(
         series=tuple(_to_series(row) for row in series),
         skipped=tuple(Skip(**_own(row)) for row in skips),
         failed=tuple(Failure(**_own(row)) for row in failures),
+        notices=tuple(run["notices"] or ()),
+        pictures=tuple(Picture(**_own(row)) for row in pictures),
     )
 
 
@@ -114,6 +119,9 @@ def _to_series(row: Mapping[str, Any]) -> Series:
         summary=Summary(**numbers, ci95=_interval(row["ci95_low"], row["ci95_high"])),
         native=native,
         notes=tuple(row["notes"]),
+        targets=tuple(row["targets"] or ()),
+        definition=row["definition"] or "",
+        facts=row["facts"] or {},
     )
 
 

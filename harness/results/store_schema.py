@@ -1,4 +1,4 @@
-"""The tables of the results store, schema version 1.
+"""The tables of the results store, schema version 2: a store of version 1 gets the columns that it lacks.
 
 A series is one row with its summary in columns, so that SQL can follow a metric over time; its raw samples
 lie beside them as little-endian float64, which keeps a million samples in eight megabytes and gives back the
@@ -6,6 +6,8 @@ same bits.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     JSON,
@@ -19,19 +21,41 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    inspect,
 )
+from sqlalchemy.schema import CreateColumn
 
-STORE_VERSION = 1
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection
+
+STORE_VERSION = 2
 
 metadata = MetaData()
 
 
-def _run_id() -> Column[str]:
-    return Column("run_id", String(200), ForeignKey("runs.id"), primary_key=True)
+def _names(*names: str, nullable: bool = False, length: int = 200) -> Iterable[Column[str]]:
+    """Columns of short text, which a database can index."""
+    return [Column(name, String(length), nullable=nullable) for name in names]
 
 
-def _position() -> Column[int]:
-    return Column("position", Integer, primary_key=True)
+def _texts(*names: str, nullable: bool = False) -> Iterable[Column[str]]:
+    return [Column(name, Text, nullable=nullable) for name in names]
+
+
+def _documents(*names: str, nullable: bool = False) -> Iterable[Column[Any]]:
+    return [Column(name, JSON, nullable=nullable) for name in names]
+
+
+def _numbers(*names: str, nullable: bool = False) -> Iterable[Column[float]]:
+    return [Column(name, Double, nullable=nullable) for name in names]
+
+
+def _part(name: str, *columns: Any) -> Table:
+    """A table whose rows hang on a run, in their order."""
+    run_id = Column("run_id", String(200), ForeignKey("runs.id"), primary_key=True)
+    return Table(name, metadata, run_id, Column("position", Integer, primary_key=True), *columns)
 
 
 version = Table("visorbench_schema", metadata, Column("version", Integer, primary_key=True))
@@ -42,70 +66,75 @@ runs = Table(
     Column("id", String(200), primary_key=True),
     Column("started", String(40), nullable=False, index=True, doc="ISO 8601 in UTC: sorts as text"),
     Column("finished", String(40)),
-    Column("profile", Text, nullable=False),
-    Column("harness", JSON, nullable=False),
-    Column("host", JSON, nullable=False),
-    Column("host_fingerprint", String(200), nullable=False),
+    *_texts("profile"),
+    *_documents("harness", "host"),
+    *_names("host_fingerprint"),
+    *_documents("notices", nullable=True),
 )
 
-subjects = Table(
+subjects = _part(
     "subjects",
-    metadata,
-    _run_id(),
-    _position(),
-    Column("id", String(200), nullable=False),
-    Column("backend", String(200), nullable=False),
-    Column("backend_version", Text, nullable=False),
-    Column("guest", Text),
-    Column("arch", Text, nullable=False),
-    Column("config", JSON, nullable=False),
-    Column("fingerprint", String(200), nullable=False),
+    *_names("id", "backend"),
+    *_texts("backend_version"),
+    *_texts("guest", nullable=True),
+    *_texts("arch"),
+    *_documents("config"),
+    *_names("fingerprint"),
+    *_names("baseline", nullable=True),
 )
 
-series = Table(
+series = _part(
     "series",
-    metadata,
-    _run_id(),
-    _position(),
-    Column("scenario", String(200), nullable=False),
-    Column("metric", String(200), nullable=False),
-    Column("unit", String(200), nullable=False),
-    Column("better", String(6), nullable=False),
-    Column("subject", String(200), nullable=False),
+    *_names("scenario", "metric", "unit"),
+    *_names("better", length=6),
+    *_names("subject"),
     Column("n", Integer, nullable=False),
-    *(Column(name, Double, nullable=False) for name in ("median", "min", "max", "p95", "p99")),
-    *(Column(name, Double) for name in ("ci95_low", "ci95_high")),
-    Column("native_subject", String(200)),
-    *(Column(name, Double) for name in ("ratio", "ratio_low", "ratio_high")),
-    Column("notes", JSON, nullable=False),
+    *_numbers("median", "min", "max", "p95", "p99"),
+    *_numbers("ci95_low", "ci95_high", nullable=True),
+    *_names("native_subject", nullable=True),
+    *_numbers("ratio", "ratio_low", "ratio_high", nullable=True),
+    *_documents("notes"),
+    *_documents("targets", "facts", nullable=True),
+    *_texts("definition", nullable=True),
     Column("samples", LargeBinary, nullable=False, doc="float64, little-endian"),
     Column("times", LargeBinary, doc="float64, little-endian: seconds since the run started"),
     Index("series_by_metric", "scenario", "metric", "subject"),
 )
 
-skips = Table(
-    "skips",
-    metadata,
-    _run_id(),
-    _position(),
-    Column("scenario", String(200), nullable=False),
-    Column("subject", Text),
-    Column("code", String(200), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("fix", Text, nullable=False),
+skips = _part(
+    "skips", *_names("scenario"), *_texts("subject", nullable=True), *_names("code"), *_texts("reason", "fix")
 )
 
-failures = Table(
+failures = _part(
     "failures",
-    metadata,
-    _run_id(),
-    _position(),
-    Column("scenario", String(200), nullable=False),
-    Column("subject", Text),
-    Column("error", String(200), nullable=False),
-    Column("message", Text, nullable=False),
-    Column("logs", JSON, nullable=False),
+    *_names("scenario"),
+    *_texts("subject", nullable=True),
+    *_names("error"),
+    *_texts("message"),
+    *_documents("logs"),
 )
 
-PARTS = (subjects, series, skips, failures)
+pictures = _part(
+    "pictures",
+    *_names("scenario", "subject", "name", "file"),
+    *(Column(name, Integer, nullable=False) for name in ("width", "height")),
+    *_names("sha256", length=64),
+    *_texts("caption"),
+    *_documents("facts"),
+)
+
+PARTS = (subjects, series, skips, failures, pictures)
 """The tables that hang on a run, deleted before it."""
+
+
+def upgrade(connection: Connection) -> None:
+    """Give an older store what it lacks: whole tables, and columns that may be empty."""
+    metadata.create_all(connection)
+    found = inspect(connection)
+    for table in metadata.sorted_tables:
+        known = {column["name"] for column in found.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:
+                named = connection.dialect.identifier_preparer.format_table(table)
+                made = CreateColumn(column).compile(dialect=connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {named} ADD COLUMN {made}")

@@ -31,7 +31,8 @@ def test_a_run_satisfies_the_schema(document):
 
 
 def test_the_document_has_the_fields_of_the_design(document):
-    assert list(document) == ["schema", "run", "subjects", "series", "skipped", "failed"]
+    parts = ["schema", "run", "subjects", "series", "skipped", "failed", "notices", "pictures"]
+    assert list(document) == parts
     assert document["schema"] == 1
     assert {"id", "started", "finished", "profile", "harness", "host"} == set(document["run"])
     assert {"cpu_model", "fingerprint"} <= set(document["run"]["host"])

@@ -258,3 +258,57 @@ def test_a_subject_is_compared_with_the_native_rounds_taken_in_turns_with_it(tmp
     run = recorder.finish()
     ratios = {series.subject: series.native.ratio for series in run.series if series.native}
     assert ratios == {first: 0.1, second: 0.2}
+
+
+def test_subjects_that_take_turns_are_compared_with_every_native_round(tmp_path) -> None:
+    recorder = RunRecorder("p", {}, reports=tmp_path)
+    native, *others = (recorder.subject(backend=name) for name in ("native", "tcg", "kvm"))
+    for number, host_speed in enumerate((100.0, 200.0, 300.0)):
+        for rank, (subject, value) in enumerate(((native, host_speed), *((other, 20.0) for other in others))):
+            at_s = 10.0 * number + rank
+            recorder.sample("s", "m", unit="op/s", better="higher", subject=subject, value=value, at_s=at_s)
+    assert [series.native.ratio for series in recorder.finish().series if series.native] == [0.1, 0.1]
+
+
+def test_a_subject_names_its_own_baseline(recorder) -> None:
+    fast, slow = (recorder.subject(backend="native", variant=name) for name in ("fast", "slow"))
+    own = recorder.subject(backend="tcg", baseline=slow)
+    lone = recorder.subject(backend="kvm", baseline=recorder.subject(backend="native", variant="unmeasured"))
+    plain = recorder.subject(backend="hvf")
+    for subject, value in ((fast, 100), (slow, 50), (own, 10), (lone, 10), (plain, 10)):
+        recorder.samples("s", "m", unit="op/s", better="higher", subject=subject, values=[value])
+    run = recorder.finish()
+    named = {
+        series.subject: (series.native.subject, series.native.ratio) for series in run.series if series.native
+    }
+    assert named == {own: (slow, 0.2), plain: (fast, 0.1)}
+    assert recover(recorder.folder) == run
+    with pytest.raises(UnknownName, match="nobody"):
+        RunRecorder("p", {}, reports=recorder.folder / "other").subject(backend="tcg", baseline="nobody")
+
+
+def test_what_is_said_about_a_series_adds_up_and_is_written_once(recorder) -> None:
+    subject = recorder.subject(**TINY)
+    boot(recorder, subject)
+    for _ in range(3):
+        recorder.about(
+            "boot", "init", subject=subject, targets={"80 %": 0.8, "95 %": 0.95}, facts={"driver": "x"}
+        )
+        recorder.about(
+            "boot", "init", subject=subject, definition="when init starts", facts={"renderer": "y"}
+        )
+    for bad in (0, -1, math.nan, "much"):
+        with pytest.raises(MeasurementError, match="target of boot/init"):
+            recorder.about("boot", "init", subject=subject, targets={"bad": bad})
+    with pytest.raises(UnknownName, match="series"):
+        recorder.about("boot", "ini", subject=subject, facts={"a": 1})
+    for _ in range(2):
+        recorder.notice("no fan on this host")
+    run = recorder.finish()
+    (series,) = run.series
+    assert [(target.label, target.share) for target in series.targets] == [("80 %", 0.8), ("95 %", 0.95)]
+    assert (series.definition, series.facts) == ("when init starts", {"driver": "x", "renderer": "y"})
+    assert run.notices == ("no fan on this host",)
+    events = [json.loads(line)["event"] for line in (recorder.folder / JOURNAL).read_bytes().splitlines()]
+    assert (events.count("about"), events.count("notice")) == (2, 1)
+    assert recover(recorder.folder) == run

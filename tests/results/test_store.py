@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.errors import InvalidConfiguration, StoreError, ToolMissing, UnknownName, UsageError
 from harness.measure.statistics import summarise
-from harness.results.models import Failure, Native, Run, Series, Skip, Subject, Summary
+from harness.results.models import Failure, Native, Picture, Run, Series, Skip, Subject, Summary, Target
 from harness.results.store import Store
 from tests.report.synthetic import synthetic_run
 
@@ -25,6 +25,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAME, inner, max_size=3),
     max_leaves=5,
 )
+FACTS = st.dictionaries(NAME, JSON, max_size=3)
+TARGET = st.builds(Target, label=NAME, share=st.floats(1e-9, 1e9))
 MOMENT = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))
 SKIP = st.builds(Skip, scenario=NAME, subject=st.none() | TEXT, code=NAME, reason=TEXT, fix=TEXT)
 LOGS = st.lists(TEXT, max_size=2).map(tuple)
@@ -48,13 +50,15 @@ def runs(draw):
         subjects=[
             Subject(
                 id=name, backend=draw(NAME), backend_version=draw(TEXT), guest=draw(st.none() | TEXT), arch=draw(TEXT),
-                config=draw(st.dictionaries(NAME, JSON, max_size=3)), fingerprint=draw(NAME),
+                config=draw(FACTS), fingerprint=draw(NAME), baseline=draw(st.none() | st.sampled_from(ids)),
             )
             for name in ids
         ],
         series=[draw(series(scenario, metric, subject, ids)) for scenario, metric, subject in names],
         skipped=draw(st.lists(SKIP, max_size=2)),
         failed=draw(st.lists(FAILURE, max_size=2)),
+        notices=draw(st.lists(TEXT, max_size=2)),
+        pictures=[draw(pictures(*named)) for named in names],
     )  # fmt: skip
 
 
@@ -74,7 +78,43 @@ def series(draw, scenario, metric, subject, ids):
         summary=Summary(**numbers, ci95=draw(INTERVAL)),
         native=draw(st.none() | st.builds(Native, subject=st.sampled_from(ids), ratio=NUMBER, ci95=INTERVAL)),
         notes=draw(st.lists(TEXT, max_size=2)),
+        targets=draw(st.lists(TARGET, max_size=2)),
+        definition=draw(TEXT),
+        facts=draw(FACTS),
     )
+
+
+def pictures(scenario, name, subject):
+    return st.builds(
+        Picture,
+        scenario=st.just(scenario), name=st.just(name), subject=st.just(subject), facts=FACTS, caption=TEXT,
+        file=st.from_regex(r"pictures/[A-Za-z0-9][A-Za-z0-9._-]{0,20}\.png", fullmatch=True),
+        sha256=st.from_regex("[0-9a-f]{64}", fullmatch=True),
+    )  # fmt: skip
+
+
+VERSION_1 = """
+CREATE TABLE visorbench_schema (version INTEGER NOT NULL, PRIMARY KEY (version));
+INSERT INTO visorbench_schema VALUES (1);
+CREATE TABLE runs (id VARCHAR(200) NOT NULL, started VARCHAR(40) NOT NULL, finished VARCHAR(40),
+    profile TEXT NOT NULL, harness JSON NOT NULL, host JSON NOT NULL, host_fingerprint VARCHAR(200) NOT NULL,
+    PRIMARY KEY (id));
+CREATE TABLE subjects (run_id VARCHAR(200) NOT NULL, position INTEGER NOT NULL, id VARCHAR(200) NOT NULL,
+    backend VARCHAR(200) NOT NULL, backend_version TEXT NOT NULL, guest TEXT, arch TEXT NOT NULL,
+    config JSON NOT NULL, fingerprint VARCHAR(200) NOT NULL, PRIMARY KEY (run_id, position));
+CREATE TABLE series (run_id VARCHAR(200) NOT NULL, position INTEGER NOT NULL, scenario VARCHAR(200) NOT NULL,
+    metric VARCHAR(200) NOT NULL, unit VARCHAR(200) NOT NULL, better VARCHAR(6) NOT NULL,
+    subject VARCHAR(200) NOT NULL, n INTEGER NOT NULL, median DOUBLE NOT NULL, min DOUBLE NOT NULL,
+    max DOUBLE NOT NULL, p95 DOUBLE NOT NULL, p99 DOUBLE NOT NULL, ci95_low DOUBLE, ci95_high DOUBLE,
+    native_subject VARCHAR(200), ratio DOUBLE, ratio_low DOUBLE, ratio_high DOUBLE, notes JSON NOT NULL,
+    samples BLOB NOT NULL, times BLOB, PRIMARY KEY (run_id, position));
+INSERT INTO runs VALUES ('old', '2026-01-01T00:00:00.000000+00:00', NULL, 'quick', '{"version": "0.1", "commit": ""}',
+    '{"fingerprint": "h"}', 'h');
+INSERT INTO subjects VALUES ('old', 0, 'tcg', 'tcg', '', NULL, 'arm64', '{}', 'f');
+INSERT INTO series VALUES ('old', 0, 'boot', 'init', 's', 'lower', 'tcg', 1, 1, 1, 1, 1, 1, NULL, NULL, NULL, NULL,
+    NULL, NULL, '[]', x'000000000000f03f', NULL);
+"""
+"""A store as the first version made it, with one run."""
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +236,19 @@ def test_a_newer_store_is_left_alone(path, run):
     connection.close()
     with pytest.raises(StoreError, match="newer VisorBench"):
         open_store(path)
+
+
+def test_an_older_store_keeps_its_runs_and_takes_new_ones(path, run):
+    path.parent.mkdir()
+    connection = sqlite3.connect(path)
+    connection.executescript(VERSION_1)
+    connection.close()
+    for _ in range(2):
+        with open_store(path) as store:
+            store.save(run)
+            assert store.load(run.id) == run
+            (old,) = store.load("old").series
+            assert (old.samples, old.targets, old.facts, old.definition) == ((1.0,), (), {}, "")
 
 
 def test_a_store_that_cannot_be_written_is_named(tmp_path):
