@@ -65,13 +65,18 @@ class Console:
         """Call from the reader's thread when the guest's kernel panics; at once when it has."""
         self._reader.on_fatal(callback)
 
-    def on_line(self, callback: Callable[[Line], None]) -> Callable[[], None]:
+    def on_line(self, callback: Callable[[Line], None], *, replay: bool = False) -> Callable[[], None]:
         """Call from the reader's thread for every line; the returned function ends it.
 
         The callback must be quick. Of a flood it gets the first and the last lines of what came at once, and
-        one that says how many were not shown.
+        one that says how many were not shown. ``replay``: it gets the lines first that came before, as far as
+        they are remembered; all in order, none twice.
         """
-        return self._reader.on_line(callback)
+        return self._reader.on_line(callback, replay=replay)
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until every line that has been read was given to who listens; False when time ran out."""
+        return self._reader.settle(timeout_s)
 
     def mark(self) -> int:
         """Where the console is now, for ``since``."""

@@ -31,6 +31,7 @@ _BLOCK_COST = 200
 """What holding a block costs beside its characters."""
 
 _READ_BYTES = 256 << 10
+_MOST_RINGS = 4096
 _LAST_READS = 64
 """After close(), what has arrived is still read, but a flood not for ever."""
 SHOWN_LINES = 100
@@ -81,8 +82,9 @@ class LineReader:
         self._watches: list[Watch] = []
         self._listeners: list[Callable[[Line], None]] = []
         self._on_fatal: list[Callable[[Line], None]] = []
+        self._errands: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
-        self._stop, self._stopping = os.pipe()
+        self._bell, self._rope = os.pipe()
         self._thread = threading.Thread(target=self._run, name=f"visorbench-{name}", daemon=True)
         self._thread.start()
 
@@ -111,10 +113,22 @@ class LineReader:
             if watch in self._watches:
                 self._watches.remove(watch)
 
-    def on_line(self, listener: Callable[[Line], None]) -> Callable[[], None]:
-        """Call from the reader's thread for every line, in a flood for some; the returned function ends it."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+    def on_line(self, listener: Callable[[Line], None], *, replay: bool = False) -> Callable[[], None]:
+        """Call from the reader's thread for every line, in a flood for some; the returned function ends it.
+
+        ``replay``: for those first that came before and are still held; all in order, none twice.
+        """
+        if not replay:
+            self._listeners.append(listener)
+            return lambda: self._listeners.remove(listener)
+        self._have_done(lambda: self._replay(listener))
+        return lambda: self._have_done(lambda: self._listeners.remove(listener))
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until the listeners have had every line that came before this call; False when time ran out."""
+        settled = threading.Event()
+        self._have_done(settled.set)
+        return settled.wait(timeout_s)
 
     def on_fatal(self, listener: Callable[[Line], None]) -> None:
         """Call from the reader's thread when the fatal pattern appears; at once when it has."""
@@ -137,9 +151,9 @@ class LineReader:
     def close(self) -> None:
         """Stop reading and close the descriptor; returns when the last callback has returned."""
         with self._lock:
-            stopping, self._stopping = self._stopping, -1
-        if stopping >= 0:
-            os.close(stopping)
+            rope, self._rope = self._rope, -1
+        if rope >= 0:
+            os.close(rope)
             if threading.current_thread() is self._thread:
                 self._close_in_thread = True
                 return
@@ -149,10 +163,16 @@ class LineReader:
     def _run(self) -> None:
         with selectors.DefaultSelector() as selector:
             source = selector.register(self.fd, selectors.EVENT_READ)
-            selector.register(self._stop, selectors.EVENT_READ)
+            bell = selector.register(self._bell, selectors.EVENT_READ)
             last_reads = _LAST_READS
-            while last_reads and source in (ready := [key for key, _ in selector.select()]):
-                last_reads -= len(ready) == 2  # the other one is the word to stop
+            while last_reads:
+                ready = [key for key, _ in selector.select()]
+                if bell in ready and not self._answered():
+                    last_reads -= 1
+                    if source not in ready:
+                        break
+                if source not in ready:
+                    continue
                 try:
                     data = os.read(self.fd, _READ_BYTES)
                 except BlockingIOError:
@@ -163,10 +183,38 @@ class LineReader:
                 if not data:
                     break
                 self._arrived(data, at_ns)
-        os.close(self._stop)
         self._ended(time.monotonic_ns())
+        os.close(self._bell)
         if self._close_in_thread:  # a callback closed it
             os.close(self.fd)
+
+    def _answered(self) -> bool:
+        """Run the errands for which the bell rang; False when it was the word to stop."""
+        rings = os.read(self._bell, _MOST_RINGS)
+        self._run_errands()
+        return bool(rings)
+
+    def _run_errands(self) -> None:
+        while self._errands:
+            self._errands.popleft()()
+
+    def _have_done(self, errand: Callable[[], None]) -> None:
+        """Have the reader's thread run ``errand`` between two blocks; here and now when it has ended."""
+        with self._lock:
+            ended = self.closed_at is not None
+            if not ended:
+                self._errands.append(errand)
+                if self._rope >= 0:  # else it is stopping, and runs what it finds
+                    os.write(self._rope, b"!")
+        if ended:
+            errand()
+
+    def _replay(self, listener: Callable[[Line], None]) -> None:
+        """Catch ``listener`` up; in the reader's thread, so that nothing arrives meanwhile."""
+        for _, at_ns, block in list(self._blocks):
+            for line in _shown(block, at_ns):
+                _call(listener, line)
+        self._listeners.append(listener)
 
     def _arrived(self, data: bytes, at_ns: int) -> None:
         if self.first_byte is None:
@@ -223,6 +271,7 @@ class LineReader:
             for watch in self._watches:
                 watch.done.set()
             self._watches.clear()
+        self._run_errands()
         self.began.set()
 
 

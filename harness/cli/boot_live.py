@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.channels.pattern import Line
 from harness.errors import (
     BootTimeout,
     ChannelClosed,
@@ -21,11 +22,12 @@ from harness.errors import (
 from harness.machines.model import Phase, State
 
 if TYPE_CHECKING:
-    from harness.channels.pattern import Line
     from harness.machines.model import Machine
 
 _QUEUED = 2000
 """Lines that wait for the terminal; a flood beyond that is counted instead of shown."""
+_SETTLE_S = 2
+"""How long the last lines may take to the screen's queue."""
 _PHASES = (Phase.VMM_READY, Phase.FIRST_CONSOLE, Phase.INIT, Phase.GUEST_READY)
 
 
@@ -50,13 +52,14 @@ def watch(machine: Machine, *, until: str | None, timeout_s: float, show: bool) 
     deadline = time.monotonic() + timeout_s
     machine.start()
     if screen:
-        machine.console.on_line(screen.offer)
-    waiter = threading.Thread(
-        target=lambda: spoken.put(_end_of(machine, pattern, timeout_s, deadline)),
-        name="boot-watch",
-        daemon=True,
-    )
-    waiter.start()
+        machine.console.on_line(screen.offer, replay=True)  # a guest may speak before QMP greets
+
+    def wait() -> None:
+        ending = _end_of(machine, pattern, timeout_s, deadline)
+        machine.console.settle(_SETTLE_S)  # who waits is told before who listens
+        spoken.put(ending)
+
+    threading.Thread(target=wait, name="boot-watch", daemon=True).start()
     while True:
         said = spoken.get()
         if isinstance(said, VisorbenchError):
@@ -134,27 +137,26 @@ class _Screen:
 
     def offer(self, line: Line) -> None:
         """From the console's reader: never waits for the terminal."""
-        if self._spoken.qsize() < _QUEUED:
-            self._spoken.put(line)
-        else:
+        if self._spoken.qsize() >= _QUEUED:
             self._left_out += 1
+            return
+        if self._left_out:
+            self._spoken.put(Line(f"… {self._left_out} lines not shown …", line.stamp))
+            self._left_out = 0
+        self._spoken.put(line)
 
     def show(self, line: Line) -> None:
-        self._phases(line.stamp.at_ns)
-        if self._left_out:
-            click.echo(f"{'':>9}  … {self._left_out} lines not shown …")
-            self._left_out = 0
+        self.phases(line.stamp.at_ns)
         click.echo(f"{self._seconds(line.stamp.at_ns):9.3f}  {line.text}")
 
     def finish(self) -> None:
-        """What is left: lines that came before the end, and the last phases."""
-        while not self._spoken.empty():
-            said = self._spoken.get()
-            if not isinstance(said, Ending | VisorbenchError):
-                self.show(said)
-        self._phases(time.monotonic_ns())
+        """What is left when every line was shown: how many were not, and the last phases."""
+        if self._left_out:
+            click.echo(f"{'':>9}  … {self._left_out} lines not shown …")
+        self.phases(time.monotonic_ns())
 
-    def _phases(self, until_ns: int) -> None:
+    def phases(self, until_ns: int) -> None:
+        """Those reached until then that have not been shown."""
         for phase, stamp in self._machine.timeline.phases.items():
             if phase not in self._shown and phase in _PHASES and stamp.at_ns <= until_ns:
                 self._shown.add(phase)

@@ -175,6 +175,38 @@ def test_listeners_see_every_line_and_can_leave(wire):
     assert len(bad) == 1
 
 
+def test_who_comes_late_gets_every_line_in_order_and_none_twice(wire):
+    """However the listener's arrival and the guest's lines fall together."""
+    guest, console = wire
+    said = [str(n) for n in range(150)]
+    writer = threading.Thread(target=lambda: [guest.sendall(f"{line}\n".encode()) for line in said])
+    heard = [[] for _ in range(40)]
+    writer.start()
+    for seen in heard:
+        console.on_line(lambda line, seen=seen: seen.append(line.text), replay=True)
+    writer.join()
+    console.wait_for("^149$", 5)
+    assert console.settle(5)
+    assert heard == [said] * 40
+
+
+def test_a_listener_may_come_from_a_callback_or_after_the_end_and_leave_at_once(wire):
+    guest, console = wire
+    inner, late, left = [], [], []
+    console.on_line(
+        lambda line: line.text == "one" and console.on_line(lambda line: inner.append(line.text), replay=True)
+    )
+    console.on_line(left.append, replay=True)()
+    guest.sendall(b"one\ntwo\n")
+    console.wait_for("two", 5)
+    guest.close()
+    with pytest.raises(ChannelClosed):
+        console.wait_for("three", 5)
+    console.on_line(lambda line: late.append(line.text), replay=True)()
+    assert console.settle(0)
+    assert (inner, late, left) == (["one", "two"], ["one", "two"], [])
+
+
 def test_the_log_is_the_bytes(tmp_path):
     guest, host = socket.socketpair()
     console = Console(host, log=tmp_path / "console.log")
