@@ -16,6 +16,8 @@ from harness.errors import ChannelError, GuestSilent, HostKeyChanged, InvalidCon
 if TYPE_CHECKING:
     from paramiko import PKey, Transport
 
+_NO_BANNER = "it took the connection and sent no banner in time"
+
 
 def pinned(host_key: str) -> tuple[str, bytes]:
     """The type and the wire form of a public key line. Raises InvalidConfiguration."""
@@ -71,7 +73,9 @@ def connect(
         agreed = threading.Event()
         transport.start_client(event=agreed)
         if not agreed.wait(_left(deadline)):
-            raise _silent(address, "did not agree on keys in time")
+            raise _silent(
+                address, "it did not agree on keys in time" if transport.remote_version else _NO_BANNER
+            )
         if not transport.is_active():
             raise transport.get_exception() or EOFError("closed during the handshake")
         _check(transport.get_remote_server_key(), host_key, address)
@@ -85,7 +89,7 @@ def connect(
                 fix="is it another guest's?",
             ) from error
         if isinstance(error, paramiko.SSHException) and "banner" in str(error).lower():
-            raise not_ssh(address, str(error).encode()) from error
+            raise _ungreeted(address, error) from error
         if isinstance(error, (paramiko.SSHException, EOFError, OSError)):
             raise _silent(address, str(error) or type(error).__name__) from error
         raise
@@ -100,6 +104,16 @@ def _check(offered: PKey, host_key: tuple[str, bytes], address: tuple[str, int])
             offered=f"{offered.get_name()} {offered.get_base64()}",
             pinned=f"{host_key[0]} {base64.b64encode(host_key[1]).decode()}",
         )
+
+
+def _ungreeted(address: tuple[str, int], error: Exception) -> ChannelError | GuestSilent:
+    """paramiko has one error for a greeting that does not come and for one that is something else's."""
+    cause = error.__context__
+    if isinstance(cause, TimeoutError):
+        return _silent(address, _NO_BANNER)
+    if isinstance(cause, (EOFError, OSError)):
+        return _silent(address, "it closed the connection before its banner")
+    return not_ssh(address, str(error).encode())
 
 
 def _silent(address: tuple[str, int], why: str) -> GuestSilent:

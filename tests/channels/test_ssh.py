@@ -9,6 +9,8 @@ import time
 import pytest
 
 from harness.channels.ssh import Ssh
+from harness.channels.ssh_banner import Greeted
+from harness.channels.ssh_connection import connect, load_key, pinned
 from harness.errors import (
     ChannelClosed,
     ChannelError,
@@ -174,6 +176,32 @@ def test_a_connection_that_is_accepted_and_silent_is_no_banner():
             ssh.wait_banner(1.2)
         with pytest.raises(GuestSilent):
             ssh.run("true", timeout_s=0.5)
+
+
+@pytest.mark.parametrize(
+    ("says", "error", "why"),
+    [
+        (None, GuestSilent, "sent no banner in time"),
+        (b"", GuestSilent, "closed the connection before its banner"),
+        (b"SSH-\r\n", ChannelError, "is no SSH server"),
+    ],
+    ids=["silent", "closed", "garbage"],
+)
+def test_a_greeting_that_fails_is_told_by_its_cause(says, error, why):
+    """``connect`` alone: the banner that opened the connection was another's, or is not to be had again."""
+    keys = KeyPair.generate()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+        with ours, theirs:
+            if says is not None:
+                theirs.sendall(says)
+                theirs.shutdown(socket.SHUT_WR)
+            with pytest.raises(error, match=why):
+                connect(
+                    listener.getsockname(), user="root", client_key=load_key(keys.openssh),
+                    host_key=pinned(keys.public_line), deadline=time.monotonic() + 1, greeted=Greeted(ours, b""),
+                )  # fmt: skip
 
 
 @pytest.mark.parametrize(
