@@ -27,10 +27,10 @@ def setup(*, yes: bool) -> None:
         return
     try:
         host_setup.authority(todo)
-        agreed = yes or (
-            sys.stdin.isatty() and click.confirm(f"Run this now?\n  {todo.one_command}\n", default=True)
-        )
-        host_setup.install(todo, yes=agreed, say=lambda command: click.echo(f"running: {command}"))
+        asked = not yes and sys.stdin.isatty()
+        if asked and not click.confirm(f"Run this now?\n  {todo.one_command}\n", default=True):
+            raise host_setup.declined(todo)
+        host_setup.install(todo, yes=yes or asked, say=lambda command: click.echo(f"running: {command}"))
     except InstallRefused as refusal:
         if not all(need.optional for need in todo.missing):
             raise

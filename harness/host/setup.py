@@ -112,6 +112,16 @@ def authority(todo: InstallPlan) -> list[str]:
     raise _refusal(f"{_lacks(todo)}; installing needs root, or sudo without a password", todo)
 
 
+def declined(todo: InstallPlan) -> InstallRefused:
+    """The user, shown the command and asked, has said no: it needs no telling again."""
+    return InstallRefused(
+        f"{_lacks(todo)}; nothing was installed",
+        fix="run the command above yourself, or answer yes",
+        command=todo.one_command,
+        missing=[need.name for need in todo.missing],
+    )
+
+
 def _lacks(todo: InstallPlan) -> str:
     return f"missing on this host: {', '.join(need.what for need in todo.missing)}"
 

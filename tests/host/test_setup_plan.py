@@ -168,6 +168,33 @@ def test_nobody_agreed(program: Callable[..., Path], monkeypatch: pytest.MonkeyP
     assert notes.read_text() == ""
 
 
+@pytest.mark.parametrize(("answer", "installed"), [("n", False), ("y", True)])
+def test_who_is_asked_sees_the_command_once(
+    answer: str,
+    installed: bool,
+    program: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    notes = program("dnf")
+    root(monkeypatch, is_root=True)
+    monkeypatch.setattr(packages, "package_manager", lambda: "dnf")
+    lacking = [[ARM]]  # the installation brings it
+    monkeypatch.setattr(packages, "missing_needs", lambda: lacking.pop() if lacking else [])
+    keyboard, terminal = os.openpty()
+    os.write(keyboard, f"{answer}\n".encode())
+    with os.fdopen(terminal) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        with pytest.raises(SystemExit) as ended:
+            main(["setup"])
+    os.close(keyboard)
+    out, err = capfd.readouterr()
+    assert (out + err).count("qemu-system-aarch64-core") == 1 + installed  # then it says what it runs
+    assert bool(notes.read_text()) == installed
+    assert ended.value.code == (0 if installed else 3)
+    assert ("nothing was installed" in err) != installed
+
+
 def test_a_command_that_fails(program: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     program("dnf", "echo no space left >&2; exit 17")
     root(monkeypatch, is_root=True)
