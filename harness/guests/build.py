@@ -12,6 +12,7 @@ from harness.archive import deb
 from harness.errors import InvalidConfiguration
 from harness.guests import kernel
 from harness.guests.image import cpio, modules
+from harness.guests.image.entry import Entry, character_device, directory, file, symlink
 from harness.guests.model import INITRD, KERNEL, MANIFEST
 from harness.guests.spec import BUILDER_VERSION
 from harness.host.storage import ELSEWHERE
@@ -84,10 +85,10 @@ def build(plan: Plan, archive: Archive, folder: Path) -> None:
     spec = plan.spec
     files = {package.name: archive.fetch(package) for package in plan.packages}
     entries = [
-        *(cpio.character_device(f"dev/{name}", *numbers) for name, numbers in DEVICES.items()),
-        *(cpio.directory(path) for path in ("proc", "sys", "run", "tmp", "etc", "mnt")),
-        cpio.directory("root", 0o700),
-        *(cpio.symlink(path.lstrip("/"), target) for path, target in spec.links.items()),
+        *(character_device(f"dev/{name}", *numbers) for name, numbers in DEVICES.items()),
+        *(directory(path) for path in ("proc", "sys", "run", "tmp", "etc", "mnt")),
+        directory("root", 0o700),
+        *(symlink(path.lstrip("/"), target) for path, target in spec.links.items()),
         *(_own_file(path, data) for path, data in spec.files.items()),
     ]
     with naming_write_errors(f"guest {spec.name}", folder, elsewhere=ELSEWHERE):
@@ -103,19 +104,19 @@ def build(plan: Plan, archive: Archive, folder: Path) -> None:
         )
 
 
-def _own_file(path: str, data: bytes) -> cpio.Entry:
-    return cpio.file(path.lstrip("/"), data, 0o755 if data.startswith(b"#!") else 0o644)
+def _own_file(path: str, data: bytes) -> Entry:
+    return file(path.lstrip("/"), data, 0o755 if data.startswith(b"#!") else 0o644)
 
 
-def _take_files(package: Path, patterns: tuple[str, ...]) -> Iterator[cpio.Entry]:
+def _take_files(package: Path, patterns: tuple[str, ...]) -> Iterator[Entry]:
     for member in deb.members(package, patterns):
         if member.content is None:
-            yield cpio.symlink(member.path, member.target or "")
+            yield symlink(member.path, member.target or "")
         else:
-            yield cpio.file(member.path, member.content.read(), 0o755 if member.executable else 0o644)
+            yield file(member.path, member.content.read(), 0o755 if member.executable else 0o644)
 
 
-def _take_kernel(plan: Plan, package: Path, to: Path) -> list[cpio.Entry]:
+def _take_kernel(plan: Plan, package: Path, to: Path) -> list[Entry]:
     """Write the kernel to ``to``; the entries of its modules."""
     compressed: dict[str, tuple[str, bytes]] = {}
     base = ""

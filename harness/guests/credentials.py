@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from harness.errors import InvalidConfiguration
 from harness.guests.image import cpio
+from harness.guests.image.entry import directory, file
 from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
@@ -85,10 +86,10 @@ class Credentials:
         """The newc archive to append to the initrd."""
         return cpio.pack(
             [
-                cpio.directory("root", 0o700),
-                cpio.directory("root/.ssh", 0o700),
-                cpio.file(AUTHORIZED_KEYS_PATH, f"{self.client.public_line}\n".encode(), 0o600),
-                cpio.file(HOST_KEY_PATH, self.host.dropbear, 0o600),
+                directory("root", 0o700),
+                directory("root/.ssh", 0o700),
+                file(AUTHORIZED_KEYS_PATH, f"{self.client.public_line}\n".encode(), 0o600),
+                file(HOST_KEY_PATH, self.host.dropbear, 0o600),
             ]
         )
 

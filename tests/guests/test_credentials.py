@@ -18,13 +18,14 @@ from harness.guests.credentials import (
     with_credentials,
 )
 from harness.guests.image import cpio
+from harness.guests.image.entry import file
 from harness.guests.model import Arch, GuestImage
 
 
 @pytest.fixture
 def image(tmp_path) -> GuestImage:
     initrd = tmp_path / "initrd"
-    initrd.write_bytes(cpio.pack([cpio.file("init", b"#!/bin/sh\n", 0o755)]) + b"\0" * 4)
+    initrd.write_bytes(cpio.pack([file("init", b"#!/bin/sh\n", 0o755)]) + b"\0" * 4)
     return GuestImage("mini", Arch.ARM64, initrd=initrd)
 
 

@@ -19,7 +19,7 @@ from harness.errors import (
     PackageNotFound,
 )
 from harness.guests import catalogue
-from harness.guests.image import cpio
+from harness.guests.image import cpio, entry
 from harness.guests.model import Arch, GuestImage
 from harness.guests.spec import GuestSpec
 from tests.archive.miniature import INRELEASE, Miniature, deb, regular, special
@@ -93,7 +93,7 @@ def build(archive, keyring, cache):
     return build
 
 
-def _entries(image: GuestImage) -> dict[str, cpio.Entry]:
+def _entries(image: GuestImage) -> dict[str, entry.Entry]:
     return {entry.path: entry for entry in cpio.unpack(image.initrd.read_bytes())}
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import ArchiveCorrupt, PackageNotFound, nearest
-from harness.guests.image import cpio
+from harness.guests.image.entry import Entry, file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -90,7 +90,7 @@ def closure(wanted: Iterable[str], compressed: Mapping[str, tuple[str, bytes]]) 
     return ordered
 
 
-def entries(chosen: dict[str, Module], base: str) -> list[cpio.Entry]:
+def entries(chosen: dict[str, Module], base: str) -> list[Entry]:
     """The modules' files, ``modules.dep`` and ``modules.alias`` below ``base``, the kernel release's folder.
 
     ``chosen`` is complete and in order, as :func:`closure` gives it. modprobe loads a line's modules from its end.
@@ -107,9 +107,9 @@ def entries(chosen: dict[str, Module], base: str) -> list[cpio.Entry]:
         f"alias {alias} {name}\n" for name, module in chosen.items() for alias in module.aliases
     )
     return [
-        *(cpio.file(module.path, module.data) for module in chosen.values()),
-        cpio.file(f"{base}/modules.dep", dependencies.encode()),
-        cpio.file(f"{base}/modules.alias", aliases.encode()),
+        *(file(module.path, module.data) for module in chosen.values()),
+        file(f"{base}/modules.dep", dependencies.encode()),
+        file(f"{base}/modules.alias", aliases.encode()),
     ]
 
 
