@@ -13,6 +13,7 @@ import pytest
 from harness.errors import (
     BootTimeout,
     ControlTimeout,
+    GuestPanicked,
     GuestSilent,
     InvalidConfiguration,
     MachineDied,
@@ -103,6 +104,19 @@ def test_kill_9_of_qemu_ends_a_wait_at_once(sector, wait):
         assert machine.state is State.DEAD
         with pytest.raises(MachineDied):
             machine.pause()
+
+
+def test_a_panic_is_forgotten_with_the_boot_that_had_it(sector):
+    machine = sector(b"Kernel panic - not syncing: a test\r\n", then="halt once", ready="never said")
+    with machine:
+        with pytest.raises(GuestPanicked, match="a test"):
+            machine.boot(until=Phase.GUEST_READY, timeout_s=60)
+        machine.reset()
+        with pytest.raises(BootTimeout):
+            machine.wait_for(Phase.GUEST_READY, 2)
+        os.kill(machine.pids[0], signal.SIGKILL)
+        with pytest.raises(MachineDied, match="was killed by SIGKILL"):
+            machine.wait_for(Phase.GUEST_READY, 60)
 
 
 def test_what_qemu_refuses_is_in_the_error(sector):

@@ -49,20 +49,22 @@ class BootWatch:
         self._failure = failure
         self._name = name
         self._since = 0
+        self.since_ns = 0
+        """``time.monotonic_ns()`` of the last reset: a panic before it was another boot's."""
         self._markers = {
             phase: re.compile(marker)
             for phase, marker in ((Phase.INIT, guest.init_marker), (Phase.GUEST_READY, self._ready_marker()))
             if marker
         }
         vmm.console.on_line(self._on_line)
-        vmm.console.on_panic(lambda _: milestones.end(failure))
+        vmm.console.on_panic(self._on_panic)
         if vmm.ready:
             vmm.ready.on_event(lambda line: milestones.reach(Phase.GUEST_READY, line.stamp))
         vmm.process.on_exit(lambda _: milestones.end(failure))
 
     def again(self) -> None:
         """The machine is about to be reset: what the console has said until now is another boot's."""
-        self._since = self._vmm.console.mark()
+        self._since, self.since_ns = self._vmm.console.mark(), time.monotonic_ns()
 
     def wait(self, phase: Phase, timeout_s: float, login: Login, *, asked_s: float) -> Stamp:
         """When ``phase`` was reached; ``asked_s`` is the timeout that an error names.
@@ -147,6 +149,10 @@ class BootWatch:
         done = Stamp(time.monotonic_ns())
         self._milestones.reach(Phase.FIRST_COMMAND, done)
         return done
+
+    def _on_panic(self, line: Line) -> None:
+        if line.stamp.at_ns >= self.since_ns:  # its listeners may be called after the reset
+            self._milestones.end(self._failure)
 
     def _on_line(self, line: Line) -> None:
         first = None if self._since else self._vmm.console.first_byte

@@ -16,11 +16,12 @@ EXIT_WAIT_S = 10
 """How long a QEMU whose channels have closed may take to be gone."""
 
 
-def failure(vmm: Vmm, name: str) -> MachineError:
-    """Why a machine does not go on: GuestPanicked, else MachineDied."""
+def failure(vmm: Vmm, name: str, *, since_ns: int = 0) -> MachineError:
+    """Why a machine does not go on: GuestPanicked when it has since ``since_ns``, its last reset; else MachineDied."""
     if vmm.process.exited:
         vmm.drain()
     panic = vmm.console.panic
+    panicked = panic is not None and panic.stamp.at_ns >= since_ns
     facts = {
         "argv": vmm.argv,
         "status": vmm.process.poll(),
@@ -29,8 +30,9 @@ def failure(vmm: Vmm, name: str) -> MachineError:
         "log": vmm.logs / "console.log",
         "logs": vmm.logs,
     }
-    if panic or any(event.name == "GUEST_PANICKED" for event in vmm.qmp.events):
-        text = panic.text if panic else "it said so through pvpanic"
+    told = (event for event in vmm.qmp.events if event.stamp.at_ns >= since_ns)
+    if panicked or any(event.name == "GUEST_PANICKED" for event in told):
+        text = panic.text if panic and panicked else "it said so through pvpanic"
         return GuestPanicked(f"the kernel of {name} panicked: {text}", fix=vmm.read_on(), **facts)
     return MachineDied(f"{name}: QEMU {_how(vmm)}", fix=vmm.read_on(), **facts)
 

@@ -186,9 +186,9 @@ class QemuMachine:
         From then on the guest may reboot by itself: SeaBIOS answers a reset with one of its own.
         """
         vmm = self._alive("reset", State.RUNNING)
-        self._milestones.forget()
         if self._watch:
             self._watch.again()
+        self._milestones.forget()
         event = self._asking(vmm.control.reset)
         self._milestones.begin(event.stamp)
         self._milestones.reach(Phase.VMM_READY, event.stamp)
@@ -300,7 +300,8 @@ class QemuMachine:
         return self._end or State.DEAD
 
     def _failure(self) -> MachineError:
-        return endings.failure(self._started(), self.name)
+        since_ns = self._watch.since_ns if self._watch else 0
+        return endings.failure(self._started(), self.name, since_ns=since_ns)
 
     def _on_event(self, event: Event) -> None:
         if event.name in ("STOP", "RESUME"):
