@@ -8,6 +8,7 @@
     │   └── InvalidConfiguration    a value that QEMU or the configuration file cannot take
     ├── HostLacks                   exit 3: the host lacks something, and how to get it
     │   ├── QemuNotFound, QemuTooOld, AcceleratorUnusable, ToolMissing
+    │   ├── GpuUnavailable          no virtio-gpu-gl, venus, OpenGL display, render node or render server
     │   ├── InstallRefused          installing is forbidden, or needs a password
     │   ├── ArchiveUnreachable      no network, and nothing cached
     │   ├── DiskFull, CacheReadOnly
@@ -123,6 +124,10 @@ class QemuTooOld(HostLacks):
 
 class AcceleratorUnusable(HostLacks):
     """An accelerator that did not run the proof payload."""
+
+
+class GpuUnavailable(HostLacks):
+    """The QEMU or the host cannot give a guest this GPU; facts: code."""
 
 
 class ToolMissing(HostLacks):

@@ -17,7 +17,7 @@ from harness.host.processes import PIPE, spawn
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from harness.host.processes import OwnedProcess
@@ -55,6 +55,7 @@ def transcribe(
     deadline_s: float,
     stdin: bytes = b"",
     stop_at: re.Pattern[bytes] | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Transcript:
     """Run ``argv`` until it ends, ``deadline_s`` has passed, or one of its streams matches ``stop_at``.
 
@@ -62,7 +63,7 @@ def transcribe(
     it has not yet answered when its stdin closes. Raises ToolMissing when argv[0] cannot be run.
     """
     started = time.monotonic()
-    process = spawn(argv, purpose=purpose, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    process = spawn(argv, purpose=purpose, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=env)
     kept = {"stdout": bytearray(), "stderr": bytearray()}
     try:
         with suppress(BrokenPipeError):

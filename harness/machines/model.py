@@ -48,6 +48,18 @@ class State(StrEnum):
     DEAD = "dead"
 
 
+class GpuMode(StrEnum):
+    """The graphics that a guest sees."""
+
+    NONE = "none"
+    TWO_D = "2d"
+    """A virtio-gpu that shows a framebuffer: whatever is drawn, the guest's own processor draws."""
+    VIRGL = "virgl"
+    """OpenGL, carried to the host by virglrenderer."""
+    VENUS = "venus"
+    """Vulkan, carried to the host, and OpenGL as with virgl."""
+
+
 @dataclass(slots=True)
 class Timeline:
     """The stamps of one boot, from spawn."""
@@ -69,6 +81,7 @@ class MachineSpec:
     cpus: int | None = None
     machine_type: str | None = None
     cpu_model: str | None = None
+    gpu: GpuMode = GpuMode.NONE
     extra: Mapping[str, str] = field(default_factory=dict)
     """Options only one backend knows, named in its documentation; an unknown one is an error."""
 
@@ -86,6 +99,23 @@ class Capabilities:
     """Whether MachineSpec.machine_type chooses between several."""
     virtio_serial: bool = False
     ssh: bool = True
+    gpus: frozenset[GpuMode] = frozenset({GpuMode.NONE})
+    """What MachineSpec.gpu may ask for; whether a host has it, :meth:`Backend.probe_gpu` proves."""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuProbe:
+    """Whether a GPU mode works here for guests of an architecture; when not: code, reason and fix."""
+
+    mode: GpuMode
+    arch: Arch
+    usable: bool
+    display: str = ""
+    """What renders for it on the host, e.g. ``sdl,gl=on``."""
+    code: str = "usable"
+    """``usable``, ``no-qemu``, ``no-gl-device``, ``no-venus``, ``no-gl-display``, ``no-render-node``, ``refused``."""
+    reason: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +199,10 @@ class Backend(Protocol):
         ...
 
     def capabilities(self) -> Capabilities: ...
+
+    def probe_gpu(self, arch: Arch, mode: GpuMode) -> GpuProbe:
+        """Start a VMM with this GPU for a moment, no guest in it; never raises for a foreseeable lack."""
+        ...
 
     def machine(self, spec: MachineSpec) -> Machine:
         """A defined machine; raises UsageError for options that do not fit."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.host.introspection import IntrospectionError, answers, features
+from harness.host.introspection import IntrospectionError, answers, displays, features
 
 CAPTURED: dict[str, Any] = {
     "target": {"arch": "aarch64"},
@@ -19,7 +19,15 @@ CAPTURED: dict[str, Any] = {
         {"name": "none"},
     ],
     "types": [
-        {"name": name} for name in ("accel", "tcg-accel", "hvf-accel", "virtio-gpu-gl-pci", "dbus-display")
+        {"name": name}
+        for name in (
+            "accel",
+            "tcg-accel",
+            "hvf-accel",
+            "virtio-gpu-gl-pci",
+            "virtio-gpu-gl-device",
+            "dbus-display",
+        )
     ],
     "gpu": [{"name": "venus", "type": "bool"}, {"name": "blob", "type": "bool"}],
 }
@@ -33,6 +41,18 @@ def test_what_the_answers_say() -> None:
     assert (found.virtio_gpu_gl, found.venus, found.dbus_display) == (True, True, True)
     assert not found.spice
     assert not found.vhost_user_vsock
+
+
+def test_a_gpu_whose_module_is_not_installed_is_none() -> None:
+    """Debian 12 without qemu-system-modules-opengl: the PCI device is listed, and cannot be made."""
+    types = [entry for entry in CAPTURED["types"] if entry["name"] != "virtio-gpu-gl-device"]
+    assert not features(CAPTURED | {"types": types}).virtio_gpu_gl
+
+
+def test_the_displays_are_the_lines_of_the_list() -> None:
+    captured = "Available display backend types:\nnone\nsdl\negl-headless\n\nSome display backends support\n"
+    assert displays(captured) == ("egl-headless", "none", "sdl")
+    assert displays("") == ()
 
 
 def test_an_older_qemu_has_no_venus_and_still_counts() -> None:

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.channels.qmp import Qmp
-from harness.errors import ControlError, InvalidConfiguration, UnknownName
+from harness.errors import ControlError, GpuUnavailable, InvalidConfiguration, UnknownName
 from harness.guests.model import Arch
-from harness.machines.qemu import defaults
+from harness.host.introspection import QemuFeatures
+from harness.host.qemu import QemuBinary, find_qemus
+from harness.machines.model import GpuMode
+from harness.machines.qemu import defaults, gpu
 from harness.machines.qemu.command import build, shell_quoted
 from harness.machines.qemu.config import QemuConfig
 from harness.machines.qemu.devices import (
@@ -32,13 +36,9 @@ from harness.machines.qemu.devices import (
     ToFile,
     UserNet,
 )
+from harness.machines.qemu.graphics import Display, Gl, Gpu
 from harness.machines.qemu.options import joined
 
-BINARIES = {
-    arch: Path(found)
-    for arch, name in ((Arch.X86_64, "qemu-system-x86_64"), (Arch.ARM64, "qemu-system-aarch64"))
-    if (found := shutil.which(name))
-}
 MACHINES = {
     Arch.X86_64: ["q35", "pc", "microvm,pcie=on"],
     Arch.ARM64: ["virt", "virt,gic-version=3", "virt,highmem=off"],
@@ -48,7 +48,12 @@ VIDEO = {Arch.X86_64: [None, "VGA", "virtio-gpu-pci,xres=800"], Arch.ARM64: [Non
 names = st.text(
     st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="/\0\n\r"), min_size=1, max_size=12
 ).filter(lambda text: text.strip(". ") and len(text.encode()) < 200)
-needs_qemu = pytest.mark.skipif(not BINARIES, reason="no QEMU on PATH")
+
+
+@lru_cache(maxsize=1)
+def qemus() -> list[QemuBinary]:
+    """Every QEMU of this host: what one lacks, another may have."""
+    return [qemu for qemu in find_qemus() if not qemu.too_old] or pytest.skip("no QEMU on this host")
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +99,27 @@ def drives(draw, file):
     )  # fmt: skip
 
 
+def graphics(qemu: QemuBinary):
+    """A display device, or a GPU with a display that renders for it where this QEMU has one."""
+    arch = Arch(qemu.arch)
+    devices = [{"video": video} for video in VIDEO[arch]]
+    for mode in (GpuMode.TWO_D, GpuMode.VIRGL, GpuMode.VENUS):
+        if gpu.probe(mode, arch, qemu).usable:
+            surface = gpu.surface_for(mode, arch, qemu)
+            devices += [
+                {"gpu": made, "display": surface.display, "environment": surface.environment}
+                for made in (
+                    gpu.GPUS[mode],
+                    replace(gpu.GPUS[mode], hostmem_mib=16 if gpu.GPUS[mode].gl else 0),
+                )
+            ]
+    return st.sampled_from(devices)
+
+
 @st.composite
 def configs(draw, file):
-    arch = draw(st.sampled_from(sorted(BINARIES)))
+    qemu = draw(st.sampled_from(qemus()))
+    arch = Arch(qemu.arch)
     kernel = draw(st.none() | names)
     chardevs = st.just(Nowhere()) | names.map(lambda name: ToFile(file(name, "log")))
     networks = st.builds(
@@ -104,7 +127,7 @@ def configs(draw, file):
         forwards=st.lists(st.builds(Forward, st.integers(1, 65535)), max_size=2).map(tuple),
     )  # fmt: skip
     return QemuConfig(
-        binary=BINARIES[arch], arch=arch, machine=draw(st.sampled_from(MACHINES[arch])),
+        binary=qemu.path, features=qemu.features, arch=arch, machine=draw(st.sampled_from(MACHINES[arch])),
         cpu=draw(st.sampled_from(CPUS[arch])), accelerator=defaults.accelerator("tcg", arch),
         memory_mib=draw(st.integers(32, 2048)), cpus=draw(st.integers(1, 4)),
         kernel=file(kernel, "kernel") if kernel else None,
@@ -115,7 +138,7 @@ def configs(draw, file):
         networks=tuple(draw(st.lists(networks, max_size=2))),
         console=draw(st.none() | chardevs),
         ports=tuple(draw(st.lists(st.builds(Port, names, chardevs), max_size=3, unique_by=lambda port: port.name))),
-        rng=draw(st.booleans()), video=draw(st.sampled_from(VIDEO[arch])), name=draw(names),
+        rng=draw(st.booleans()), name=draw(names), **draw(graphics(qemu)),
         devices=draw(st.sampled_from([(), (Device("pvpanic-pci", {"events": 1}),), (Device("qemu-xhci"),)])),
         on_reboot=draw(st.sampled_from(OnReboot)), paused=True,
     )  # fmt: skip
@@ -125,7 +148,6 @@ def chardevs_of(config):
     return [config.console, *(port.chardev for port in config.ports)]
 
 
-@needs_qemu
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_real_qemu_accepts_what_is_built(files, data):
@@ -135,7 +157,10 @@ def test_a_real_qemu_accepts_what_is_built(files, data):
     logs = [chardev.path for chardev in chardevs_of(config) if isinstance(chardev, ToFile)]
     for log in logs:
         log.unlink(missing_ok=True)
-    process = subprocess.Popen(argv, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True)
+    environment = gpu.environment(config.environment, files("").parent)
+    process = subprocess.Popen(
+        argv, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True, env=environment
+    )
     theirs.close()
     qmp = Qmp(ours)
     try:
@@ -160,6 +185,14 @@ def test_a_real_qemu_accepts_what_is_built(files, data):
     assert all(path.is_file() for path in logs)
 
 
+SDL = {"display": Display("sdl", Gl.ON)}
+VENUS = Gpu(gl=True, hostmem_mib=256, blob=True, venus=True)
+FEATURES = QemuFeatures(
+    "x86_64", ("tcg",), ("q35", "pc", "microvm"), virtio_gpu_gl=True, venus=False, spice=False, dbus_display=False,
+    vhost_user_vsock=False, displays=("none", "sdl"),
+)  # fmt: skip
+
+
 @pytest.fixture
 def sound(tmp_path):
     """A configuration without a fault."""
@@ -167,7 +200,7 @@ def sound(tmp_path):
     kernel.write_bytes(b"x")
     return QemuConfig(
         binary=Path("/usr/bin/qemu"), arch=Arch.X86_64, machine="q35", cpu="max",
-        accelerator=Accelerator("tcg"), kernel=kernel, known_machines=frozenset({"q35", "pc", "microvm"}),
+        accelerator=Accelerator("tcg"), kernel=kernel, features=FEATURES,
     )  # fmt: skip
 
 
@@ -185,7 +218,7 @@ def sound(tmp_path):
         ({"memory_mib": 1 << 40}, InvalidConfiguration, "MiB"),
         ({"cpus": 0}, InvalidConfiguration, "1 to 255"),
         (
-            {"cpus": 9, "arch": Arch.ARM64, "machine": "virt", "known_machines": None},
+            {"cpus": 9, "arch": Arch.ARM64, "machine": "virt", "features": None},
             InvalidConfiguration,
             "1 to 8",
         ),
@@ -193,6 +226,21 @@ def sound(tmp_path):
         ({"append": "a\0b"}, InvalidConfiguration, "NUL"),
         ({"kernel": None, "append": "quiet"}, InvalidConfiguration, "without a kernel"),
         ({"video": "no/such"}, InvalidConfiguration, "display device"),
+        ({"display": Display("sdk")}, UnknownName, "did you mean 'sdl'"),
+        ({"gpu": Gpu(), "video": "VGA"}, InvalidConfiguration, "would have two"),
+        ({"gpu": Gpu(gl=True)}, InvalidConfiguration, "`-display none` does not"),
+        ({"gpu": Gpu(gl=True), "display": Display("sdl")}, InvalidConfiguration, "sdl,gl=on"),
+        ({"gpu": Gpu(gl=True), "display": Display("sdl", Gl.OFF)}, InvalidConfiguration, "with OpenGL"),
+        ({**SDL, "gpu": Gpu(gl=True, venus=True)}, InvalidConfiguration, "without blob=on and hostmem"),
+        ({**SDL, "gpu": Gpu(gl=True, venus=True, blob=True)}, InvalidConfiguration, "without hostmem"),
+        ({**SDL, "gpu": Gpu(gl=True, hostmem_mib=300)}, InvalidConfiguration, "power of two"),
+        ({"gpu": Gpu(venus=True)}, InvalidConfiguration, "virtio-gpu-gl"),
+        ({**SDL, "gpu": VENUS}, GpuUnavailable, "does not know venus.*runtime install gpu"),
+        (
+            {**SDL, "gpu": Gpu(gl=True), "features": replace(FEATURES, virtio_gpu_gl=False)},
+            GpuUnavailable,
+            "has no virtio-gpu-gl",
+        ),
         ({"devices": (Device("bad name"),)}, InvalidConfiguration, "device"),
         ({"devices": (Device("e1000", {"bad key": 1}),)}, InvalidConfiguration, "QEMU option"),
         ({"ports": (Port("a", Nowhere()), Port("a", Nowhere()))}, InvalidConfiguration, "same name"),

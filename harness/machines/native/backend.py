@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from harness.errors import HostLacks, UsageError
 from harness.guests.toolchain import host_target
-from harness.machines.model import Capabilities, Probe
+from harness.machines.model import Capabilities, GpuMode, GpuProbe, Probe
 from harness.machines.native.runner import NativeRunner
 
 if TYPE_CHECKING:
@@ -54,6 +54,13 @@ class NativeBackend:
         return Capabilities(
             archs=frozenset({host_target().arch}), pause=False, reset=False, powerdown=False, ssh=False
         )
+
+    def probe_gpu(self, arch: Arch, mode: GpuMode) -> GpuProbe:
+        """No guest, so no GPU of one."""
+        return GpuProbe(
+            mode, arch, usable=mode is GpuMode.NONE, code="no-guest", reason="native boots no guest",
+            fix="choose a backend that runs guests",
+        )  # fmt: skip
 
     def machine(self, spec: MachineSpec) -> NoReturn:
         """Refused: raises UsageError."""

@@ -11,7 +11,8 @@ from harness.host.accelerators import ACCELERATORS, DEADLINE_S, prove
 from harness.host.qemu import qemu_for
 from harness.host.system import host_arch
 from harness.host.write_errors import naming_write_errors
-from harness.machines.model import Capabilities, Probe
+from harness.machines.model import Capabilities, GpuMode, GpuProbe, Probe
+from harness.machines.qemu import gpu
 from harness.machines.qemu.command import build
 from harness.machines.qemu.definition import define
 from harness.machines.qemu.machine import QemuMachine
@@ -59,7 +60,17 @@ class QemuBackend:
     def capabilities(self) -> Capabilities:
         """Everything, for every architecture that the accelerator can run on this host."""
         archs = frozenset(arch for arch in Arch if self._accelerator == "tcg" or arch == host_arch())
-        return Capabilities(archs=archs, screenshot=True, machine_types=True, virtio_serial=True)
+        return Capabilities(
+            archs=archs, screenshot=True, machine_types=True, virtio_serial=True, gpus=frozenset(GpuMode)
+        )
+
+    def probe_gpu(self, arch: Arch, mode: GpuMode) -> GpuProbe:
+        """Start QEMU with the mode's GPU, paused and without a guest; codes are those of GpuProbe."""
+        try:
+            return gpu.probe(mode, arch, qemu_for(arch.value, self._qemu))
+        except (QemuNotFound, QemuTooOld) as error:
+            code = "no-qemu" if isinstance(error, QemuNotFound) else "old-qemu"
+            return GpuProbe(mode, arch, usable=False, code=code, reason=error.message, fix=error.fix or "")
 
     def machine(self, spec: MachineSpec) -> QemuMachine:
         """A defined machine; raises UsageError for options that do not fit, HostLacks without QEMU or

@@ -10,6 +10,7 @@ from harness.errors import InvalidConfiguration, UnknownName
 from harness.guests.model import Arch
 from harness.host.accelerators import ACCELERATORS
 from harness.machines.qemu.devices import Aio, Cache, Drive, Inherited, UserNet
+from harness.machines.qemu.graphics_checks import check_graphics
 from harness.machines.qemu.options import plain, word
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ _DIRECT = (Cache.NONE, Cache.DIRECTSYNC)
 
 
 def check(config: QemuConfig) -> None:
-    """Raise InvalidConfiguration, or UnknownName, for the first thing that does not fit."""
+    """Raise InvalidConfiguration, UnknownName or GpuUnavailable for the first thing that does not fit."""
     _check_machine(config)
+    check_graphics(config)
     _check_boot(config)
     for drive in config.drives:
         _check_drive(drive)
@@ -49,8 +51,9 @@ def _check_machine(config: QemuConfig) -> None:
     kind, _, properties = config.machine.partition(",")
     word(kind, "machine type")
     plain(properties)
-    if config.known_machines is not None and kind not in config.known_machines:
-        raise UnknownName("machine type", kind, config.known_machines, where=str(config.binary))
+    known = config.features.machines if config.features else ()
+    if known and kind not in known:
+        raise UnknownName("machine type", kind, known, where=str(config.binary))
     if kind == "microvm" and "pcie=on" not in properties:
         raise InvalidConfiguration(
             "the machine type microvm has no PCI, which the harness's devices need", fix="use microvm,pcie=on"
@@ -67,7 +70,6 @@ def _check_machine(config: QemuConfig) -> None:
     _within("memory", config.memory_mib, *MEMORY_MIB, unit=" MiB")
     most = 8 if _gic_v2(config) else MOST_CPUS.get(kind, 255)
     _within(f"the number of CPUs of {config.machine}", config.cpus, 1, most)
-    word(config.display.partition(",")[0], "display")
 
 
 def _gic_v2(config: QemuConfig) -> bool:

@@ -42,7 +42,9 @@ def _arguments(config: QemuConfig) -> Iterator[str]:
     yield from ("-m", joined(None, {"size": f"{config.memory_mib}M"}), "-smp", str(config.cpus))
     yield from ("-action", joined(None, {"reboot": config.on_reboot.value}))
     yield from _boot(config)
-    yield from ("-display", config.display)
+    yield from ("-display", str(config.display))
+    if config.gpu:
+        yield from ("-device", str(config.gpu))
     if config.video:
         yield from ("-device", word(config.video.partition(",")[0], "display device") + _rest(config.video))
     yield from _channels(config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.machines.qemu.devices import (
@@ -14,18 +14,21 @@ from harness.machines.qemu.devices import (
     Port,
     UserNet,
 )
+from harness.machines.qemu.graphics import Display, Gpu
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from harness.guests.model import Arch
+    from harness.host.introspection import QemuFeatures
 
 
 @dataclass(frozen=True, slots=True)
 class QemuConfig:
     """What :func:`harness.machines.qemu.command.build` turns into an argv.
 
-    ``known_machines`` is what the binary's introspection lists, None when nobody asked it.
+    ``features`` is what the binary's introspection says, None when nobody asked it.
     """
 
     binary: Path
@@ -49,12 +52,14 @@ class QemuConfig:
     """QMP."""
     rng: bool = False
     video: str | None = None
-    """A display device, such as ``VGA`` or ``virtio-gpu-pci``; screenshots need one."""
-    display: str = "none"
-    """Where the picture goes on the host: ``none``, ``gtk``, ``cocoa``, ``egl-headless`` …"""
+    """A display device, such as ``VGA`` or ``virtio-gpu-pci``; screenshots need one, or ``gpu``."""
+    gpu: Gpu | None = None
+    display: Display = field(default_factory=Display)
     devices: tuple[Device, ...] = ()
     on_reboot: OnReboot = OnReboot.RESET
     paused: bool = False
     """Start stopped, until QMP says ``cont``."""
     name: str = "visorbench"
-    known_machines: frozenset[str] | None = None
+    features: QemuFeatures | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that QEMU is given beside the harness's own, e.g. for SDL and the Vulkan loader."""

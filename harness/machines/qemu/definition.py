@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.errors import InvalidConfiguration, ToolMissing, UnknownName
 from harness.guests.model import Arch
 from harness.host.firmware import firmware_for
+from harness.machines.model import GpuMode
 from harness.machines.qemu import defaults
 from harness.machines.qemu.command import build
 from harness.machines.qemu.config import QemuConfig
@@ -21,6 +22,8 @@ from harness.machines.qemu.devices import (
     Stdio,
     UserNet,
 )
+from harness.machines.qemu.gpu import GPUS, Surface, surface_for
+from harness.machines.qemu.graphics import Display
 from harness.machines.qemu.images import image_format
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
 OPTIONS = {
     "video": "a display device such as VGA or virtio-gpu-pci, or none; screenshots need one",
-    "display": "where the picture goes on the host: none, gtk, cocoa, egl-headless …",
+    "display": "where the picture goes on the host: none, gtk, cocoa, egl-headless, sdl,gl=on …",
     "rng": "on: a virtio-rng device",
     "network": "restricted (the default), open, or none",
     "disk-interface": "virtio-blk (the default) or nvme",
@@ -45,13 +48,16 @@ SSH_PORT = 22
 def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
     """The configuration of ``spec``, its channels leading nowhere yet.
 
-    Raises UnknownName, InvalidConfiguration, and ToolMissing for an arm64 disk without firmware on this host.
+    Raises UnknownName, InvalidConfiguration, ToolMissing for an arm64 disk without firmware on this host, and
+    GpuUnavailable.
     """
     guest, extra = spec.guest, spec.extra
     for key in extra:
         if key not in OPTIONS:
             raise UnknownName("option", key, OPTIONS, where=f"what the backend {accelerator} can be told")
-    video = extra.get("video") or (defaults.video(guest.arch) if guest.disk else "none")
+    video = extra.get("video") or _default_video(spec)
+    asked = extra.get("display")
+    surface = Surface(Display.parse(asked)) if asked else surface_for(spec.gpu, guest.arch, qemu)
     return QemuConfig(
         binary=qemu.path,
         arch=guest.arch,
@@ -71,12 +77,20 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         monitor=Nowhere(),
         rng=_switch(spec, "rng"),
         video=None if video == "none" else video,
-        display=extra.get("display", "none"),
+        gpu=GPUS.get(spec.gpu),
+        display=surface.display,
+        environment=surface.environment,
         # A guest booted from a kernel reboots because it panicked; one with a disk may have other reasons.
         on_reboot=OnReboot.RESET if guest.disk else OnReboot.SHUTDOWN,
         name=f"visorbench-{guest.name}",
-        known_machines=frozenset(qemu.features.machines) or None,
+        features=qemu.features,
     )
+
+
+def _default_video(spec: MachineSpec) -> str:
+    """A guest that may boot through firmware shows its screen, unless a GPU does."""
+    shown = spec.guest.disk is not None and spec.gpu is GpuMode.NONE
+    return defaults.video(spec.guest.arch) if shown else "none"
 
 
 def standalone(config: QemuConfig) -> list[str]:

@@ -80,6 +80,7 @@ class QemuMachine:
         accelerator = ",".join(
             [config.accelerator.name, *(f"{k}={v}" for k, v in config.accelerator.properties.items())]
         )
+        graphics = {"gpu": str(config.gpu), "display": str(config.display)} if config.gpu else {}
         return {
             "machine_type": config.machine,
             "cpu_model": config.cpu,
@@ -87,6 +88,7 @@ class QemuMachine:
             "memory_mib": config.memory_mib,
             "accelerator": accelerator,
             "kernel_command_line": config.append,
+            **graphics,
         }
 
     @property
@@ -148,8 +150,9 @@ class QemuMachine:
         private = self._kept.enter_context(private_directory())
         self._login, config = Login.prepare(self._spec.guest, self._config, private)
         self._vmm = vmm = launch(
-            config, self._logs() if self._logs else private, private=self._logs is None, purpose=self.name
-        )
+            config, self._logs() if self._logs else private, private=self._logs is None, purpose=self.name,
+            window=private,
+        )  # fmt: skip
         self._milestones.begin(Stamp(vmm.process.spawned_ns))
         self._watch = BootWatch(vmm, self._spec.guest, self._milestones, self._failure, self.name)
         vmm.qmp.on_event(self._on_event)
@@ -233,9 +236,9 @@ class QemuMachine:
     def screenshot(self, to: Path) -> Path:
         """Write the current picture as PNG. Raises WrongState when the machine has no display device."""
         vmm = self._alive("take a screenshot", State.RUNNING, State.PAUSED)
-        if self._config.video is None:
+        if self._config.video is None and self._config.gpu is None:
             raise WrongState(
-                f"{self.name} has no display device", fix="start it with the option video=VGA or video=virtio-gpu-pci",
+                f"{self.name} has no display device", fix="start it with a GPU, or the option video=VGA",
                 state=self.state, required="a display device",
             )  # fmt: skip
         self._asking(lambda: vmm.control.screendump(to.absolute()))

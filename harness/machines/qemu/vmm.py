@@ -17,6 +17,7 @@ from harness.host.write_errors import naming_write_errors
 from harness.machines.qemu.command import build
 from harness.machines.qemu.control import QemuControl
 from harness.machines.qemu.devices import Port
+from harness.machines.qemu.gpu import environment
 from harness.machines.qemu.wires import Wires
 
 if TYPE_CHECKING:
@@ -78,8 +79,9 @@ class Vmm:
             self.ready.close()
 
 
-def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str) -> Vmm:
-    """Start QEMU with the machine's channels in place of the configuration's.
+def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str, window: Path) -> Vmm:
+    """Start QEMU with the machine's channels in place of the configuration's; ``window`` is a private folder for the
+    sockets of a window system.
 
     ``logs`` gets console.log, qmp.log, stderr.log and argv; ``private``: it is gone when the machine is. Every
     reader runs before QEMU does, so that what arrives is stamped by a thread that waits for it. Raises ToolMissing,
@@ -103,7 +105,13 @@ def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str) -> Vm
             undo.callback(ready.close)
         qmp = Qmp(wires.monitor.ours, log=record)
         undo.callback(qmp.close)
-        process = spawn(argv, purpose=purpose, stderr=stderr, pass_fds=wires.fds())
+        process = spawn(
+            argv,
+            purpose=purpose,
+            stderr=stderr,
+            pass_fds=wires.fds(),
+            env=environment(config.environment, window),
+        )
         wires.hand_over()
         stderr.close()
         undo.pop_all()
