@@ -34,10 +34,13 @@ class LinePattern:
             ) from error
         source, flags = self.line.pattern, self.line.flags
         self._block = None if _LINE_BOUND.search(source) else re.compile(source, flags | re.MULTILINE)
+        # Unanchored it is found wherever it is found at all, and ten times as fast: re looks for its first letters.
+        loose = source.removeprefix("^") if self._block else source
+        self._loose = re.compile(loose, flags | re.MULTILINE) if loose != source else None
 
     def find(self, block: str, at_ns: int) -> Line | None:
         """The first line of the block in which the pattern is found."""
-        if not block or (self._block and not self._block.search(block)):
+        if not block or any(each and not each.search(block) for each in (self._loose, self._block)):
             return None
         for text in lines_of(block):
             if self.line.search(text):

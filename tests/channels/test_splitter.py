@@ -92,7 +92,7 @@ texts = st.lists(st.text(st.sampled_from("ab \tlogin:"), max_size=8), max_size=6
 patterns = st.sampled_from(
     [r"^a", r"b$", r"^ab?$", r"[^a]b", r"a(?!\s)", r"\Ab", r"a\Z", r"login:", r"^\S+ login: $", r"a\s+b", r"(?<=a)b",
      r"(?i)LOGIN", r"(a)b*\1", r".*", r"[^x]*+b", r"(?>a*)b", r"\bl", r"\Bo", r"^\s*$", r"(?m)^b", r"(?-i:a)",
-     r"a{2,}+"]
+     r"a{2,}+", r"^a|b", r"a|^b", r"^^a", r"^", r"^(?:a|l)[^a]"]
 )  # fmt: skip
 
 
