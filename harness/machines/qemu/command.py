@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from harness.guests.model import Arch
 from harness.machines.qemu.checks import check
-from harness.machines.qemu.devices import Chardev, Drive, DriveInterface, Inherited, Stdio, ToFile, UserNet
+from harness.machines.qemu.devices import (
+    Chardev,
+    Connecting,
+    Drive,
+    DriveInterface,
+    Inherited,
+    Stdio,
+    ToFile,
+    UserNet,
+)
 from harness.machines.qemu.options import joined, plain, word
 
 if TYPE_CHECKING:
@@ -97,6 +106,9 @@ def _channels(config: QemuConfig) -> Iterator[str]:
 def _chardev(name: str, chardev: Chardev) -> str:
     if isinstance(chardev, Inherited):
         return joined("socket", {"id": name, "fd": chardev.fd})
+    if isinstance(chardev, Connecting):
+        address: dict[str, Value | None] = {"host": chardev.host, "port": chardev.port}
+        return joined("socket", {"id": name, **address, "server": False, "nodelay": True})
     if isinstance(chardev, ToFile):
         return joined("file", {"id": name, "path": chardev.path, "append": True})
     if isinstance(chardev, Stdio):

@@ -79,6 +79,14 @@ class Inherited:
 
 
 @dataclass(frozen=True, slots=True)
+class Connecting:
+    """A TCP port that somebody listens on when QEMU starts; it connects once, and does not start when it cannot."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class ToFile:
     """Output appended to a file."""
 
@@ -95,7 +103,7 @@ class Nowhere:
     """Output dropped, no input."""
 
 
-Chardev = Inherited | ToFile | Stdio | Nowhere
+Chardev = Inherited | Connecting | ToFile | Stdio | Nowhere
 """Where a character device leads."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,12 +19,20 @@ from harness.machines.qemu.command import build
 from harness.machines.qemu.control import QemuControl
 from harness.machines.qemu.devices import Port
 from harness.machines.qemu.gpu import environment
-from harness.machines.qemu.wires import Wires
+from harness.machines.qemu.wire_pairs import WirePairs
+from harness.machines.qemu.wire_tcp import TcpWires
+from harness.machines.qemu.wires import Channel
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from harness.machines.qemu.config import QemuConfig
+    from harness.machines.qemu.wires import Wires
+
+WIRES: type[Wires] = TcpWires if sys.platform == "win32" else WirePairs
+"""How channels lead to a QEMU on this platform."""
 
 _KILL_TIMEOUT_S = 10
 _TAIL_BYTES = 8192
@@ -83,36 +92,53 @@ def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str, windo
     """Start QEMU with the machine's channels in place of the configuration's; ``window`` is a private folder for the
     sockets of a window system.
 
-    ``logs`` gets console.log, qmp.log, stderr.log and argv; ``private``: it is gone when the machine is. Every
-    reader runs before QEMU does, so that what arrives is stamped by a thread that waits for it. Raises ToolMissing,
-    InvalidConfiguration, DiskFull, CacheReadOnly.
+    ``logs`` gets console.log, qmp.log, stderr.log and argv; ``private``: it is gone when the machine is. Raises
+    ToolMissing, InvalidConfiguration, ControlTimeout, DiskFull, CacheReadOnly.
     """
-    wires = Wires.lay(ready=bool(config.ports))
+    channels = (Channel.MONITOR, Channel.CONSOLE, *((Channel.READY,) if config.ports else ()))
+    wires = WIRES.lay(channels)
     with ExitStack() as undo:
         undo.callback(wires.close)
-        ports = (Port(config.ports[0].name, wires.ready.chardev), *config.ports[1:]) if wires.ready else ()
-        argv = build(
-            replace(config, monitor=wires.monitor.chardev, console=wires.console.chardev, ports=ports)
-        )
+        argv = build(_wired(config, wires))
         with naming_write_errors("the logs of a machine", logs, elsewhere="name another folder for them"):
             (logs / "argv").write_text("\n".join(argv) + "\n", encoding="utf-8", errors="surrogateescape")
-            console = Console(wires.console.ours, log=logs / "console.log")
-            undo.callback(console.close)
-            record = QmpLog(logs / "qmp.log")
             stderr = undo.enter_context((logs / "stderr.log").open("wb"))
-        ready = EventPort(wires.ready.ours, name="ready port") if wires.ready else None
-        if ready:
-            undo.callback(ready.close)
-        qmp = Qmp(wires.monitor.ours, log=record)
-        undo.callback(qmp.close)
-        process = spawn(
-            argv,
-            purpose=purpose,
-            stderr=stderr,
-            pass_fds=wires.fds(),
-            env=environment(config.environment, window),
-        )
-        wires.hand_over()
+
+        def start(fds: Sequence[int]) -> OwnedProcess:
+            return spawn(
+                argv,
+                purpose=purpose,
+                stderr=stderr,
+                pass_fds=fds,
+                env=environment(config.environment, window),
+            )
+
+        def read(ends: Mapping[Channel, socket.socket]) -> tuple[Qmp, Console, EventPort | None]:
+            with naming_write_errors("the logs of a machine", logs, elsewhere="name another folder for them"):
+                console = Console(ends[Channel.CONSOLE], log=logs / "console.log")
+                undo.callback(console.close)
+                record = QmpLog(logs / "qmp.log")
+            ready = EventPort(ends[Channel.READY], name="ready port") if Channel.READY in ends else None
+            if ready:
+                undo.callback(ready.close)
+            qmp = Qmp(ends[Channel.MONITOR], log=record)
+            undo.callback(qmp.close)
+            return qmp, console, ready
+
+        process, (qmp, console, ready) = wires.start(start, read)
         stderr.close()
         undo.pop_all()
     return Vmm(process, qmp, QemuControl(qmp), console, ready, logs, private)
+
+
+def _wired(config: QemuConfig, wires: Wires) -> QemuConfig:
+    """The configuration with the machine's channels in place of its own; its first port is the ready port."""
+    ports = config.ports
+    if ports:
+        ports = (Port(ports[0].name, wires.chardev(Channel.READY)), *ports[1:])
+    return replace(
+        config,
+        monitor=wires.chardev(Channel.MONITOR),
+        console=wires.chardev(Channel.CONSOLE),
+        ports=ports,
+    )

@@ -1,63 +1,52 @@
-"""The channels of a QEMU as socket pairs: made before it, inherited by it, gone with it."""
+"""The channels of a QEMU before it has them: what its command line says, and how our ends come to be read."""
 
 from __future__ import annotations
 
-import socket
-from dataclasses import dataclass
-from typing import Self
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from harness.machines.qemu.devices import Inherited
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping, Sequence
+
+    from harness.host.processes import OwnedProcess
+    from harness.machines.qemu.devices import Chardev
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """One channel: our end, and the end that QEMU inherits."""
+class Channel(StrEnum):
+    """What a wire is for; ``ready`` is there when the guest has a port to say so."""
 
-    ours: socket.socket
-    theirs: socket.socket
+    MONITOR = "QMP"
+    CONSOLE = "console"
+    READY = "ready port"
+
+
+class Wires(Protocol):
+    """Every channel of one machine."""
 
     @classmethod
-    def lay(cls) -> Self:
-        """A fresh pair of connected sockets."""
-        return cls(*socket.socketpair())
+    def lay(cls, channels: Sequence[Channel]) -> Self:
+        """The wires, before there is a process."""
+        ...
 
-    @property
-    def chardev(self) -> Inherited:
+    def chardev(self, channel: Channel) -> Chardev:
         """QEMU's end, for its command line."""
-        return Inherited(self.theirs.fileno())
+        ...
+
+    def start(
+        self,
+        spawn: Callable[[Sequence[int]], OwnedProcess],
+        read: Callable[[Mapping[Channel, socket.socket]], T],
+    ) -> tuple[OwnedProcess, T]:
+        """Have QEMU spawned (with the descriptors that it inherits) and our ends read, in the right order.
+
+        When this raises, no process is left. A QEMU that ended before it had its channels is no error here: its
+        channels are then at their end, as those of one that ended a moment later.
+        """
+        ...
 
     def close(self) -> None:
-        """Both ends."""
-        self.ours.close()
-        self.theirs.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Wires:
-    """Every channel of one machine; ``ready`` is there when its guest has a port to say so."""
-
-    monitor: Wire
-    console: Wire
-    ready: Wire | None
-
-    @classmethod
-    def lay(cls, *, ready: bool) -> Self:
-        """The channels, unconnected to any process."""
-        return cls(Wire.lay(), Wire.lay(), Wire.lay() if ready else None)
-
-    def all(self) -> list[Wire]:
-        return [wire for wire in (self.monitor, self.console, self.ready) if wire is not None]
-
-    def fds(self) -> list[int]:
-        """What QEMU inherits."""
-        return [wire.theirs.fileno() for wire in self.all()]
-
-    def hand_over(self) -> None:
-        """Close QEMU's ends here, so that its end of life is an end of file for us."""
-        for wire in self.all():
-            wire.theirs.close()
-
-    def close(self) -> None:
-        """Every end."""
-        for wire in self.all():
-            wire.close()
+        """Every end that nobody owns yet."""
+        ...
