@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.cli.boot_live import Ending
     from harness.config.model import Config
     from harness.guests.model import Arch, GuestImage
-    from harness.machines.model import Backend, Machine, MachineSpec
+    from harness.machines.model import Backend, GpuMode, Machine, MachineSpec
 
 _path = click.Path(path_type=Path)
 LOGIN = r"login:\s*$"
@@ -38,6 +38,11 @@ LOGIN = r"login:\s*$"
 @click.option("--cpus", type=int, metavar="N", help="Virtual CPUs.")
 @click.option("--machine", "machine_type", metavar="TYPE", help="QEMU machine type, e.g. q35, pc, virt.")
 @click.option("--cpu", "cpu_model", metavar="MODEL", help="CPU model, e.g. host, max, cortex-a57.")
+@click.option(
+    "--gpu",
+    metavar="MODE",
+    help="Graphics of the guest: none (the default), 2d, virgl (OpenGL), venus (Vulkan).",
+)
 @click.option(
     "--option",
     "extra",
@@ -140,7 +145,7 @@ def _own(name: str, arch: Arch, files: dict[str, Any], **more: Any) -> GuestImag
 
 
 def _spec(image: GuestImage, options: dict[str, Any]) -> MachineSpec:
-    from harness.machines.model import MachineSpec  # noqa: PLC0415
+    from harness.machines.model import GpuMode, MachineSpec  # noqa: PLC0415
 
     extra = {}
     for option in options["extra"]:
@@ -150,12 +155,21 @@ def _spec(image: GuestImage, options: dict[str, Any]) -> MachineSpec:
         extra[key] = value
     if options["writable"]:
         extra["writable"] = "on"
-    if options["screenshot"] and "video" not in extra:
+    gpu = _gpu(options["gpu"])
+    if options["screenshot"] and "video" not in extra and gpu is GpuMode.NONE:
         from harness.machines.qemu.defaults import video  # noqa: PLC0415
 
         extra["video"] = video(image.arch)
     chosen = {key: options[key] for key in ("cpus", "machine_type", "cpu_model")}
-    return MachineSpec(guest=image, memory_mib=options["memory"], extra=extra, **chosen)
+    return MachineSpec(guest=image, memory_mib=options["memory"], gpu=gpu, extra=extra, **chosen)
+
+
+def _gpu(name: str | None) -> GpuMode:
+    from harness.machines.model import GpuMode  # noqa: PLC0415
+
+    if name is not None and name not in list(GpuMode):
+        raise UnknownName("GPU mode", name, [known.value for known in GpuMode])
+    return GpuMode(name) if name else GpuMode.NONE
 
 
 def _backend(name: str | None, arch: Arch, options: dict[str, Any]) -> Backend:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -58,6 +58,8 @@ class SubjectConfig(_Frozen):
     cpus: Annotated[int, Field(ge=1, le=512)] | None = None
     machine_type: str | None = None
     cpu_model: str | None = None
+    gpu: Literal["none", "2d", "virgl", "venus"] = "none"
+    """The graphics that the guest sees (``harness.machines.model.GpuMode``)."""
     qemu: Path | None = None
 
 

@@ -28,6 +28,7 @@ from harness.plugin.keys import LOCK_HELD, RECORDS, SESSION, is_scenario, subjec
 from harness.plugin.measure import Measure
 from harness.plugin.outcome import records_of
 from harness.plugin.session import Session, prepare
+from harness.plugin.subjects import with_guest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -66,7 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the markers, and make the session; it does nothing until a scenario asks."""
-    config.addinivalue_line("markers", "guest(name): boot this guest, whatever the configuration says")
+    config.addinivalue_line("markers", "guest(name): boot this guest, whatever the plan boots")
     config.addinivalue_line("markers", "profile(key): only in profiles that ask for it, e.g. cold_boots")
     config.addinivalue_line("markers", "workload(name, …): build these programs before the first scenario")
     config.addinivalue_line("markers", "needs(capability, …): skip by name where the backend lacks one")
@@ -94,7 +95,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     except VisorbenchError as error:
         _give_up(session, error)
     if marker:
-        subjects = tuple(each for each in subjects if each.guest == marker.args[0])
+        subjects = with_guest(subjects, marker.args[0])
     metafunc.parametrize("subject", subjects, ids=[each.id for each in subjects], indirect=True)
 
 

@@ -34,6 +34,8 @@ class Subject:
     cpus: int | None = None
     machine_type: str | None = None
     cpu_model: str | None = None
+    gpu: str = "none"
+    """A value of :class:`harness.machines.model.GpuMode`, whose module is too heavy for a plan."""
     qemu: str | None = None
 
     @property
@@ -44,6 +46,8 @@ class Subject:
             differs.append(f"{self.memory_mib}MiB")
         if self.cpus:
             differs.append(f"{self.cpus}cpu")
+        if self.gpu != "none":
+            differs.append(self.gpu)
         return self.label or "-".join(part for part in [self.backend, self.arch.value, *differs] if part)
 
     def with_(self, **options: Any) -> Subject:
@@ -52,7 +56,7 @@ class Subject:
 
     def as_(self, spec: MachineSpec) -> Subject:
         """The subject that a machine of this spec is: this one, or a variant of it."""
-        named = ("memory_mib", "cpus", "machine_type", "cpu_model")
+        named = ("memory_mib", "cpus", "machine_type", "cpu_model", "gpu")
         differs = {key: getattr(spec, key) for key in named if getattr(spec, key) != getattr(self, key)}
         return self.with_(**differs) if differs else self
 
@@ -64,7 +68,7 @@ class Subject:
 
     def spec(self, guest: GuestImage) -> MachineSpec:
         """What the backend is asked to run."""
-        from harness.machines.model import MachineSpec  # noqa: PLC0415 - keeps `pytest --help` light
+        from harness.machines.model import GpuMode, MachineSpec  # noqa: PLC0415 - keeps `pytest --help` light
 
         return MachineSpec(
             guest=guest,
@@ -72,6 +76,7 @@ class Subject:
             cpus=self.cpus,
             machine_type=self.machine_type,
             cpu_model=self.cpu_model,
+            gpu=GpuMode(self.gpu),
         )
 
     def fingerprint(self, guest_fingerprint: str, settings: Mapping[str, str | int]) -> str:
@@ -150,6 +155,7 @@ def _from_config(entry: SubjectConfig, config: Config) -> Subject:
         cpus=entry.cpus,
         machine_type=entry.machine_type,
         cpu_model=entry.cpu_model,
+        gpu=entry.gpu,
         qemu=str(qemu) if qemu else None,
     )
 
@@ -163,6 +169,16 @@ def _every_backend(config: Config) -> list[Subject]:
     qemu = str(config.qemu) if config.qemu else None
     names = config.backends or guest_backends()
     return [Subject(name, arch, config.guest, qemu=qemu) for name in names for arch in archs]
+
+
+def with_guest(subjects: Iterable[Subject], guest: str) -> tuple[Subject, ...]:
+    """The subjects of ``guest``; where there are none, every backend, architecture and QEMU of the plan with it.
+
+    A scenario that only one guest can run measures it whatever guest the others boot.
+    """
+    own = tuple(subject for subject in subjects if subject.guest == guest)
+    others = (replace(each, guest=guest, memory_mib=None, machine_type=None) for each in subjects)
+    return own or tuple(dict.fromkeys(others))
 
 
 def _probe(subject: Subject) -> Probe:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.config.load import load
 from harness.errors import AcceleratorUnusable, UnknownName
 from harness.guests.model import Arch, GuestImage
-from harness.plugin.subjects import Absence, Plan, Subject, plan
+from harness.plugin.subjects import Absence, Plan, Subject, plan, with_guest
 
 TEXT = st.text(min_size=1, max_size=12)
 SUBJECTS = st.builds(
@@ -23,6 +23,7 @@ SUBJECTS = st.builds(
     cpus=st.none() | st.integers(1, 8),
     machine_type=st.none() | TEXT,
     cpu_model=st.none() | TEXT,
+    gpu=st.sampled_from(["none", "2d", "virgl", "venus"]),
     qemu=st.none() | TEXT,
 )
 
@@ -49,6 +50,23 @@ def test_a_machine_of_another_type_is_a_variant() -> None:
     variant = subject.as_(subject.with_(machine_type="pc").spec(guest))
     assert (variant.machine_type, variant.id) == ("pc", "tcg-x86-64-pc")
     assert subject.as_(subject.spec(guest)) is subject
+
+
+def test_a_machine_with_a_gpu_is_a_variant() -> None:
+    subject = Subject("tcg", Arch.X86_64)
+    variant = subject.as_(subject.with_(gpu="venus").spec(GuestImage("gpu", Arch.X86_64)))
+    assert (variant.gpu, variant.id) == ("venus", "tcg-x86-64-venus")
+
+
+def test_a_scenario_of_one_guest_measures_it_on_every_backend_and_qemu_of_the_plan() -> None:
+    mine = Subject("tcg", Arch.ARM64, "mine", label="my QEMU", machine_type="virt", qemu="/opt/qemu")
+    planned = (Subject("tcg", Arch.X86_64), Subject("tcg", Arch.X86_64), mine)
+    assert with_guest(planned, "gpu") == (
+        Subject("tcg", Arch.X86_64, "gpu"),
+        Subject("tcg", Arch.ARM64, "gpu", label="my QEMU", qemu="/opt/qemu"),
+    )
+    own = Subject("tcg", Arch.X86_64, "gpu", gpu="venus")
+    assert with_guest((*planned, own), "gpu") == (own,)
 
 
 def test_every_backend_is_either_planned_or_absent_with_a_fix(tmp_path) -> None:

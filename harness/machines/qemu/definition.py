@@ -94,9 +94,13 @@ def _default_video(spec: MachineSpec) -> str:
 
 
 def standalone(config: QemuConfig) -> list[str]:
-    """The command line for a person to run: the console on the terminal, nothing that only the harness can
-    use."""
-    return build(replace(config, console=Stdio(), monitor=None, ports=()))
+    """The command line for a person to run: the console on the terminal, nothing that only the harness can use,
+    and `env` before it where QEMU needs variables."""
+    variables = [f"{name}={value}" for name, value in config.environment.items()]
+    return [
+        *(["env", *variables] if variables else []),
+        *build(replace(config, console=Stdio(), monitor=None, ports=())),
+    ]
 
 
 def _firmware(guest: GuestImage, qemu: Path) -> Path | None:
@@ -113,18 +117,22 @@ def _firmware(guest: GuestImage, qemu: Path) -> Path | None:
 
 
 def _drives(spec: MachineSpec) -> tuple[Drive, ...]:
-    disk = spec.guest.disk
-    if disk is None:
-        return ()
-    interface = _choice(spec, "disk-interface", [each.value for each in DriveInterface])
-    return (
-        Drive(
-            disk,
-            image_format(disk),
-            interface=DriveInterface(interface),
-            snapshot=not _switch(spec, "writable"),
-        ),
-    )
+    """The image of the guest's root first: machines share it, and its initramfs looks for it there."""
+    root, disk = spec.guest.root_image, spec.guest.disk
+    drives: list[Drive] = []
+    if root:
+        drives.append(Drive(root, "raw", readonly=True))
+    if disk:
+        interface = _choice(spec, "disk-interface", [each.value for each in DriveInterface])
+        drives.append(
+            Drive(
+                disk,
+                image_format(disk),
+                interface=DriveInterface(interface),
+                snapshot=not _switch(spec, "writable"),
+            )
+        )
+    return tuple(drives)
 
 
 def _networks(spec: MachineSpec) -> tuple[UserNet, ...]:
