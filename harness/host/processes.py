@@ -204,7 +204,7 @@ def install_endings() -> None:
     For the main thread of a command line or test run. A signal that is ignored (nohup) or handled already is
     left.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has no SIGHUP
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _terminate)
 

@@ -152,7 +152,9 @@ def examine(path: Path, source: str, *, deadline: float = math.inf) -> QemuBinar
         except (IntrospectionError, ToolMissing) as error:
             if time.monotonic() >= deadline and left_s < _VERSION_DEADLINE_S + _QMP_DEADLINE_S:
                 return _not_asked(path, source)
-            return RejectedQemu(path, source, str(error), "name another with --qemu PATH")
+            fix = error.fix if isinstance(error, ToolMissing) else None
+            why = error.message if isinstance(error, ToolMissing) else str(error)
+            return RejectedQemu(path, source, why, fix or "name another with --qemu PATH")
         qemu_memory.remember(path, known)
     return _verdict(path, source, *known)
 

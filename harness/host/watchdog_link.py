@@ -37,7 +37,16 @@ class Child(Protocol):
 
 
 def link() -> WatchdogLink:
-    """The watchdog of this very process, started when there is none: about 20 ms."""
+    """The watchdog of this very process, started when there is none: about 20 ms.
+
+    Raises ToolMissing on Windows, which has neither process groups nor descriptors that travel: job objects would
+    have to do there what the watchdog does here.
+    """
+    if sys.platform == "win32":
+        raise ToolMissing(
+            "on Windows the harness cannot yet make sure that no process outlives it, and starts none",
+            fix="run it in WSL 2, or on Linux or macOS",
+        )
     with _current.lock:
         found = _current.link
         if found is None or found.lost or found.harness != os.getpid():  # a fork owns nothing of its parent's

@@ -7,13 +7,14 @@ import signal
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from harness.errors import CacheReadOnly, ToolMissing
-from harness.host import registry
-from harness.host.processes import PIPE, STDOUT, spawn
+from harness.host import registry, watchdog_link
+from harness.host.processes import PIPE, STDOUT, install_endings, spawn
 from harness.host.watchdog_link import link
 
 pytestmark = pytest.mark.usefixtures("registry_dir")
@@ -83,6 +84,24 @@ def test_what_cannot_be_run(argv):
     with pytest.raises(ToolMissing, match=argv[0]):
         spawn(argv, purpose="test")
     assert spawn(["true"], purpose="test").wait(5) == 0
+
+
+def test_windows_is_told_what_is_missing_there(monkeypatch):
+    with monkeypatch.context() as there:
+        there.setattr(watchdog_link, "sys", SimpleNamespace(platform="win32"))
+        with pytest.raises(ToolMissing, match="on Windows") as refused:
+            spawn(["true"], purpose="test")
+    assert "WSL" in refused.value.fix
+
+
+def test_endings_do_without_sighup_where_there_is_none(monkeypatch):
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    monkeypatch.delattr(signal, "SIGHUP")
+    try:
+        install_endings()
+        assert callable(signal.getsignal(signal.SIGTERM))
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_nul_is_refused():
