@@ -32,8 +32,8 @@ class Member:
     """A regular file's bytes, to be read before the next member is asked for; None for a link."""
 
 
-def members(package: Path, patterns: Sequence[str]) -> Iterator[Member]:
-    """The files of ``package`` whose path matches a glob (``*`` crosses slashes), in the package's order.
+def members(package: Path, patterns: Sequence[str] | None = None) -> Iterator[Member]:
+    """The files of ``package`` whose path matches a glob (``*`` crosses slashes), in the package's order; None: all.
 
     Raises ArchiveCorrupt for a package that cannot be read or names a path outside the tree, PackageNotFound
     when a pattern matched nothing.
@@ -45,13 +45,13 @@ def members(package: Path, patterns: Sequence[str]) -> Iterator[Member]:
     from debian.arfile import ArError  # noqa: PLC0415
     from debian.debfile import DebError, DebFile  # noqa: PLC0415
 
-    unmatched = set(patterns)
+    unmatched = set(patterns or ())
     try:
         with DebFile(filename=str(package)) as deb:
             for info in deb.data.tgz():
                 path = _inside(info.name)
-                hits = [pattern for pattern in patterns if fnmatchcase(path, pattern.lstrip("/"))]
-                if hits and (member := _member(path, info, deb.data.tgz())):
+                hits = [pattern for pattern in patterns or () if fnmatchcase(path, pattern.lstrip("/"))]
+                if (hits or patterns is None) and (member := _member(path, info, deb.data.tgz())):
                     unmatched.difference_update(hits)
                     yield member
     except OSError as error:

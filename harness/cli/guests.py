@@ -80,7 +80,7 @@ def show(name: str, archs: tuple[str, ...], as_json: bool) -> None:
         return
     for row in rows:
         click.echo(f"{row['name']} {row['arch']}: {row['description']}")
-        for key in ("suite", "kernel", "initrd", "append", "memory_mib", "fingerprint"):
+        for key in ("suite", "kernel", "initrd", "root_image", "append", "memory_mib", "fingerprint"):
             if row[key]:
                 click.echo(f"  {key:<12} {row[key]}")
         packages = row["packages"]
@@ -112,6 +112,7 @@ def _facts(spec: GuestSpec) -> dict[str, object]:
         "built": image is not None,
         "kernel": str(image.kernel) if image else None,
         "initrd": str(image.initrd) if image else None,
+        "root_image": str(image.root_image) if image and image.root_image else None,
         "fingerprint": image.fingerprint if image else None,
         "packages": image.manifest["packages"] if image else {},
     }

@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from harness.errors import UnknownName
-from harness.guests.model import INITRD, KERNEL, MANIFEST, Arch, GuestImage
+from harness.guests.model import INITRD, KERNEL, MANIFEST, ROOT_IMAGE, Arch, GuestImage
 from harness.host.paths import cache_dir, shipped
 from harness.host.storage import ELSEWHERE, locked, new_folder, write_whole
 from harness.host.write_errors import naming_write_errors
@@ -43,7 +43,8 @@ def find(spec: GuestSpec) -> GuestImage | None:
     except (FileNotFoundError, ValueError, KeyError):
         return None
     image = _image(spec, fingerprint, manifest)
-    return image if all(path and path.is_file() for path in (image.kernel, image.initrd)) else None
+    files = [path for path in (image.kernel, image.initrd, image.root_image) if path]
+    return image if all(path.is_file() for path in files) else None
 
 
 def ensure_built(
@@ -80,7 +81,8 @@ def ensure(
     with locked(folder.with_name(f"{folder.name}.lock")):
         if not refresh and (image := find(spec)):  # another process built it meanwhile
             return image
-        from harness.guests.build import build, plan  # noqa: PLC0415 - only who builds pays for it
+        from harness.guests.build import build  # noqa: PLC0415 - only who builds pays for these
+        from harness.guests.plan import plan  # noqa: PLC0415
 
         archive = _archive(spec, mirror, progress, keyring, offline=offline)
         planned = plan(spec, archive)
@@ -111,6 +113,7 @@ def _image(spec: GuestSpec, fingerprint: str, manifest: Mapping[str, object]) ->
         arch=spec.arch,
         kernel=folder / KERNEL,
         initrd=folder / INITRD,
+        root_image=folder / ROOT_IMAGE if spec.root else None,
         append=spec.append,
         memory_mib=spec.memory_mib,
         manifest=manifest,

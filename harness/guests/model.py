@@ -19,6 +19,7 @@ READY_MARKER = "visorbench: ready"
 
 KERNEL = "vmlinuz"
 INITRD = "initrd"
+ROOT_IMAGE = "root.erofs"
 MANIFEST = "manifest.json"
 """Files of a built guest."""
 
@@ -39,6 +40,8 @@ class GuestImage:
     kernel: Path | None = None
     initrd: Path | None = None
     append: str = ""
+    root_image: Path | None = None
+    """The read-only file system that the initramfs goes over to, the guest's first virtio-blk disk."""
     disk: Path | None = None
     firmware: Path | None = None
     init_marker: str | None = INIT_MARKER

@@ -15,7 +15,7 @@ from harness.errors import InvalidConfiguration, UnknownName
 from harness.guests.model import Arch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 BUILDER_VERSION = 1
 """Part of every recipe: raise it when the builder gives other bytes for the same inputs."""
@@ -25,19 +25,36 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Shared(_Table):
-    """What a guest's file may say at its top, for every architecture, and in ``[arch.NAME]``, for one."""
-
-    append: tuple[str, ...] = ()
-    """Kernel parameters."""
-    packages: dict[str, tuple[str, ...]] = {}
-    """Package → globs of the files taken from it."""
+class _Contents(_Table):
     modules: tuple[str, ...] = ()
     """Kernel modules to have, besides what they depend on."""
     links: dict[str, str] = {}
     """Path in the guest → target of the symbolic link."""
     files: dict[str, Path] = {}
     """Path in the guest → file next to the description."""
+
+
+class _Root(_Contents):
+    """``[root]``: the image that the initramfs mounts and goes over to; a guest without one stays in its initramfs."""
+
+    packages: tuple[str, ...] = ()
+    """Packages to have, besides what they depend on; their scripts are not run."""
+    without: tuple[str, ...] = ()
+    """Packages not to have, whatever depends on them."""
+    newer: dict[str, tuple[str, ...]] = {}
+    """Another suite → globs of the packages taken from it instead."""
+    exclude: tuple[str, ...] = ()
+    """Globs of files that are left out."""
+
+
+class _Shared(_Contents):
+    """What a guest's file may say at its top, for every architecture, and in ``[arch.NAME]``, for one."""
+
+    append: tuple[str, ...] = ()
+    """Kernel parameters."""
+    packages: dict[str, tuple[str, ...]] = {}
+    """Package → globs of the files taken from it into the initramfs."""
+    root: _Root | None = None
 
 
 class _Architecture(_Shared):
@@ -52,6 +69,19 @@ class _File(_Shared):
     suite: str
     memory_mib: int = 512
     arch: dict[Arch, _Architecture]
+
+
+@dataclass(frozen=True, slots=True)
+class RootSpec:
+    """What the read-only image is made of that a guest's root is."""
+
+    packages: tuple[str, ...]
+    without: tuple[str, ...]
+    newer: Mapping[str, tuple[str, ...]]
+    exclude: tuple[str, ...]
+    modules: tuple[str, ...]
+    links: Mapping[str, str]
+    files: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +100,16 @@ class GuestSpec:
     modules: tuple[str, ...]
     links: Mapping[str, str]
     files: Mapping[str, bytes]
+    root: RootSpec | None = None
 
     @property
     def recipe(self) -> str:
         """SHA-256 of all of it and of the builder's version: what changes it makes another guest."""
-        facts = asdict(self) | {"builder": BUILDER_VERSION}
-        facts["files"] = {path: hashlib.sha256(data).hexdigest() for path, data in self.files.items()}
+        facts = asdict(self) | {"builder": BUILDER_VERSION, "files": _digests(self.files)}
+        if self.root is None:
+            del facts["root"]
+        else:
+            facts["root"]["files"] = _digests(self.root.files)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -96,11 +130,7 @@ def read_spec(path: Path, arch: Arch) -> GuestSpec:
             f"architecture of guest {path.stem}", str(arch), map(str, file.arch), where=str(path)
         )
     own = file.arch[arch]
-    files = {**file.files, **own.files}
-    try:
-        contents = {target: (path.parent / source).read_bytes() for target, source in files.items()}
-    except OSError as error:
-        raise InvalidConfiguration(f"{path} names a file that cannot be read: {error}", path=path) from None
+    roots = [root for root in (file.root, own.root) if root]
     return GuestSpec(
         name=path.stem,
         arch=arch,
@@ -113,8 +143,34 @@ def read_spec(path: Path, arch: Arch) -> GuestSpec:
         packages={**file.packages, **own.packages},
         modules=(*file.modules, *own.modules),
         links={**file.links, **own.links},
-        files=contents,
+        files=_contents(path, file, own),
+        root=_root(path, roots) if roots else None,
     )
+
+
+def _root(path: Path, tables: Sequence[_Root]) -> RootSpec:
+    """The ``[root]`` of the file and that of the architecture as one."""
+    return RootSpec(
+        packages=tuple(name for table in tables for name in table.packages),
+        without=tuple(name for table in tables for name in table.without),
+        newer={suite: globs for table in tables for suite, globs in table.newer.items()},
+        exclude=tuple(glob for table in tables for glob in table.exclude),
+        modules=tuple(name for table in tables for name in table.modules),
+        links={link: target for table in tables for link, target in table.links.items()},
+        files=_contents(path, *tables),
+    )
+
+
+def _contents(path: Path, *tables: _Contents) -> dict[str, bytes]:
+    files = {target: source for table in tables for target, source in table.files.items()}
+    try:
+        return {target: (path.parent / source).read_bytes() for target, source in files.items()}
+    except OSError as error:
+        raise InvalidConfiguration(f"{path} names a file that cannot be read: {error}", path=path) from None
+
+
+def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
 
 
 def _explained(path: Path, error: ValidationError) -> InvalidConfiguration | UnknownName:
@@ -123,7 +179,8 @@ def _explained(path: Path, error: ValidationError) -> InvalidConfiguration | Unk
     place = [str(part) for part in first["loc"] if part != "[key]"]
     if first["type"] == "extra_forbidden":
         table = ".".join(place[:-1])
-        known = _Architecture.model_fields if table else _File.model_fields
+        model = _Root if place[-2:-1] == ["root"] else _Architecture if table else _File
+        known = model.model_fields
         return UnknownName("key", place[-1], known, where=f"[{table}] of {path}" if table else str(path))
     if place[:1] == ["arch"] and len(place) == 2 and first["type"] == "enum":
         return UnknownName("architecture", place[1], [str(arch) for arch in Arch], where=str(path))
