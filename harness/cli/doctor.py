@@ -6,7 +6,8 @@ The document of ``--json``::
      "noise":    [{"code", "text", "step"}],
      "qemus":    [{"path", "arch", "version": "7.2.22", "version_text", "source", "too_old", "features": {…}}],
      "rejected": [{"path", "source", "reason", "fix", "version"}],
-     "backends": [{"backend", "arch", "usable", "version", "code", "reason", "fix", "seconds"}]}
+     "backends": [{"backend", "arch", "usable", "version", "code", "reason", "fix", "seconds"}],
+     "gpu":      what harness.cli.doctor_gpu says}
 
 ``features`` has the fields of harness.host.introspection.QemuFeatures; ``code`` is one of those of
 harness.host.accelerators.Proof. ``seconds`` is how long the proof took; ``native`` needs none.
@@ -55,7 +56,10 @@ def doctor(*, as_json: bool, qemu: str | None) -> int:
 
 def examine(explicit: Path | str | None = None) -> dict[str, Any]:
     """The document described above; raises QemuNotFound when ``explicit`` is no QEMU."""
-    from harness.host.accelerators import prove_all  # noqa: PLC0415 - keeps `visorbench --help` fast
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - keeps `visorbench --help` fast
+
+    from harness.cli.doctor_gpu import examine_gpus  # noqa: PLC0415
+    from harness.host.accelerators import prove_all  # noqa: PLC0415
     from harness.host.facts import collect, fingerprint  # noqa: PLC0415
     from harness.host.noise import noise  # noqa: PLC0415
     from harness.host.qemu import survey  # noqa: PLC0415
@@ -63,17 +67,20 @@ def examine(explicit: Path | str | None = None) -> dict[str, Any]:
     facts = collect()  # first: later the proofs are the load
     qemus, rejected = survey(explicit)
     versions = {qemu.arch: _version(qemu) for qemu in reversed(qemus)}
-    proofs = [
-        {"backend": proof.accelerator, "version": versions.get(proof.arch, "")}
-        | {key: value for key, value in asdict(proof).items() if key != "accelerator"}
-        for proof in prove_all(qemus)
-    ]
+    with ThreadPoolExecutor(1) as beside:  # while some proofs wait for an accelerator that hangs
+        gpus = beside.submit(examine_gpus, qemus)
+        proofs = [
+            {"backend": proof.accelerator, "version": versions.get(proof.arch, "")}
+            | {key: value for key, value in asdict(proof).items() if key != "accelerator"}
+            for proof in prove_all(qemus)
+        ]
     return {
         "host": {**asdict(facts), "fingerprint": fingerprint(facts)},
         "noise": [asdict(one) for one in noise(facts)],
         "qemus": [_qemu(qemu) for qemu in qemus],
         "rejected": [_rejected(one) for one in rejected],
         "backends": [_native(facts.arch), *proofs],
+        "gpu": gpus.result(),
     }
 
 

@@ -11,6 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli.doctor_gpu import gpu_rows
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -35,6 +37,7 @@ def show(found: Mapping[str, Any], console: Console | None = None) -> None:
     _section(out, "Host", _lines([*_host(found["host"]), ("noise", _causes(found["noise"]))]))
     _section(out, "QEMU", _qemus(found["qemus"], found["rejected"]))
     _section(out, "Backends", _backends(found["backends"]))
+    _section(out, "GPUs of guests", _gpus(found["gpu"]))
     if found["noise"]:
         _section(
             out,
@@ -154,6 +157,13 @@ def _backends(backends: list[dict[str, Any]]) -> Table:
         if fix:
             text.append(f"\n{fix}", style="dim")
         table.add_row(Text(name, style="cyan"), word, text)
+    return table
+
+
+def _gpus(found: Mapping[str, Any]) -> Table:
+    table = _table()
+    for name, text in gpu_rows(found):
+        table.add_row(name, text)
     return table
 
 

@@ -17,6 +17,7 @@ import psutil
 import pytest
 from rich.console import Console
 
+from harness.cli.doctor_gpu import gpu_rows
 from harness.cli.doctor_page import show
 from harness.host.accelerators import ACCELERATORS
 from harness.host.facts import HostFacts
@@ -61,7 +62,7 @@ def test_the_document_has_its_documented_shape(visorbench: Any) -> None:
     done = visorbench("doctor", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert set(found) == {"host", "noise", "qemus", "rejected", "backends"}
+    assert set(found) == {"host", "noise", "qemus", "rejected", "backends", "gpu"}
     assert set(found["host"]) == {field.name for field in fields(HostFacts)} | {"fingerprint"}
     assert all(set(one) == {"code", "text", "step"} for one in found["noise"])
     assert all(set(one) == QEMU_KEYS for one in found["qemus"])
@@ -73,6 +74,30 @@ def test_the_document_has_its_documented_shape(visorbench: Any) -> None:
     assert {one["backend"] for one in found["backends"]} == {"native", *ACCELERATORS}
     assert all(one["usable"] or (one["reason"] and one["fix"]) for one in found["backends"])
     assert [one["usable"] for one in found["backends"] if one["backend"] in ("native", "tcg")] == [True] * 3
+    gpus = found["gpu"]["qemus"]
+    assert {(one["path"], one["mode"]) for one in gpus} == {
+        (one["path"], mode) for one in found["qemus"] for mode in ("2d", "virgl", "venus")
+    }
+    assert all(one["usable"] or (one["code"] != "usable" and one["reason"] and one["fix"]) for one in gpus)
+    assert all(one["usable"] for one in gpus if one["mode"] == "2d")
+
+
+def test_qemus_of_a_folder_that_can_do_the_same_share_a_row() -> None:
+    verdict = {"usable": True, "display": "", "code": "usable", "reason": "", "fix": ""}
+    lacking = {**verdict, "usable": False, "code": "no-venus", "fix": "get another"}
+    found = [
+        {"path": f"/opt/{name}", "arch": "", "mode": mode}
+        | (verdict if mode != "venus" else {**lacking, "reason": f"/opt/{name} does not know venus"})
+        for name in ("qemu-a", "qemu-b")
+        for mode in ("2d", "virgl", "venus")
+    ]
+    rows = [
+        (name.plain, text.plain) for name, text in gpu_rows({"render_nodes": ["/dev/dri/r"], "qemus": found})
+    ]
+    assert rows[-1] == (
+        "virgl",
+        "/opt/qemu-a, qemu-b\n2d, virgl, no venus\nit does not know venus\nget another",
+    )
 
 
 @needs_qemu
@@ -103,7 +128,14 @@ def test_the_host_is_ten_lines_and_the_advice_comes_last(codes: tuple[str, ...])
     host = {**asdict(facts), "fingerprint": "0123456789abcdef"}
     stream = io.StringIO()
     show(
-        {"host": host, "noise": noise, "qemus": [], "rejected": [], "backends": []},
+        {
+            "host": host,
+            "noise": noise,
+            "qemus": [],
+            "rejected": [],
+            "backends": [],
+            "gpu": {"render_nodes": [], "qemus": []},
+        },
         Console(file=stream, width=120, highlight=False, emoji=False, markup=False),
     )
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]

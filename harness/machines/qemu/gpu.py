@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -40,7 +41,8 @@ GPUS = {
     GpuMode.VIRGL: Gpu(gl=True, hostmem_mib=HOSTMEM_MIB, blob=True),
     GpuMode.VENUS: Gpu(gl=True, hostmem_mib=HOSTMEM_MIB, blob=True, venus=True),
 }
-PROBE_DEADLINE_S = 4
+PROBE_DEADLINE_S = 3
+"""For one display; where a host's QEMU hangs on one, the others get half of that together."""
 _QMP = b'{"execute":"qmp_capabilities"}\n{"execute":"query-status","id":"up"}\n'
 _UP = re.compile(rb'"id": *"up"[^\n]*\n')
 _NO_RENDER_NODE = re.compile(r"no drm render node|render node init failed", re.IGNORECASE)
@@ -96,8 +98,9 @@ def _tried(mode: GpuMode, arch: Arch, qemu: QemuBinary) -> Surface | GpuProbe:
     except GpuUnavailable as error:
         return GpuProbe(mode, arch, usable=False, code=error.code, reason=error.message, fix=error.fix or "")
     complaints: dict[str, str] = {}
+    deadline = time.monotonic() + 1.5 * PROBE_DEADLINE_S
     for surface in candidates():
-        if str(surface.display) in complaints:
+        if str(surface.display) in complaints or time.monotonic() > deadline:
             continue
         complaint = _complaint(mode, arch, qemu, surface)
         if complaint is None:
