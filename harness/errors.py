@@ -11,6 +11,7 @@
     │   ├── GpuUnavailable          no virtio-gpu-gl, venus, OpenGL display, render node or render server
     │   ├── InstallRefused          installing is forbidden, or needs a password
     │   ├── ArchiveUnreachable      no network, and nothing cached
+    │   ├── GuestNotBuilt           and what was asked for does not build it
     │   ├── DiskFull, CacheReadOnly
     │   ├── HostBusy                another harness is measuring on this host
     │   └── LockUnusable            nobody can tell whether another harness is measuring
@@ -140,6 +141,10 @@ class InstallRefused(HostLacks):
 
 class ArchiveUnreachable(HostLacks):
     """No mirror answered and the cache does not have what is needed."""
+
+
+class GuestNotBuilt(HostLacks):
+    """A reference guest is not in the cache, and what was asked for does not build it."""
 
 
 class DiskFull(HostLacks):

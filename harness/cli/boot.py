@@ -57,9 +57,11 @@ LOGIN = r"login:\s*$"
 @click.option("--logs", type=_path, metavar="FOLDER", help="Keep the logs there.")
 @click.option("--qemu", type=_path, help="Use this QEMU: a binary, or its folder.")
 @click.option(
-    "--dry-run", is_flag=True, help="Print the command line, quoted for a shell, and start nothing."
+    "--dry-run",
+    is_flag=True,
+    help="Print the command line, ready for a shell, and start no machine; exit 3 when the guest is not built.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the phases as JSON instead of the console.")
+@click.option("--json", "as_json", is_flag=True, help="Print the phases, or the dry run, as JSON.")
 def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int:
     """Boot GUEST, or a kernel or disk of yours, and show its console and phases.
 
@@ -75,14 +77,17 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
     arch = _arch(options["arch"])
     config = load(options={"qemu": options["qemu"]})
     options["qemu"] = config.qemu
-    image = _image(guest, arch, options, config)
+    image = _image(guest, arch, options, config, build=not dry_run)
+    machine = _backend(options["backend"], image.arch, options).machine(_spec(image, options))
     if dry_run:
-        return _dry_run(image, options)
+        from harness.cli.boot_dry_run import show  # noqa: PLC0415
+
+        show(machine, as_json=as_json)
+        return 0
 
     from harness.cli.boot_live import watch  # noqa: PLC0415 - only a boot needs threads
 
-    backend = _backend(options["backend"], image.arch, options)
-    with backend.machine(_spec(image, options)) as machine:
+    with machine:
         until = LOGIN if options["login"] else options["until"]
         ending = watch(machine, until=until, timeout_s=options["timeout"], show=not as_json)
         if options["screenshot"]:
@@ -99,9 +104,11 @@ def _arch(name: str | None) -> Arch | None:
     return Arch(name) if name else None
 
 
-def _image(name: str | None, arch: Arch | None, options: dict[str, Any], config: Config) -> GuestImage:
-    """What to boot: the user's own files, a guest of visorbench.toml, or a reference guest, built when it is
-    not."""
+def _image(
+    name: str | None, arch: Arch | None, options: dict[str, Any], config: Config, *, build: bool
+) -> GuestImage:
+    """What to boot: the user's own files, a guest of visorbench.toml, or a reference guest; ``build``: that one
+    is built when it is not."""
     from harness.guests import catalogue  # noqa: PLC0415
     from harness.guests.model import Arch  # noqa: PLC0415
     from harness.host.system import host_arch  # noqa: PLC0415
@@ -122,6 +129,10 @@ def _image(name: str | None, arch: Arch | None, options: dict[str, Any], config:
         return _own(name, own.arch, files, ready_marker=own.ready_marker, memory_mib=own.memory_mib)
     if name is not None and name not in catalogue.known():
         raise UnknownName("guest", name, [*catalogue.known(), *config.guests])
+    if not build:
+        from harness.cli.boot_dry_run import built  # noqa: PLC0415
+
+        return built(name or "tiny", here)
     image: GuestImage = catalogue.ensure_built(name or "tiny", here, mirror=config.mirror)
     return image
 
@@ -178,20 +189,6 @@ def _backend(name: str | None, arch: Arch, options: dict[str, Any]) -> Backend:
 
     chosen = name or fastest(arch, qemu=options["qemu"])
     return get(chosen, qemu=options["qemu"], logs=options["logs"])
-
-
-def _dry_run(image: GuestImage, options: dict[str, Any]) -> int:
-    from harness.host.qemu import qemu_for  # noqa: PLC0415
-    from harness.machines.catalogue import guest_backends  # noqa: PLC0415
-    from harness.machines.qemu.command import shell_quoted  # noqa: PLC0415
-    from harness.machines.qemu.definition import define, standalone  # noqa: PLC0415
-
-    name = options["backend"] or "tcg"
-    if name not in guest_backends():
-        raise UnknownName("backend", name, guest_backends())
-    qemu = qemu_for(image.arch.value, options["qemu"])
-    click.echo(shell_quoted(standalone(define(_spec(image, options), qemu, name))))
-    return 0
 
 
 def _report(machine: Machine, ending: Ending, options: dict[str, Any], *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from harness.machines.qemu.devices import (
     Drive,
     DriveInterface,
     Inherited,
+    Listening,
     Stdio,
     ToFile,
     UserNet,
@@ -109,10 +110,12 @@ def _chardev(name: str, chardev: Chardev) -> str:
     if isinstance(chardev, Connecting):
         address: dict[str, Value | None] = {"host": chardev.host, "port": chardev.port}
         return joined("socket", {"id": name, **address, "server": False, "nodelay": True})
+    if isinstance(chardev, Listening):
+        return joined("socket", {"id": name, "path": chardev.path, "server": True, "wait": False})
     if isinstance(chardev, ToFile):
         return joined("file", {"id": name, "path": chardev.path, "append": True})
     if isinstance(chardev, Stdio):
-        return joined("stdio", {"id": name, "signal": False})
+        return joined("stdio", {"id": name, "mux": chardev.mux or None, "signal": False})
     return joined("null", {"id": name})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.errors import InvalidConfiguration, ToolMissing, UnknownName
@@ -10,7 +9,6 @@ from harness.guests.model import Arch
 from harness.host.firmware import firmware_for
 from harness.machines.model import GpuMode
 from harness.machines.qemu import defaults
-from harness.machines.qemu.command import build
 from harness.machines.qemu.config import QemuConfig
 from harness.machines.qemu.devices import (
     Drive,
@@ -19,7 +17,6 @@ from harness.machines.qemu.devices import (
     Nowhere,
     OnReboot,
     Port,
-    Stdio,
     UserNet,
 )
 from harness.machines.qemu.gpu import GPUS, Surface, surface_for
@@ -91,16 +88,6 @@ def _default_video(spec: MachineSpec) -> str:
     """A guest that may boot through firmware shows its screen, unless a GPU does."""
     shown = spec.guest.disk is not None and spec.gpu is GpuMode.NONE
     return defaults.video(spec.guest.arch) if shown else "none"
-
-
-def standalone(config: QemuConfig) -> list[str]:
-    """The command line for a person to run: the console on the terminal, nothing that only the harness can use,
-    and `env` before it where QEMU needs variables."""
-    variables = [f"{name}={value}" for name, value in config.environment.items()]
-    return [
-        *(["env", *variables] if variables else []),
-        *build(replace(config, console=Stdio(), monitor=None, ports=())),
-    ]
 
 
 def _firmware(guest: GuestImage, qemu: Path) -> Path | None:

@@ -94,8 +94,17 @@ class ToFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Listening:
+    """A Unix socket at ``path`` on which QEMU listens, whether anybody comes or not."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Stdio:
-    """QEMU's own standard input and output."""
+    """QEMU's own standard input and output; ``mux``: Ctrl-A is QEMU's key, and Ctrl-A X ends it."""
+
+    mux: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +112,7 @@ class Nowhere:
     """Output dropped, no input."""
 
 
-Chardev = Inherited | Connecting | ToFile | Stdio | Nowhere
+Chardev = Inherited | Connecting | Listening | ToFile | Stdio | Nowhere
 """Where a character device leads."""
 
 
