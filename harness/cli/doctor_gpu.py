@@ -49,11 +49,10 @@ def _verdict(qemu: QemuBinary, found: GpuProbe) -> dict[str, Any]:
 
 def gpu_rows(found: Mapping[str, Any]) -> Iterator[tuple[Text, Text]]:
     """For people: the host's render nodes, then a row for all QEMUs of a folder that can do the same."""
-    nodes = ", ".join(found["render_nodes"])
-    yield (
-        Text("host", style="cyan"),
-        Text(nodes or "no DRM render node: GPUs of guests are rendered in software"),
-    )
+    if sys.platform == "linux":
+        nodes = ", ".join(found["render_nodes"])
+        words = nodes or "no DRM render node: it renders for guests in software"
+        yield Text("host", style="cyan"), Text(words)
     for (folder, modes), (names, why) in _alike(found["qemus"]).items():
         text = Text.assemble(f"{folder}/", ", ".join(names), "\n")
         for mode, usable in modes:
