@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 from harness.host.paths import shipped
 from harness.measure.statistics import FEWEST_FOR_COVERAGE, RESAMPLES
-from harness.report import host, pictures, summary, tables, units
+from harness.report import host, pictures, summary, tables, targets, units
 from harness.report.guest_text import plain, tail
+from harness.report.shown import shown
 from harness.report.words import in_words
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def context(run: Run, folder: Path) -> dict[str, Any]:
         "key": summary.key_table(run),
         "scenarios": found,
         "galleries": pictures.galleries(run, found),
+        "target_tables": targets.target_tables(run),
+        "shown": shown(run, folder),
         "failures": [(failure, logs(failure, folder)) for failure in run.failed],
         "few": FEWEST_FOR_COVERAGE,
         "resamples": RESAMPLES,

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from harness.report import host, summary, tables, units
 from harness.report.guest_text import plain
+from harness.report.targets import target_tables
 from harness.report.words import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from harness.report.tables import Scenario
+    from harness.report.targets import TargetTable
     from harness.results.models import Run
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&$@])")
@@ -33,6 +35,9 @@ def _lines(run: Run) -> Iterator[str]:
     names = summary.labels(run)
     yield f"# VisorBench {escaped(run.id)}"
     yield ""
+    for notice in run.notices:
+        yield f"**{escaped(notice)}**"
+        yield ""
     if run.unfinished:
         yield "**This run was interrupted**; what it had measured is here."
         yield ""
@@ -43,8 +48,14 @@ def _lines(run: Run) -> Iterator[str]:
         yield from (escaped(baseline), "")
     counts = f"{len(run.passed())} measured, {len(run.failed)} failed, {len(run.skipped)} skipped"
     yield f"{counts}; {run.sample_count:,} samples in {len(run.series):,} series."
+    aims = target_tables(run)
     for scenario in tables.scenarios(run):
+        yield from ("", f"## {escaped(scenario.name)}")
+        for table in aims:
+            if table.scenario == scenario.name:
+                yield from _targets(table)
         yield from _scenario(scenario)
+        yield from _pictures(run, scenario.name, names)
     yield from _entries("Failed", [
         f"**{escaped(_where(f.scenario, f.subject, names))}**: {escaped(f.error)}: {escaped(f.message)}"
         for f in run.failed
@@ -58,7 +69,7 @@ def _lines(run: Run) -> Iterator[str]:
 
 
 def _scenario(scenario: Scenario) -> Iterator[str]:
-    yield from ("", f"## {escaped(scenario.name)}", "")
+    yield ""
     compared = any(row.ratio for metric in scenario.metrics for row in metric.rows)
     header = [
         "metric",
@@ -78,6 +89,38 @@ def _scenario(scenario: Scenario) -> Iterator[str]:
         for row in metric.rows:
             for note in row.notes:
                 yield f"\n{escaped(in_words(metric.name))} on {escaped(row.subject)}: {escaped(note)}"
+    for name, definition in scenario.definitions:
+        yield f"\n*{escaped(name)}*: {escaped(definition)}"
+    for subject, facts in scenario.facts:
+        told = "; ".join(f"{name}: {value}" for name, value in facts)
+        yield f"\n**{escaped(subject)}**: {escaped(told)}"
+
+
+def _targets(table: TargetTable) -> Iterator[str]:
+    yield from ("", f"### {escaped(table.title)}", "")
+    header = [
+        "",
+        "subject",
+        "median",
+        "of native",
+        "95 % interval",
+        *(escaped(label) for label, _ in table.targets),
+    ]
+    yield from _table(header, (
+        [f"{group.title} (100 % is {group.whole})", row.subject, row.value, row.percent, row.interval, *row.verdicts]
+        for group in table.groups for row in group.rows
+    ))  # fmt: skip
+
+
+def _pictures(run: Run, scenario: str, names: dict[str, str]) -> Iterator[str]:
+    found = [picture for picture in run.pictures if picture.scenario == scenario]
+    if found:
+        yield from ("", "Pictures:", "")
+    for picture in found:
+        about = [picture.caption, *(f"{name}: {host.fact(value)}" for name, value in picture.facts.items())]
+        told = escaped("; ".join(filter(None, about)))
+        title = escaped(f"{picture.name} on {names[picture.subject]}")
+        yield f"- [{title}](./{picture.file}){': ' if told else ''}{told}"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -77,9 +77,10 @@ def _by_guest_and_variant(subject: Subject) -> str:
 
 
 def _variant(subject: Subject) -> str:
-    """What an id has after backend, architecture and guest (see ``RunRecorder.subject``)."""
+    """What an id has after backend, architecture, guest and the user's own label (see ``RunRecorder.subject``)."""
     common = "-".join(part for part in (subject.backend, subject.arch, subject.guest) if part)
-    return subject.id.removeprefix(common).lstrip("-~")
+    variant = subject.id.removeprefix(common).lstrip("-~")
+    return variant.removeprefix(str(subject.config.get("label") or "")).lstrip("-~")
 
 
 def headlines(run: Run) -> list[Headline]:
@@ -108,8 +109,13 @@ def baseline(run: Run) -> str:
 
 
 def key_table(run: Run) -> KeyTable:
-    """Boot goals first, then whatever has a ratio to native, then the rest, in the order of the run."""
-    measured = Counter(series.subject for series in run.series)
+    """Boot goals first, then whatever has a ratio to native, then the rest, in the order of the run.
+
+    A scenario with targets has a table of its own (:mod:`harness.report.targets`).
+    """
+    aimed = {series.scenario for series in run.series if series.targets}
+    general = [series for series in run.series if series.scenario not in aimed]
+    measured = Counter(series.subject for series in general)
     guests = [subject for subject in _guests(run) if measured[subject.id]]
     most = max((measured[subject.id] for subject in guests), default=0)
     # A variant that one scenario compares would be a column of dashes: its headline and plots have it.
@@ -117,7 +123,7 @@ def key_table(run: Run) -> KeyTable:
     shown = tuple(broad[:KEY_SUBJECTS])
     wanted = {subject.id for subject in shown}
     found = {series.key: series for series in run.series}
-    metrics = {(s.scenario, s.metric): s for s in run.series if s.subject in wanted}
+    metrics = {(s.scenario, s.metric): s for s in general if s.subject in wanted}
     ranked = sorted(metrics.values(), key=lambda series: _rank(series, found, wanted))
     rows = [_key_metric(series, shown, found) for series in ranked if _rank(series, found, wanted) < 3]
     return KeyTable(shown, tuple(rows[:KEY_METRICS]), omitted_subjects=len(guests) - len(shown))
@@ -149,9 +155,11 @@ def _boot_clauses(found: list[Series]) -> list[str]:
 
 
 def _ratio_clauses(found: list[Series]) -> list[str]:
+    """Of a scenario with targets, the metrics that have them are what counts."""
+    aimed = {series.scenario for series in found if series.targets}
     speeds: dict[str, list[float]] = {}
     for series in found:
-        if series.native and series.native.ratio > 0:
+        if series.native and series.native.ratio > 0 and (series.targets or series.scenario not in aimed):
             value = series.native.ratio
             speeds.setdefault(series.scenario, []).append(value if series.better == "higher" else 1 / value)
     return [f"{scenario} at {_share(values)}" for scenario, values in speeds.items()]

@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.report import units
+from harness.report import host, units
 from harness.report.summary import labels
+from harness.report.words import group_of, in_words, name_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.results.models import Better, Run, Series
+
+
+Pairs = tuple[tuple[str, str], ...]
+"""Names and what they mean."""
+
+FEWEST_FOR_P99 = 100
+"""Samples below which p99 would be little else than the maximum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +32,7 @@ class Row:
     ci95: str
     min: str
     p95: str
+    p99: str
     max: str
     n: str
     ratio: str
@@ -51,6 +62,10 @@ class Scenario:
 
     name: str
     metrics: tuple[Metric, ...]
+    facts: tuple[tuple[str, Pairs], ...]
+    """Subject, and name and value of what was recorded of it besides numbers."""
+    definitions: Pairs
+    """What a metric is called, and how it is computed."""
 
 
 def scenarios(run: Run) -> list[Scenario]:
@@ -69,9 +84,40 @@ def scenarios(run: Run) -> list[Scenario]:
                 _metric(metric, sorted(found, key=lambda series: series.subject in native), names, native)
                 for metric, found in metrics.items()
             ),
+            tuple(_facts(metrics, names)),
+            tuple(_definitions(metrics)),
         )
         for scenario, metrics in grouped.items()
     ]
+
+
+def _facts(metrics: dict[str, list[Series]], names: dict[str, str]) -> Iterator[tuple[str, Pairs]]:
+    """Subject → fact → value → the groups it holds for, which are named where a subject has several values."""
+    told: dict[str, dict[str, dict[str, list[str]]]] = {}
+    for series in (series for found in metrics.values() for series in found):
+        for fact, value in series.facts.items():
+            values = told.setdefault(names[series.subject], {}).setdefault(fact.replace("_", " "), {})
+            groups, group = values.setdefault(host.fact(value), []), group_of(series.metric)
+            if group and group not in groups:
+                groups.append(group)
+    for subject, facts in told.items():
+        yield subject, tuple((fact, _by_group(values)) for fact, values in facts.items())
+
+
+def _by_group(values: dict[str, list[str]]) -> str:
+    if len(values) == 1:
+        return next(iter(values))
+    return "; ".join(f"{', '.join(groups)}: {value}" if groups else value for value, groups in values.items())
+
+
+def _definitions(metrics: dict[str, list[Series]]) -> Iterator[tuple[str, str]]:
+    said = {
+        (in_words(name_of(series.metric)), series.definition): None
+        for found in metrics.values()
+        for series in found
+        if series.definition
+    }
+    yield from said
 
 
 def _metric(name: str, found: list[Series], names: dict[str, str], native: set[str]) -> Metric:
@@ -94,6 +140,7 @@ def _row(series: Series, names: dict[str, str], *, is_native: bool) -> Row:
         ci95=units.interval(summary.ci95, summary.median, series.unit),
         min=number(summary.min),
         p95=number(summary.p95),
+        p99=number(summary.p99) if summary.n >= FEWEST_FOR_P99 else "",
         max=number(summary.max),
         n=f"{summary.n:,}",
         ratio=units.ratio(native.ratio, series.better) if native else "",

@@ -8,23 +8,29 @@ from typing import TYPE_CHECKING
 
 from harness.report import summary, units
 from harness.report.guest_text import plain
+from harness.report.targets import target_tables
 from harness.report.words import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table
 
     from harness.report.compare import Change, Comparison
     from harness.report.summary import KeyMetric
+    from harness.report.targets import TargetTable
     from harness.results.models import Run, Series
     from harness.results.store import RunLine
 
 INTERVALS_FOR = 2
 """Subjects whose intervals fit beside each other in 80 columns; for more, the page has them."""
 
-_COLOURS = {"better": "green", "worse": "red", "same": "dim", "unclear": "yellow"}
+_COLOURS = {
+    "better": "green", "worse": "red", "same": "dim", "unclear": "yellow",
+    "reached": "green", "missed": "red",
+}  # fmt: skip
 
 
 def print_table(run: Run, console: Console | None = None) -> None:
@@ -34,6 +40,9 @@ def print_table(run: Run, console: Console | None = None) -> None:
 
     out = console or _console()
     names = summary.labels(run)
+    for notice in run.notices:
+        out.print(Text(plain(notice), style="yellow"))
+        out.print()
     key = summary.key_table(run)
     if key.rows:
         table = Table("", box=None, pad_edge=False, header_style="bold", collapse_padding=True)
@@ -49,6 +58,9 @@ def print_table(run: Run, console: Console | None = None) -> None:
                 table.add_row(*_key_cells(row, with_native=with_native, with_interval=with_interval))
         out.print(table)
         out.print()
+    for aims in target_tables(run):
+        print_targets(aims, out)
+        out.print()
     for headline in summary.headlines(run):
         out.print(Text.assemble((headline.label, "bold"), "  ", "; ".join(headline.clauses)))
     for failure in run.failed:
@@ -60,6 +72,36 @@ def print_table(run: Run, console: Console | None = None) -> None:
         out.print(Text.assemble(("skipped  ", "yellow"), plain(f"{where}: {_first_line(skip.reason)}")))
     counts = f"{len(run.passed())} measured, {len(run.failed)} failed, {len(run.skipped)} skipped"
     out.print(Text(f"{counts}; {run.sample_count:,} samples in {len(run.series):,} series", style="dim"))
+
+
+def print_targets(table: TargetTable, console: Console | None = None) -> None:
+    """One metric of a scenario beside its targets: for everything that was run the baseline, then every subject."""
+    from rich.table import Table  # noqa: PLC0415 - slow to import
+    from rich.text import Text  # noqa: PLC0415
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    shown.add_column(Text(plain(f"{table.scenario}: {in_words(table.metric)}")), overflow="fold")
+    for name in ("median", "of native, 95 % interval", *(label for label, _ in table.targets)):
+        shown.add_column(Text(plain(name)), justify="right")
+    told = None
+    for group in table.groups:
+        if group.title != told:
+            told = group.title
+            shown.add_row(Text(plain(told), style="bold"))
+        shown.add_row(_indented(group.baseline), plain(group.baseline_value), style="dim")
+        for row in group.rows:
+            interval = f" [{row.interval.replace(units.TO, units.DASH)}]" if row.ci95 else ""
+            verdicts = (Text(verdict, style=_COLOURS[verdict]) for verdict in row.verdicts)
+            shown.add_row(_indented(row.subject), plain(row.value), row.percent + interval, *verdicts)
+    (console or _console()).print(shown)
+
+
+def _indented(text: str) -> Padding:
+    """A name in the first column, which goes on in the next line where it is too long."""
+    from rich.padding import Padding  # noqa: PLC0415 - slow to import
+    from rich.text import Text  # noqa: PLC0415
+
+    return Padding(Text(plain(text), overflow="fold"), (0, 0, 0, 2))
 
 
 def print_runs(lines: Sequence[RunLine], console: Console | None = None) -> None:
@@ -104,8 +146,7 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
 
 def _changes(subject: str, changes: Sequence[Change]) -> Table:
     """One subject's metrics under their scenarios; a name too long for the page goes on in the next line."""
-    from rich.padding import Padding  # noqa: PLC0415 - slow to import
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - slow to import
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -117,7 +158,7 @@ def _changes(subject: str, changes: Sequence[Change]) -> Table:
         table.add_row(Text(scenario, style="bold"))
         for change in changes:
             if change.scenario == scenario:
-                metric = Padding(Text(in_words(change.metric), overflow="fold"), (0, 0, 0, 2))
+                metric = _indented(in_words(change.metric))
                 verdict = Text(change.verdict, style=_COLOURS[change.verdict])
                 table.add_row(metric, *_change_cells(change), verdict)
     return table

@@ -20,6 +20,7 @@ TIMES = "\u00d7"
 _SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "s": ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
     "B/s": ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s"), (1, "B/s")),
+    "FLOP/s": ((1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"), (1, "FLOP/s")),
     "B": ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "B")),
 }
 """Base unit → (size, name), the largest first. Decimal prefixes throughout."""
@@ -38,9 +39,10 @@ class Scale:
         """The number alone, to three digits, or to as many decimals as ``like`` gets."""
         return significant(value / self.size, like=None if like is None else like / self.size)
 
-    def text(self, value: float) -> str:
+    def text(self, value: float, *, like: float | None = None) -> str:
         """The number and its unit."""
-        return f"{self.number(value)}{THIN_SPACE}{self.name}".rstrip(THIN_SPACE).replace(" ", NO_BREAK)
+        number = self.number(value, like=like)
+        return f"{number}{THIN_SPACE}{self.name}".rstrip(THIN_SPACE).replace(" ", NO_BREAK)
 
 
 def scale_for(value: float, unit: str) -> Scale:

@@ -19,19 +19,30 @@ _WORDS = {
     "resume-to-answer": "resume to first answer",
     "reset-to-ready": "reset to guest ready",
     "powerdown": "power down",
+    "one-percent-low": "1 % low",
+    "cpu-per-frame": "host CPU per frame",
 }
 """Where the id with its hyphens as spaces would not do."""
 
 
 def phase_of(metric: str) -> str | None:
     """The boot phase that a metric is, with or without a prefix ("cold/guest-ready"); None for any other."""
-    phase = metric.rpartition("/")[2]
-    return phase if phase in PHASES else None
+    name = name_of(metric)
+    return name if name in PHASES else None
+
+
+def name_of(metric: str) -> str:
+    """What is measured, without what was run: ``triangle/frame-rate`` → ``frame-rate``."""
+    return metric.rpartition("/")[2]
+
+
+def group_of(metric: str) -> str:
+    """What was run, without what is measured: ``triangle/frame-rate`` → ``triangle``; empty where nothing is named."""
+    return metric.rpartition("/")[0]
 
 
 def in_words(metric: str) -> str:
     """``guest-ready`` → "guest ready", ``cold/first-command`` → "first command (cold)"."""
-    phase = phase_of(metric)
-    if phase and phase != metric:
-        return f"{in_words(phase)} ({metric.removesuffix(phase).rstrip('/')})"
-    return _WORDS.get(metric, metric.replace("-", " "))
+    name, group = name_of(metric), group_of(metric)
+    words = _WORDS.get(name, name.replace("-", " "))
+    return f"{words} ({group.replace('-', ' ')})" if group else words

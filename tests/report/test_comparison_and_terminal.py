@@ -113,7 +113,7 @@ def test_a_comparison_fits_80_columns_and_cuts_no_name(runs):
         )
     folded = lines[lines.index("my-scenario") + 1 :]
     names = " ".join(line[: line.find("123")] if "123" in line else line for line in folded[:4])
-    assert " ".join(names.split()).startswith("cold/first console of a very long name")
+    assert " ".join(names.split()).startswith("first console of a very long name (cold)")
     assert f"10.25 [10.05 {units.DASH} 11.45]" in text
 
 

@@ -1,0 +1,133 @@
+"""What every plot is drawn on: matplotlib's canvas with the page's colours and font, and rows that a phone can show.
+
+Matplotlib draws; :mod:`harness.report.svg` gives the plot the page's colours and font. A row is a line of
+text (name at the left, number at the right) over its strip, so that a plot needs no margin for names.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from harness.report.svg import ROLES, inline
+from harness.report.units import scale_for
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+WIDTH_IN = 4.3
+ROW_IN = 0.45
+FOOT_IN = 0.5
+CENTRE = 0.7
+"""Of a row's height: where its strip's middle is, below the text."""
+
+_STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",  # text stays text: selectable, in the page's font
+    "font.size": 9,
+    "axes.linewidth": 0.7,
+    "xtick.labelsize": 8,
+    "xtick.major.size": 3,
+    "xtick.major.width": 0.7,
+    "path.simplify": False,
+    "text.parse_math": False,  # a dollar in a guest's name is a dollar
+}
+
+
+def styled(title: str) -> AbstractContextManager[None]:
+    """The style of every plot; ``title`` is its own, and makes the ids in it unlike those of any other."""
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import
+
+    settings: Any = {**_STYLE, "svg.hashsalt": title}
+    style: AbstractContextManager[None] = mpl.rc_context(settings)
+    return style  # the salt gives ids that no other plot has, and the same ones every time
+
+
+def canvas(rows: int, *, head_in: float = 0.04) -> tuple[Any, Any]:
+    """A figure and axes whose y runs from 0 at the top to ``rows``, with ``head_in`` above for words."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 - slow to import
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    height = rows * ROW_IN + FOOT_IN + head_in
+    figure = Figure(figsize=(WIDTH_IN, height))
+    FigureCanvasSVG(figure)
+    side = 0.02 / WIDTH_IN  # a tick's text may reach beyond: the page lets it
+    axes = figure.add_axes((side, FOOT_IN / height, 1 - 2 * side, rows * ROW_IN / height))
+    figure.patch.set_visible(False)
+    axes.patch.set_visible(False)
+    axes.set_ylim(rows, 0)
+    axes.set_yticks([])
+    for name, spine in axes.spines.items():
+        spine.set_visible(name == "bottom")
+        spine.set_color(ROLES["line"])
+    return figure, axes
+
+
+def row_text(axes: Any, row: int, label: str, value: str, *, muted: bool = False) -> None:
+    """The line of text over a strip."""
+    place = {"transform": axes.get_yaxis_transform(), "va": "center_baseline"}
+    colour = ROLES["muted" if muted else "ink"]
+    axes.text(0, row + 0.3, _short(label), ha="left", color=colour, **place)
+    axes.text(1, row + 0.3, value, ha="right", color=colour, fontweight="bold", **place)
+
+
+def through_strips(axes: Any, value: float, rows: int, *, role: str) -> None:
+    """A dashed line at ``value`` through every strip, but not through the text between them."""
+    axes.vlines(
+        [value] * rows, [row + 0.49 for row in range(rows)], [row + 0.91 for row in range(rows)],
+        color=ROLES[role], linewidth=1, linestyle=(0, (3, 2)), zorder=1,
+    )  # fmt: skip
+
+
+def under(axes: Any, left: str, right: str) -> None:
+    """What is said below the axis, at both ends."""
+    for x, text, align in ((0, left, "left"), (1, right, "right")):
+        axes.annotate(text, (x, 0), (0, -25), xycoords="axes fraction", textcoords="offset points",
+                      ha=align, va="center", color=ROLES["muted"], fontsize=8)  # fmt: skip
+
+
+def limits(axes: Any, low: float, high: float, *, logarithmic: bool) -> None:
+    """The axis from a little below ``low`` to a little above ``high``."""
+    if logarithmic:
+        axes.set_xscale("log")
+        margin = (high / low) ** 0.04
+        axes.set_xlim(low / margin, high * margin)
+        return
+    margin = (high - low) * 0.05 or abs(high) * 0.05 or 1
+    axes.set_xlim(low - margin, high + margin)
+
+
+def ticks(axes: Any, unit: str, *, logarithmic: bool) -> None:
+    """A few numbers at the axis, in units of a size that suits them."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator  # noqa: PLC0415
+
+    low, high = axes.get_xlim()
+    if logarithmic:
+        decades = math.log10(high / low)
+        subs = (1.0, 3.0) if decades < 2.2 else (1.0,)
+        axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=6))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
+    scale = scale_for(max(abs(low), abs(high)), unit)
+
+    def label(value: float, _position: int | None) -> str:
+        own = scale_for(value, unit) if logarithmic else scale
+        return f"{value / own.size:.6g}\u202f{own.name}".rstrip("\u202f")
+
+    axes.xaxis.set_major_formatter(FuncFormatter(label))
+    axes.tick_params(axis="x", color=ROLES["line"], labelcolor=ROLES["muted"])
+
+
+def to_svg(figure: Any, label: str) -> str:
+    """The plot as an ``<svg>`` element that is described by ``label``."""
+    stream = io.StringIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the page has other fonts
+        figure.savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
+    return inline(stream.getvalue(), label=label)
+
+
+def _short(label: str, most: int = 40) -> str:
+    return label if len(label) <= most else f"{label[: most - 1]}…"

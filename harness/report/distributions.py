@@ -1,0 +1,87 @@
+"""The plot of many samples: their distribution on every subject, with the tail that a median does not show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.report.canvas import CENTRE, canvas, limits, row_text, styled, ticks, to_svg, under
+from harness.report.plots import LOG_FROM
+from harness.report.svg import ROLES
+from harness.report.thinning import thin
+from harness.report.units import better_text, scale_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from harness.results.models import Better
+
+MANY = 200
+"""More samples than this are a shape; as many or fewer are dots."""
+BINS = 140
+"""Of a shape, over the whole axis: about one for each three pixels of a page."""
+TAIL_POINTS = 40
+
+_HALF = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One row: a subject's samples, and the order statistics that are marked; in the metric's base unit."""
+
+    label: str
+    samples: Sequence[float]
+    median: float
+    p95: float
+    p99: float
+    native: bool = False
+
+
+def distributions(title: str, shapes: Sequence[Shape], *, unit: str, better: Better) -> str:
+    """Each subject's samples as a shape whose height is their density (all samples, in BINS bins, each shape with
+    the same greatest height), lines at median, p95 and p99, and dots, thinned by rank, for those beyond p99.
+    Returns an ``<svg>`` element.
+    """
+    import numpy as np  # noqa: PLC0415 - only the report's own process pays for it
+
+    with styled(title):
+        figure, axes = canvas(len(shapes))
+        ordered = [np.sort(np.asarray(shape.samples, dtype=np.float64)) for shape in shapes]
+        low, high = min(values[0] for values in ordered), max(values[-1] for values in ordered)
+        medians = [shape.median for shape in shapes]
+        logarithmic = bool(low > 0 and max(high / max(medians), max(medians) / min(medians)) >= LOG_FROM)
+        limits(axes, low, high, logarithmic=logarithmic)
+        for row, (shape, values) in enumerate(zip(shapes, ordered, strict=True)):
+            _shape(axes, row, shape, values, logarithmic=logarithmic)
+            scale = scale_for(shape.median, unit)
+            marked = " · ".join(scale.number(value, like=shape.median) for value in (shape.median, shape.p95))
+            row_text(axes, row, shape.label, f"{marked} · {scale.text(shape.p99, like=shape.median)}",
+                     muted=shape.native)  # fmt: skip
+        ticks(axes, unit, logarithmic=logarithmic)
+        under(axes, f"median · p95 · p99{' (log scale)' if logarithmic else ''}", better_text(better))
+        return to_svg(figure, f"{title}: distribution, {better_text(better)}")
+
+
+def _shape(axes: Any, row: int, shape: Shape, ordered: NDArray[np.float64], *, logarithmic: bool) -> None:
+    import numpy as np  # noqa: PLC0415
+
+    centre = row + CENTRE
+    colour = ROLES["native" if shape.native else "accent"]
+    edges = _edges(*axes.get_xlim(), logarithmic=logarithmic)
+    counts, _ = np.histogram(ordered, edges)
+    heights = _HALF * counts / counts.max()
+    axes.stairs(centre + heights, edges, baseline=centre - heights, fill=True, color=colour, alpha=0.45,
+                linewidth=0, zorder=2)  # fmt: skip
+    beyond = thin(ordered[ordered > shape.p99], TAIL_POINTS)
+    axes.scatter(beyond, np.full(beyond.size, centre), s=7, color=colour, alpha=0.7, linewidths=0, zorder=3)
+    for value, half, width in ((shape.median, _HALF, 1.6), (shape.p95, 0.14, 1.1), (shape.p99, 0.14, 1.1)):
+        axes.plot([value] * 2, [centre - half, centre + half], color=ROLES["ink"], linewidth=width, zorder=4)
+
+
+def _edges(low: float, high: float, *, logarithmic: bool) -> NDArray[np.float64]:
+    import numpy as np  # noqa: PLC0415
+
+    return np.geomspace(low, high, BINS + 1) if logarithmic else np.linspace(low, high, BINS + 1)
