@@ -22,6 +22,11 @@ from harness.errors import NothingMeasured, UsageError
     "--guest", metavar="NAME", help="Boot this guest instead of tiny; visorbench.toml may name yours."
 )
 @click.option("--qemu", type=click.Path(path_type=Path), help="Measure this QEMU: a binary, or its folder.")
+@click.option(
+    "--runtime",
+    metavar="system|managed|PATH",
+    help="Measure the host's QEMU, the one that `visorbench runtime install` brings, or a runtime's.",
+)
 @click.option("--store", metavar="URL", help="SQLAlchemy URL of the results store.")
 @click.option("--reports", type=click.Path(path_type=Path), help="Write the report below this folder.")
 @click.option("--config", type=click.Path(path_type=Path), help="Read this instead of visorbench.toml.")

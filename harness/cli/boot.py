@@ -56,6 +56,7 @@ LOGIN = r"login:\s*$"
 @click.option("--screenshot", type=_path, metavar="PNG", help="Save the screen as it is at the end.")
 @click.option("--logs", type=_path, metavar="FOLDER", help="Keep the logs there.")
 @click.option("--qemu", type=_path, help="Use this QEMU: a binary, or its folder.")
+@click.option("--runtime", metavar="system|managed|PATH", help="Use the QEMU of the host, or of a runtime.")
 @click.option(
     "--dry-run",
     is_flag=True,
@@ -75,9 +76,9 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
     from harness.config.load import load  # noqa: PLC0415 - pydantic
 
     arch = _arch(options["arch"])
-    config = load(options={"qemu": options["qemu"]})
-    options["qemu"] = config.qemu
+    config = load(options={"qemu": options["qemu"], "runtime": options["runtime"]})
     image = _image(guest, arch, options, config, build=not dry_run)
+    options["qemu"] = _qemu(image.arch, options, config, install=not dry_run)
     machine = _backend(options["backend"], image.arch, options).machine(_spec(image, options))
     if dry_run:
         from harness.cli.boot_dry_run import show  # noqa: PLC0415
@@ -181,6 +182,25 @@ def _gpu(name: str | None) -> GpuMode:
     if name is not None and name not in list(GpuMode):
         raise UnknownName("GPU mode", name, [known.value for known in GpuMode])
     return GpuMode(name) if name else GpuMode.NONE
+
+
+def _qemu(arch: Arch, options: dict[str, Any], config: Config, *, install: bool) -> Path | None:
+    """What was named, or a runtime's; for a GPU that the host's QEMU has not, the managed runtime's."""
+    gpu = options.get("gpu") in ("virgl", "venus")
+    if config.runtime is None and not gpu:
+        return config.qemu
+    from harness.cli.transfers import transfers  # noqa: PLC0415 - only where something may be fetched
+    from harness.runtimes.choice import gpu_qemu_folder, qemu_folder  # noqa: PLC0415
+
+    with transfers() as progress:
+        if gpu:
+            return gpu_qemu_folder(
+                config.runtime, arch.value, qemu=config.qemu, progress=progress, mirror=config.mirror,
+                install=install,
+            )  # fmt: skip
+        return qemu_folder(
+            config.runtime, qemu=config.qemu, progress=progress, mirror=config.mirror, install=install
+        )
 
 
 def _backend(name: str | None, arch: Arch, options: dict[str, Any]) -> Backend:

@@ -34,17 +34,24 @@ if TYPE_CHECKING:
 @click.option(
     "--qemu", metavar="PATH", type=click.Path(), help="A QEMU binary, or a folder of them, to look at first."
 )
-def doctor(*, as_json: bool, qemu: str | None) -> int:
+@click.option(
+    "--runtime",
+    metavar="system|managed|PATH",
+    help="Look first at the QEMU of this runtime, if it is installed.",
+)
+def doctor(*, as_json: bool, qemu: str | None, runtime: str | None) -> int:
     """Explain this host: what it is, what it can run, and what would fix the rest.
 
     Every backend is proved by running a guest for a moment. Exit 0 when one can run a guest, 3 when none can,
     2 for a mistake in visorbench.toml or VISORBENCH_*.
     """
     from harness.config.load import load  # noqa: PLC0415 - pydantic
+    from harness.runtimes.choice import qemu_folder  # noqa: PLC0415
 
-    config = load(options={"qemu": qemu})
+    config = load(options={"qemu": qemu, "runtime": runtime})
     # The variable is left to the search, which then names it as where a QEMU came from.
-    examination = examine(qemu or (None if os.environ.get("VISORBENCH_QEMU") else config.qemu))
+    named = config.qemu if qemu or not os.environ.get("VISORBENCH_QEMU") else None
+    examination = examine(qemu_folder(config.runtime, qemu=named, install=False))
     if as_json:
         print_json(examination)
     else:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.main import print_json
+from harness.cli.transfers import transfers
 from harness.errors import UnknownName
 from harness.guests import catalogue
 from harness.guests.model import Arch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from harness.archive.fetch import Progress
     from harness.guests.model import GuestImage
     from harness.guests.spec import GuestSpec
 
@@ -61,7 +57,7 @@ def build(name: str | None, archs: tuple[str, ...], refresh: bool, offline: bool
     """Build guest NAME (default: all of them); one that is built already costs nothing."""
     for guest in [name] if name else catalogue.known():
         for arch in _archs(archs):
-            with _progress() as progress:
+            with transfers() as progress:
                 image = catalogue.ensure_built(
                     guest, arch, progress=progress, offline=offline, refresh=refresh, mirror=mirror
                 )
@@ -120,38 +116,3 @@ def _facts(spec: GuestSpec) -> dict[str, object]:
 
 def _folder(image: GuestImage) -> str:
     return str(image.initrd.parent) if image.initrd else ""
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar where somebody watches, else one line when each download begins."""
-    if not sys.stderr.isatty():
-        seen: set[str] = set()
-
-        def line(what: str, done: int, total: int) -> None:  # noqa: ARG001 - the interface
-            if what not in seen:
-                seen.add(what)
-                click.echo(f"fetching {what} ({total / 1e6:.1f} MB)", err=True)
-
-        yield line
-        return
-
-    from rich import progress as rich  # noqa: PLC0415 - only a build that is watched pays for it
-    from rich.console import Console  # noqa: PLC0415
-
-    columns = (
-        rich.TextColumn("{task.description}"),
-        rich.BarColumn(),
-        rich.DownloadColumn(),
-        rich.TransferSpeedColumn(),
-        rich.TimeRemainingColumn(),
-    )
-    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, rich.TaskID] = {}
-
-        def update(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, visible=done < total)
-
-        yield update

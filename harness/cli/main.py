@@ -25,6 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reap": ("harness.cli.processes:reap", "End what a crashed harness left behind."),
     "report": ("harness.cli.report:report", "Write or open the report of a run."),
     "runs": ("harness.cli.report:runs", "List the runs in the store."),
+    "runtime": (
+        "harness.cli.runtime:runtime",
+        "List, install, remove or use QEMUs that the harness brings along.",
+    ),
     "setup": ("harness.cli.setup:setup", "Install the system packages the harness needs."),
 }
 """Command → (where it is, its line in ``--help``), so that ``--help`` imports none of them."""

@@ -35,6 +35,7 @@ ENVIRONMENT: dict[str, str] = {
     "VISORBENCH_ARCHS": "archs",
     "VISORBENCH_GUEST": "guest",
     "VISORBENCH_QEMU": "qemu",
+    "VISORBENCH_RUNTIME": "runtime",
     "VISORBENCH_MIRROR": "mirror",
     "VISORBENCH_STORE": "store",
     "VISORBENCH_REPORTS": "reports",
@@ -49,6 +50,10 @@ ELSEWHERE = (
 
 _LISTS = {"backends", "archs"}
 _PATHS = {"qemu", "reports"}
+_EXCLUSIVE = (("qemu", "runtime"), ("runtime", "qemu"))
+"""Either replaces the other of an earlier place."""
+_RUNTIMES = ("system", "managed")
+"""What ``runtime`` may be besides a path."""
 _GUEST_PATHS = {"kernel", "initrd", "disk", "firmware"}
 
 
@@ -77,7 +82,12 @@ def load(
             {key: value for key, value in (options or {}).items() if value not in (None, ())},
         ),
     ]
-    values = {key: value for _, layer in layers for key, value in layer.items()}
+    values: dict[str, Any] = {}
+    for _, layer in layers:
+        for key, instead_of in _EXCLUSIVE:
+            if key in layer and instead_of not in layer:
+                values.pop(instead_of, None)
+        values |= layer
     givers = {key: giver for giver, layer in layers for key in layer}
     config = _validated(Config, values, givers)
     profiles(config)
@@ -132,13 +142,20 @@ def _read(path: Path) -> dict[str, Any]:
     base = path.resolve().parent
     for key in _PATHS & values.keys():
         values[key] = base / Path(str(values[key])).expanduser()
+    _place_runtime(values, base)
     guests, subjects = values.get("guests"), values.get("subjects")
     tables = [(table, _GUEST_PATHS) for table in (guests.values() if isinstance(guests, dict) else ())]
     tables += [(table, {"qemu"}) for table in (subjects if isinstance(subjects, list) else ())]
     for table, paths in tables:
         if isinstance(table, dict):
             table |= {key: base / Path(str(table[key])).expanduser() for key in paths & table.keys()}
+            _place_runtime(table, base)
     return values
+
+
+def _place_runtime(table: dict[str, Any], base: Path) -> None:
+    if isinstance(named := table.get("runtime"), str) and named not in _RUNTIMES:
+        table["runtime"] = str(base / Path(named).expanduser())
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -61,6 +61,8 @@ class SubjectConfig(_Frozen):
     gpu: Literal["none", "2d", "virgl", "venus"] = "none"
     """The graphics that the guest sees (``harness.machines.model.GpuMode``)."""
     qemu: Path | None = None
+    runtime: str | None = None
+    """As in Config; beats both of that."""
 
 
 class Config(_Frozen):
@@ -72,6 +74,9 @@ class Config(_Frozen):
     archs: tuple[Arch, ...] = tuple(Arch)
     guest: str = "tiny"
     qemu: Path | None = None
+    runtime: str | None = None
+    """``system``: the host's QEMU; ``managed``: that of the runtime ``gpu``; or the folder of a runtime. None: the
+    host's, but the managed one's for a guest with a GPU that the host's cannot give it."""
     mirror: str | None = None
     store: str | None = None
     """SQLAlchemy URL of the results store; None: SQLite in the user's data directory."""

@@ -51,6 +51,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "archs": {"action": "append", "help": "measure this guest architecture only (repeatable)"},
     "guest": {"help": "the guest to boot: tiny, or one of visorbench.toml"},
     "qemu": {"type": Path, "help": "the QEMU to measure: a binary, or the folder it is in"},
+    "runtime": {"help": "whose QEMU to measure: system, managed, or the folder of a runtime"},
     "store": {"help": "SQLAlchemy URL of the results store"},
     "reports": {"type": Path, "help": "folder that the report is written to"},
     "config": {"type": Path, "help": "configuration file instead of the nearest visorbench.toml"},

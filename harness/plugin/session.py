@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from harness.archive.fetch import Progress
     from harness.config.model import GuestConfig, Profile
     from harness.guests.model import Arch, GuestImage
     from harness.results.recorder import RunRecorder
@@ -81,8 +82,34 @@ class Session:
         """The subjects; probed once, by whichever worker comes first. Raises UnknownName, AcceleratorUnusable."""
         if self._plan is None:
             self.watcher.step("proving which backends work")
-            self._plan = self._shared_plan(self.parallel_run) if self.parallel_run else plan(self.config)
+            self._plan = (
+                self._shared_plan(self.parallel_run)
+                if self.parallel_run
+                else plan(self.config, self._transfers())
+            )
         return self._plan
+
+    def gpu_qemu(self, arch: Arch) -> Path | None:
+        """What a subject whose guest has a GPU names as its QEMU: as configured, else the host's own (None) where
+        that has Venus, else the managed runtime's, installed now if it is not. Raises what gpu_qemu_folder does."""
+        from harness.runtimes.choice import gpu_qemu_folder  # noqa: PLC0415 - only with a GPU
+
+        chosen, qemu = self.config.runtime, self.config.qemu
+        return gpu_qemu_folder(
+            chosen, arch.value, qemu=qemu, progress=self._transfers(), mirror=self.config.mirror
+        )
+
+    def _transfers(self) -> Progress:
+        """Shows downloads; also names each where no line is redrawn."""
+        begun: set[str] = set()
+
+        def told(what: str, done: int, total: int) -> None:
+            if what not in begun:
+                begun.add(what)
+                self.watcher.step(f"{what} ({total / 1e6:.0f} MB)")
+            self.watcher.transfer(what, done, total)
+
+        return told
 
     def _shared_plan(self, run: str) -> Plan:
         from filelock import FileLock  # noqa: PLC0415 - only with pytest-xdist

@@ -15,6 +15,7 @@ from harness.guests.model import Arch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from harness.archive.fetch import Progress
     from harness.config.model import Config, SubjectConfig
     from harness.guests.model import GuestImage
     from harness.machines.model import Backend, MachineSpec, Probe
@@ -122,13 +123,16 @@ class Plan:
         return cls(tuple(map(Subject.from_dict, subjects)), tuple(Absence(**each) for each in absent))
 
 
-def plan(config: Config) -> Plan:
+def plan(config: Config, progress: Progress | None = None) -> Plan:
     """Probe what the configuration asks for, all at once; a backend asked for by name must work.
+
+    A runtime that it asks for is installed first, which ``progress`` is told of.
 
     Raises UnknownName for a backend that nobody knows, AcceleratorUnusable for one that was asked for by name and
     does not work, or when none works.
     """
-    wanted = [_from_config(each, config) for each in config.subjects] or _every_backend(config)
+    wanted = [_from_config(each, config, progress) for each in config.subjects]
+    wanted = wanted or _every_backend(config, progress)
     with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
         probes = list(pool.map(_probe, wanted))
     usable = [replace(s, version=p.version) for s, p in zip(wanted, probes, strict=True) if p.usable]
@@ -144,8 +148,15 @@ def plan(config: Config) -> Plan:
     return Plan(tuple(usable), tuple(_absences(unusable)))
 
 
-def _from_config(entry: SubjectConfig, config: Config) -> Subject:
-    qemu = entry.qemu or config.qemu
+def _from_config(entry: SubjectConfig, config: Config, progress: Progress | None) -> Subject:
+    own = entry.qemu or entry.runtime
+    runtime, named = (entry.runtime, entry.qemu) if own else (config.runtime, config.qemu)
+    if entry.gpu in ("virgl", "venus"):
+        from harness.runtimes.choice import gpu_qemu_folder  # noqa: PLC0415 - heavy
+
+        qemu = gpu_qemu_folder(runtime, entry.arch.value, qemu=named, progress=progress, mirror=config.mirror)
+    else:
+        qemu = _qemu(runtime, named, config, progress)
     return Subject(
         backend=entry.backend,
         arch=entry.arch,
@@ -160,15 +171,27 @@ def _from_config(entry: SubjectConfig, config: Config) -> Subject:
     )
 
 
-def _every_backend(config: Config) -> list[Subject]:
+def _qemu(runtime: str | None, named: Path | None, config: Config, progress: Progress | None) -> Path | None:
+    if runtime is None:
+        return named
+    from harness.runtimes.choice import qemu_folder  # noqa: PLC0415 - only who names a runtime
+
+    return qemu_folder(runtime, qemu=named, progress=progress, mirror=config.mirror)
+
+
+def _every_backend(config: Config, progress: Progress | None) -> list[Subject]:
     from harness.machines.catalogue import guest_backends  # noqa: PLC0415 - heavy
 
     archs = config.archs
     if config.guest in config.guests:
         archs = (config.guests[config.guest].arch,)
-    qemu = str(config.qemu) if config.qemu else None
+    qemu = _qemu(config.runtime, config.qemu, config, progress)
     names = config.backends or guest_backends()
-    return [Subject(name, arch, config.guest, qemu=qemu) for name in names for arch in archs]
+    return [
+        Subject(name, arch, config.guest, qemu=str(qemu) if qemu else None)
+        for name in names
+        for arch in archs
+    ]
 
 
 def with_guest(subjects: Iterable[Subject], guest: str) -> tuple[Subject, ...]:

@@ -15,6 +15,7 @@ from harness.machines.qemu import endings
 from harness.machines.qemu.boot import BootWatch
 from harness.machines.qemu.login import Login
 from harness.machines.qemu.vmm import Vmm, launch
+from harness.runtimes.model import containing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +81,7 @@ class QemuMachine:
         accelerator = ",".join(
             [config.accelerator.name, *(f"{k}={v}" for k, v in config.accelerator.properties.items())]
         )
+        runtime = containing(config.binary)
         graphics = {"gpu": str(config.gpu), "display": str(config.display)} if config.gpu else {}
         return {
             "machine_type": config.machine,
@@ -89,6 +91,7 @@ class QemuMachine:
             "accelerator": accelerator,
             "kernel_command_line": config.append,
             **graphics,
+            **({"runtime": runtime.label} if runtime else {}),
         }
 
     @property
