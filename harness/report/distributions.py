@@ -67,14 +67,18 @@ def distributions(title: str, shapes: Sequence[Shape], *, unit: str, better: Bet
 
 def _shape(axes: Any, row: int, shape: Shape, ordered: NDArray[np.float64], *, logarithmic: bool) -> None:
     import numpy as np  # noqa: PLC0415
+    from matplotlib.patches import StepPatch  # noqa: PLC0415 - slow to import
 
     centre = row + CENTRE
     colour = ROLES["native" if shape.native else "accent"]
     edges = _edges(*axes.get_xlim(), logarithmic=logarithmic)
     counts, _ = np.histogram(ordered, edges)
-    heights = _HALF * counts / counts.max()
-    axes.stairs(centre + heights, edges, baseline=centre - heights, fill=True, color=colour, alpha=0.45,
-                linewidth=0, zorder=2)  # fmt: skip
+    filled = np.flatnonzero(counts)
+    first, end = filled[0], filled[-1] + 1
+    heights = _HALF * counts[first:end] / counts.max()
+    # add_artist, where axes.stairs would look through every corner for limits that are known
+    axes.add_artist(StepPatch(centre + heights, edges[first : end + 1], baseline=centre - heights,
+                              color=colour, alpha=0.45, linewidth=0, zorder=2))  # fmt: skip
     beyond = thin(ordered[ordered > shape.p99], TAIL_POINTS)
     axes.scatter(beyond, np.full(beyond.size, centre), s=7, color=colour, alpha=0.7, linewidths=0, zorder=3)
     for value, half, width in ((shape.median, _HALF, 1.6), (shape.p95, 0.14, 1.1), (shape.p99, 0.14, 1.1)):
