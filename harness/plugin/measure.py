@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
 
 from harness.errors import NothingMeasured
 from harness.results.fingerprint import fingerprint_of
@@ -17,6 +17,26 @@ if TYPE_CHECKING:
     from harness.config.model import Profile
     from harness.machines.model import Machine, Timeline
     from harness.plugin.record import Record, Sink
+
+
+class Said(TypedDict, total=False):
+    """What a scenario says with samples."""
+
+    unit: Required[str]
+    """A base unit: s, B, B/s, op/s."""
+    better: Required[str]
+    """"lower" or "higher"."""
+    on: Machine | None
+    """Of another subject than the scenario's."""
+    native: bool
+    signed: bool
+    """Whether a value may be negative."""
+    targets: Mapping[str, float] | None
+    """The shares of native's speed that the metric is held against, by label: ``{"80 %": 0.8}``."""
+    definition: str
+    """How the metric is computed, where its name does not say it."""
+    facts: Mapping[str, Any] | None
+    """What is so besides the number: ``{"renderer": …}``."""
 
 
 @dataclass
@@ -44,56 +64,26 @@ class Measure:
             yield done
         self.tick(total, total)
 
-    def record(
-        self,
-        metric: str,
-        value: float,
-        *,
-        unit: str,
-        better: str,
-        on: Machine | None = None,
-        native: bool = False,
-        signed: bool = False,
-        targets: Mapping[str, float] | None = None,
-        definition: str = "",
-        facts: Mapping[str, Any] | None = None,
-    ) -> None:
+    def record(self, metric: str, value: float, **said: Unpack[Said]) -> None:
         """Record one sample, of this scenario's subject unless ``on`` names a machine of another or it is native.
 
-        ``better`` is "lower" or "higher"; ``unit`` a base unit (s, B, B/s, op/s). ``targets`` are the shares of
-        native's speed that the metric is held against, by label (``{"80 %": 0.8}``); ``definition`` says how it is
-        computed, ``facts`` what else is so (``{"renderer": …}``). Raises MeasurementError for what is no measurement.
+        Raises MeasurementError for what is no measurement.
         """
-        self.record_all(
-            metric, [value], unit=unit, better=better, on=on, native=native, signed=signed,
-            targets=targets, definition=definition, facts=facts,
-        )  # fmt: skip
+        self.record_all(metric, [value], **said)
 
-    def record_all(
-        self,
-        metric: str,
-        values: Iterable[float],
-        *,
-        unit: str,
-        better: str,
-        on: Machine | None = None,
-        native: bool = False,
-        signed: bool = False,
-        targets: Mapping[str, float] | None = None,
-        definition: str = "",
-        facts: Mapping[str, Any] | None = None,
-    ) -> None:
+    def record_all(self, metric: str, values: Iterable[float], **said: Unpack[Said]) -> None:
         """Record many samples at once, in their order: the time of every frame of a round, for one."""
-        about = {"scenario": self.scenario, "metric": metric, "subject": self._subject(on, native=native)}
-        samples = {"values": list(values), "unit": unit, "better": better, "signed": signed}
-        self._say({"say": "samples", **about, **samples})
-        if targets or definition or facts:
-            said = {
-                "targets": dict(targets or {}),
-                "definition": definition,
-                "facts": plain_value(facts or {}),
-            }
-            self._say({"say": "about", **about, **said})
+        subject = self._subject(said.get("on"), native=said.get("native", False))
+        series = {"scenario": self.scenario, "metric": metric, "subject": subject}
+        samples = {"values": list(values), "unit": said["unit"], "better": said["better"]}
+        self._say({"say": "samples", **series, **samples, "signed": said.get("signed", False)})
+        about = {
+            "targets": dict(said.get("targets") or {}),
+            "definition": said.get("definition", ""),
+            "facts": plain_value(said.get("facts") or {}),
+        }
+        if any(about.values()):
+            self._say({"say": "about", **series, **about})
 
     @contextmanager
     def timed(self, metric: str, *, on: Machine | None = None) -> Iterator[None]:
