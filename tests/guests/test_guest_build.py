@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import lzma
 import shutil
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,66 +21,11 @@ from harness.errors import (
 from harness.guests import catalogue
 from harness.guests.image import cpio, entry
 from harness.guests.model import Arch, GuestImage
-from harness.guests.spec import GuestSpec
-from tests.archive.miniature import INRELEASE, Miniature, deb, regular, special
+from tests.archive.miniature import INRELEASE
+from tests.guests.small_guest import BZIMAGE, KERNEL, SPEC, fill
 
-BZIMAGE = bytes(0x1FE) + b"\x55\xaa\xeb\x66HdrS" + b"kernel" * 1000
-KERNEL = "linux-image-6.1-cloud-amd64"
-MODULES = "./usr/lib/modules/6.1-cloud-amd64/kernel"
-
-
-def module(*, depends: str, alias: str = "") -> bytes:
-    return lzma.compress(f"\x7fELF\0license=GPL\0alias={alias}\0depends={depends}\0name=x\0".encode())
-
-
-def fill(archive: Miniature, *, tool: bytes = b"\x7fELF tool", version: str = "1") -> None:
-    archive.stanzas.clear()
-    archive.add("linux-image-cloud-amd64", "6.1", deb([]), depends=f"{KERNEL} (= 6.1)")
-    archive.add(
-        KERNEL,
-        "6.1",
-        deb(
-            [
-                regular("./boot/vmlinuz-6.1-cloud-amd64", BZIMAGE),
-                regular(
-                    f"{MODULES}/net/virtio_net.ko.xz",
-                    module(depends="net_failover,failover", alias="virtio:d1"),
-                ),
-                regular(f"{MODULES}/net/net_failover.ko.xz", module(depends="failover")),
-                regular(f"{MODULES}/net/failover.ko.xz", module(depends="")),
-                regular(f"{MODULES}/sound/unwanted.ko.xz", module(depends="")),
-            ]
-        ),
-        depends="kmod, linux-base",
-    )
-    archive.add(
-        "tool",
-        version,
-        deb(
-            [
-                regular("./usr/bin/tool", tool, 0o755),
-                special("./usr/bin/t", b"2", "tool"),
-                regular("./usr/doc", b""),
-            ]
-        ),
-    )
-    archive.publish()
-
-
-SPEC = GuestSpec(
-    name="mini",
-    arch=Arch.X86_64,
-    description="a guest of a few bytes",
-    suite="trixie",
-    debian_arch="amd64",
-    kernel="linux-image-cloud-amd64",
-    append="console=ttyS0",
-    memory_mib=128,
-    packages={"tool": ("/usr/bin/*",)},
-    modules=("virtio-net",),
-    links={"/bin": "usr/bin"},
-    files={"/init": b"#!/bin/sh\n", "/etc/motd": b"hello\n"},
-)
+if TYPE_CHECKING:
+    from harness.guests.spec import GuestSpec
 
 
 @pytest.fixture

@@ -46,6 +46,23 @@ def test_a_changed_file_is_another_recipe(tmp_path) -> None:
     assert read_spec(tmp_path / "mine.toml", Arch.ARM64).recipe != first
 
 
+def test_a_root_is_that_of_the_file_and_that_of_the_architecture(tmp_path) -> None:
+    assert _read(tmp_path, GOOD).root is None
+    shared = 'root = { packages = ["mesa"], exclude = ["/usr/share/doc/*"], files = { "/init" = "init" } }\n'
+    own = '[arch.arm64.root]\npackages = ["gpiod"]\nnewer.trixie-backports = ["mesa"]\n'
+    root = _read(tmp_path, shared + GOOD + own).root
+    assert root.packages == ("mesa", "gpiod")
+    assert root.newer == {"trixie-backports": ("mesa",)}
+    assert root.files == {"/init": b"#!/bin/sh\n"}
+    assert _read(tmp_path, GOOD + own).root.exclude == ()
+
+
+@pytest.mark.parametrize("table", ["root", "arch.arm64.root"])
+def test_an_unknown_key_of_a_root_names_the_nearest(tmp_path, table: str) -> None:
+    with pytest.raises(UnknownName, match=rf"\[{table}\] of .*did you mean 'without'"):
+        _read(tmp_path, f'{GOOD}[{table}]\nwithuot = ["x"]\n')
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

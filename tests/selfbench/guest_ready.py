@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.guests.catalogue import ensure_built
-from harness.guests.image.cpio import file, pack
+from harness.guests.image.cpio import pack
+from harness.guests.image.entry import file
 from harness.guests.model import READY_MARKER, Arch, GuestImage
 from harness.guests.toolchain import find_compiler, guest_target
 from harness.machines.catalogue import get
-from harness.machines.model import MachineSpec, Phase
+from harness.machines.model import GpuMode, MachineSpec, Phase
 from tests.selfbench.result import Result
 
 LIMIT = 1.15
@@ -26,35 +27,36 @@ int main(void) {{ write(1, "{READY_MARKER}\\n", {len(READY_MARKER) + 1}); for (;
 
 def run() -> Result:
     """The worse of both architectures' ratios, each of the medians of PAIRS interleaved pairs."""
-    detail: dict[str, object] = {"pairs": PAIRS}
-    ratios = []
-    for arch in Arch:
-        with tempfile.TemporaryDirectory() as folder:
-            tiny = ensure_built("tiny", arch)
-            guests = {"tiny": tiny, "bare": _bare(tiny, Path(folder))}
-            seconds: dict[str, list[float]] = {"tiny": [], "bare": []}
-            for pair in range(PAIRS):
-                for name in ("tiny", "bare") if pair % 2 else ("bare", "tiny"):
-                    seconds[name].append(_ready_s(guests[name]))
-        medians = {name: statistics.median(values) for name, values in seconds.items()}
-        ratios.append(medians["tiny"] / medians["bare"])
-        detail[arch.value] = {name: round(value, 3) for name, value in medians.items()}
-    return Result("guest_ready", max(ratios), "ratio", LIMIT, detail)
+    medians = {arch.value: medians_s("tiny", arch, PAIRS) for arch in Arch}
+    ratios = [each["tiny"] / each["bare"] for each in medians.values()]
+    return Result("guest_ready", max(ratios), "ratio", LIMIT, {"pairs": PAIRS, **medians})
 
 
-def _bare(tiny: GuestImage, folder: Path) -> GuestImage:
+def medians_s(name: str, arch: Arch, pairs: int, gpu: GpuMode = GpuMode.NONE) -> dict[str, float]:
+    """Median seconds to ready of a guest, by its name, and of its kernel with the bare init, "bare"."""
+    with tempfile.TemporaryDirectory() as folder:
+        guest = ensure_built(name, arch)
+        guests = {name: guest, "bare": _bare(guest, Path(folder))}
+        seconds: dict[str, list[float]] = {each: [] for each in guests}
+        for pair in range(pairs):
+            for each in guests if pair % 2 else reversed(guests):
+                seconds[each].append(_ready_s(guests[each], gpu))
+    return {each: round(statistics.median(values), 3) for each, values in seconds.items()}
+
+
+def _bare(guest: GuestImage, folder: Path) -> GuestImage:
     source = folder / "init.c"
     source.write_text(BARE_INIT)
-    target = guest_target(tiny.arch)
+    target = guest_target(guest.arch)
     find_compiler().compile(folder, [source.name], folder / "init", target, ["-Os", "-static"])
     initrd = folder / "initrd"
     initrd.write_bytes(pack([file("init", (folder / "init").read_bytes(), 0o755)]))
-    return replace(tiny, name="bare", initrd=initrd, takes_credentials=False)
+    return replace(guest, name="bare", initrd=initrd, takes_credentials=False)
 
 
-def _ready_s(guest: GuestImage) -> float:
+def _ready_s(guest: GuestImage, gpu: GpuMode) -> float:
     """Both on the same machine, its unused devices included; the bare guest has only the console to say it."""
-    with get("tcg").machine(MachineSpec(guest=guest)) as machine:
+    with get("tcg").machine(MachineSpec(guest=guest, gpu=gpu)) as machine:
         if guest.name != "bare":
             return machine.boot(until=Phase.GUEST_READY).seconds(Phase.GUEST_READY)
         machine.start()
