@@ -23,7 +23,7 @@ from harness.host.storage import ELSEWHERE
 from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 FLAGS = (
     "-std=c11",
@@ -39,6 +39,10 @@ BUILD_TIMEOUT_S = 600
 _PROCESSORS = {Arch.ARM64: "generic", Arch.X86_64: "x86_64"}
 _ZIG_ARCHS = {Arch.ARM64: "aarch64", Arch.X86_64: "x86_64"}
 _SYSTEMS = {"linux": "linux-musl", "macos": "macos"}
+_DYNAMIC_SYSTEMS = {"linux": "linux-gnu.2.28", "macos": "macos"}
+"""glibc 2.28 is of 2018: older than every guest, and what libraries in manylinux_2_28 wheels need."""
+_BESIDE = {"linux": "$ORIGIN", "macos": "@loader_path"}
+"""How a program names the folder that it is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,16 @@ class Target:
     @property
     def arguments(self) -> list[str]:
         """The compiler's words for it. Linux programs are static, so they run in any guest and on any host."""
-        static = ["-static"] if self.os == "linux" else []
-        triple = f"{_ZIG_ARCHS[self.arch]}-{_SYSTEMS[self.os]}"
-        return ["-target", triple, f"-mcpu={_PROCESSORS[self.arch]}", *static]
+        return [*self._machine(_SYSTEMS), *(["-static"] if self.os == "linux" else [])]
+
+    @property
+    def dynamic_arguments(self) -> list[str]:
+        """The same for a program that uses the system's libraries, and those that lie beside it."""
+        return [*self._machine(_DYNAMIC_SYSTEMS), f"-Wl,-rpath,{_BESIDE[self.os]}"]
+
+    def _machine(self, systems: Mapping[str, str]) -> list[str]:
+        triple = f"{_ZIG_ARCHS[self.arch]}-{systems[self.os]}"
+        return ["-target", triple, f"-mcpu={_PROCESSORS[self.arch]}"]
 
 
 def guest_target(arch: Arch) -> Target:
@@ -82,6 +93,22 @@ def host_target() -> Target:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedLibrary:
+    """A library that a program is linked with and that must lie beside it when it runs."""
+
+    name: str
+    """As in ``-l``: ``wgpu_native`` for libwgpu_native.so."""
+    file: Path
+    headers: Path
+    """The folder of its headers."""
+
+    @property
+    def arguments(self) -> list[str]:
+        """The compiler's words for it. Found by its name and not by its path, or the program would keep the path."""
+        return ["-isystem", str(self.headers), f"-L{self.file.parent}", f"-l{self.name}"]
+
+
+@dataclass(frozen=True, slots=True)
 class Compiler:
     """A zig of the Python package ``ziglang``."""
 
@@ -89,22 +116,31 @@ class Compiler:
     version: str
 
     def compile(
-        self, folder: Path, sources: Sequence[str], program: Path, target: Target, flags: Sequence[str] = ()
+        self,
+        folder: Path,
+        sources: Sequence[str],
+        program: Path,
+        target: Target,
+        flags: Sequence[str] = (),
+        *,
+        library: SharedLibrary | None = None,
     ) -> None:
         """Build ``program`` from C sources of ``folder``; the same sources, version and flags give the same bytes.
 
-        The first build for a target also builds its C library, which takes half a minute on two cores. Everything
-        the compiler keeps lies under the cache. Raises BuildFailed, DiskFull, CacheReadOnly.
+        Without a ``library`` it is static where the system has static programs. The first build for a target also
+        builds its C library, which takes half a minute on two cores. Everything the compiler keeps lies under the
+        cache. Raises BuildFailed, DiskFull, CacheReadOnly.
         """
         zig_cache = cache_dir() / "zig"
         # Sources are relative to the working directory: no path of this host gets into the program.
         argv = [
             str(self.program),
             "cc",
-            *target.arguments,
+            *(target.dynamic_arguments if library else target.arguments),
             *FLAGS,
             *flags,
             *sources,
+            *(library.arguments if library else ()),
             "-lm",
             "-o",
             str(program),

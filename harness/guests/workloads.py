@@ -1,33 +1,39 @@
 """Workloads as programs, built once for each target and kept: ``<cache>/workloads/<name>-<target>/<key>/<program>``.
 
-The key is a hash of everything that a program is made of (sources, compiler version, flags), so a cached program is
-never stale, and finding it runs no compiler.
+The key is a hash of everything that a program is made of (sources, compiler version, flags, libraries), so a cached
+program is never stale, and finding it runs no compiler. A library that a program needs lies in its folder.
 """
 
 from __future__ import annotations
 
 import hashlib
+import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UnknownName
+from harness.guests.shaders import write_shader_headers
 from harness.guests.toolchain import FLAGS, find_compiler
+from harness.guests.wgpu_native import identity, wgpu_native
 from harness.host.paths import cache_dir, shipped
 from harness.host.storage import locked, new_folder
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from harness.guests.toolchain import Target
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A workload: the C files of ``native/<name>/`` become one program."""
+    """A workload: the C files of ``native/<name>/`` become one program, its shaders inside it."""
 
     name: str
     program: str
     flags: tuple[str, ...] = ()
+    uses_wgpu: bool = False
 
     @property
     def folder(self) -> Path:
@@ -41,18 +47,41 @@ class Recipe:
     def key(self, target: Target, compiler_version: str) -> str:
         """SHA-256 of everything the program is made of."""
         digest = hashlib.sha256()
-        for part in (self.program, *target.arguments, *FLAGS, *self.flags, "zig", compiler_version):
+        linked = [*target.dynamic_arguments, identity(target)] if self.uses_wgpu else target.arguments
+        for part in (self.program, *linked, *FLAGS, *self.flags, "zig", compiler_version):
             digest.update(f"{part}\0".encode())
-        for path in sorted([*self.folder.glob("*.c"), *self.folder.glob("*.h")]):
+        for path in sorted(path for kind in ("c", "h", "wgsl") for path in self.folder.glob(f"*.{kind}")):
             digest.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
         return digest.hexdigest()
 
+    def build(self, folder: Path, target: Target, flags: Sequence[str] = ()) -> Path:
+        """The program in ``folder``, and beside it the library that it needs.
 
-RECIPES = {recipe.name: recipe for recipe in [Recipe("compute", "vb-compute")]}
+        ``flags`` come after the recipe's own. Raises what :func:`workload` raises.
+        """
+        library = wgpu_native(target) if self.uses_wgpu else None
+        program = folder / self.program
+        with tempfile.TemporaryDirectory() as headers:
+            write_shader_headers(self.folder, Path(headers))
+            every_flag = [*self.flags, *([f"-I{headers}"] if self.uses_wgpu else []), *flags]
+            find_compiler().compile(self.folder, self.sources(), program, target, every_flag, library=library)
+        program.chmod(0o755)
+        if library:
+            shutil.copy(library.file, folder)
+        return program
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in [
+        Recipe("compute", "vb-compute"),
+        Recipe("gpu", "vb-gpu", ("-std=c17", "-Wpedantic"), uses_wgpu=True),
+    ]
+}
 
 
 def find_workload(name: str, target: Target) -> Path | None:
-    """The program if it is built already, else None; raises UnknownName, ToolMissing."""
+    """The program if it is built already, else None; raises UnknownName, ToolMissing, HostLacks."""
     recipe = _recipe(name)
     program = _place(recipe, target)
     return program if program.is_file() else None
@@ -61,8 +90,8 @@ def find_workload(name: str, target: Target) -> Path | None:
 def workload(name: str, target: Target) -> Path:
     """The program, built when it is missing; processes that want the same one build it once.
 
-    A first build takes up to a minute on two cores, and no network. Raises UnknownName, ToolMissing, BuildFailed,
-    DiskFull, CacheReadOnly.
+    A first build takes up to a minute on two cores, and no network but for wgpu-native. Raises UnknownName,
+    ToolMissing, BuildFailed, DiskFull, CacheReadOnly, and what :func:`harness.guests.wgpu_native.wgpu_native` raises.
     """
     recipe = _recipe(name)
     program = _place(recipe, target)
@@ -72,11 +101,13 @@ def workload(name: str, target: Target) -> Path:
     with locked(folder.with_name(f"{folder.name}.lock")):
         if not program.is_file():
             with new_folder(folder) as draft:
-                find_compiler().compile(
-                    recipe.folder, recipe.sources(), draft / recipe.program, target, recipe.flags
-                )
-                (draft / recipe.program).chmod(0o755)
+                recipe.build(draft, target)
     return program
+
+
+def libraries_of(program: Path) -> tuple[Path, ...]:
+    """What must lie beside a program of :func:`workload` where it runs."""
+    return tuple(sorted(path for path in program.parent.iterdir() if path != program))
 
 
 def _recipe(name: str) -> Recipe:

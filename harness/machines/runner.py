@@ -26,10 +26,10 @@ class Runner(Protocol):
     @property
     def target(self) -> Target: ...
 
-    def install(self, program: Path) -> str:
+    def install(self, program: Path, *libraries: Path) -> str:
         """Make ``program`` (built for this target) runnable there; what to call it in ``run``.
 
-        Raises ChannelError.
+        ``libraries`` end up in its folder. Raises ChannelError.
         """
         ...
 
@@ -57,11 +57,11 @@ class SshRunner:
         """The runner of a machine that has been booted."""
         return cls(machine.ssh, guest_target(machine.spec.guest.arch), machine.name)
 
-    def install(self, program: Path) -> str:
-        """Copy ``program`` into the guest."""
-        remote = f"{self.folder}/{program.name}"
-        self.ssh.put(program, remote, mode=0o755)
-        return remote
+    def install(self, program: Path, *libraries: Path) -> str:
+        """Copy ``program`` and its ``libraries`` into the guest."""
+        for file in (program, *libraries):
+            self.ssh.put(file, f"{self.folder}/{file.name}", mode=0o755)
+        return f"{self.folder}/{program.name}"
 
     def run(
         self, argv: Sequence[str], *, timeout_s: float = 30, check: bool = True, stdin: bytes = b""

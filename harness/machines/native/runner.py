@@ -34,7 +34,7 @@ class NativeRunner:
     def __exit__(self, *exc: object) -> None:
         """Nothing to end: a command that runs is ended by :meth:`run`."""
 
-    def install(self, program: Path) -> str:
+    def install(self, program: Path, *libraries: Path) -> str:  # noqa: ARG002 - they lie beside it already
         """The host runs it from where it is."""
         return str(program)
 
