@@ -28,7 +28,11 @@
     │   └── NotSeen, OutputTooLarge, TransferFailed
     ├── MeasurementError
     │   ├── NothingMeasured         exit 4
-    │   └── WrongAnswer             a workload that checked its own result and found it wrong
+    │   ├── WrongAnswer             a workload that checked its own result and found it wrong
+    │   │   └── WrongPicture
+    │   └── GpuError                a GPU, the host's or a guest's, did not do its work
+    │       ├── GpuApiMissing, AdapterMissing, SceneUnsupported
+    │       └── DeviceLost, GpuHung
     ├── BuildFailed                 a workload's sources did not compile
     └── StoreError                  the results store is locked, full, or of an unknown schema
 
@@ -267,6 +271,34 @@ class NothingMeasured(MeasurementError):
 
 class WrongAnswer(MeasurementError):
     """A workload checked its own result and found it wrong."""
+
+
+class WrongPicture(WrongAnswer):
+    """A GPU drew something else than it was told to; facts: scene, api."""
+
+
+class GpuError(MeasurementError):
+    """The GPU workload did not end well; facts: argv, status, stderr, scene, api."""
+
+
+class GpuApiMissing(GpuError):
+    """No adapter speaks this API."""
+
+
+class AdapterMissing(GpuError):
+    """Adapters speak this API, and none has the name that was asked for."""
+
+
+class SceneUnsupported(GpuError):
+    """The adapter cannot do this scene, or not at this size."""
+
+
+class DeviceLost(GpuError):
+    """The GPU's driver gave up while it drew."""
+
+
+class GpuHung(GpuError):
+    """The setup or a frame did not end within its deadline."""
 
 
 class BuildFailed(VisorbenchError):
