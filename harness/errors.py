@@ -8,7 +8,8 @@
     │   └── InvalidConfiguration    a value that QEMU or the configuration file cannot take
     ├── HostLacks                   exit 3: the host lacks something, and how to get it
     │   ├── QemuNotFound, QemuTooOld, AcceleratorUnusable, ToolMissing
-    │   ├── GpuUnavailable          no virtio-gpu-gl, venus, OpenGL display, render node or render server
+    │   ├── GpuUnavailable          no virtio-gpu-gl, venus, OpenGL display or render node
+    │   ├── RenderServerMissing     Venus is offered, and nothing on the host renders for it
     │   ├── InstallRefused          installing is forbidden, or needs a password
     │   ├── ArchiveUnreachable      no network, and nothing cached
     │   ├── GuestNotBuilt           and what was asked for does not build it
@@ -21,6 +22,7 @@
     │   └── PackageNotFound
     ├── MachineError
     │   ├── MachineDied, BootTimeout, GuestPanicked, GuestSilent
+    │   ├── GuestGpuMissing         the guest's kernel has no virtio-gpu, or no device came of it
     │   ├── WrongState              the lifecycle does not allow this now
     │   └── ControlError            ControlTimeout, ControlRefused, ControlLost
     ├── ChannelError
@@ -32,6 +34,7 @@
     │   │   └── WrongPicture
     │   └── GpuError                a GPU, the host's or a guest's, did not do its work
     │       ├── GpuApiMissing, AdapterMissing, SceneUnsupported
+    │       ├── AccelerationUnproved  another renderer's name than the one that was asked for
     │       └── DeviceLost, GpuHung
     ├── BuildFailed                 a workload's sources did not compile
     └── StoreError                  the results store is locked, full, or of an unknown schema
@@ -135,6 +138,10 @@ class GpuUnavailable(HostLacks):
     """The QEMU or the host cannot give a guest this GPU; facts: code."""
 
 
+class RenderServerMissing(HostLacks):
+    """A guest is offered OpenGL or Vulkan of its host, and nothing there renders it; facts: log."""
+
+
 class ToolMissing(HostLacks):
     """A program or library that a feature needs is not installed."""
 
@@ -205,6 +212,10 @@ class GuestPanicked(MachineError):
 
 class GuestSilent(MachineError):
     """A running guest does not answer."""
+
+
+class GuestGpuMissing(MachineError):
+    """The guest has no driver for its GPU, or the driver found none; facts: log."""
 
 
 class WrongState(MachineError):
@@ -287,6 +298,10 @@ class GpuApiMissing(GpuError):
 
 class AdapterMissing(GpuError):
     """Adapters speak this API, and none has the name that was asked for."""
+
+
+class AccelerationUnproved(GpuError):
+    """A renderer's name is not that of the route it was asked for; facts: adapter, route."""
 
 
 class SceneUnsupported(GpuError):
