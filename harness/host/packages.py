@@ -28,7 +28,7 @@ class Need:
     what: str
     packages: Mapping[str, tuple[str, ...]]
     optional: bool = True
-    """Without it the reference guests still boot; disks and UEFI do not."""
+    """Without it the reference guests still boot; disks, UEFI and the native GPU baseline do not."""
 
 
 NEEDS = (
@@ -71,7 +71,28 @@ NEEDS = (
         "brew": ("qemu",),
         "winget": ("SoftwareFreedomConservancy.QEMU",),
     }),
+    Need("vulkan", "a Vulkan driver, also for hosts without a GPU", {
+        "apt": ("libvulkan1", "mesa-vulkan-drivers"),
+        "dnf": ("vulkan-loader", "mesa-vulkan-drivers"),
+        "dnf-el": ("vulkan-loader", "mesa-vulkan-drivers"),
+        "pacman": ("vulkan-icd-loader", "vulkan-swrast"),
+    }),
+    Need("gles", "OpenGL ES by EGL, also for hosts without a GPU", {
+        "apt": ("libegl1", "libgl1-mesa-dri"),
+        "dnf": ("mesa-libEGL", "mesa-dri-drivers"),
+        "dnf-el": ("mesa-libEGL", "mesa-dri-drivers"),
+        "pacman": ("mesa",),
+    }),
 )  # fmt: skip
+
+
+_DRIVERS = {
+    "vulkan": ("usr/share/vulkan/icd.d/*.json", "etc/vulkan/icd.d/*.json", "usr/local/share/vulkan/icd.d/*.json",
+               "run/opengl-driver/share/vulkan/icd.d/*.json"),
+    "gles": ("usr/share/glvnd/egl_vendor.d/*.json", "etc/glvnd/egl_vendor.d/*.json",
+             "run/opengl-driver/share/glvnd/egl_vendor.d/*.json"),
+}  # fmt: skip
+"""Where drivers tell the loaders of Vulkan and EGL that they are there; the last is NixOS's."""
 
 
 def missing_needs() -> list[Need]:
@@ -86,7 +107,22 @@ def missing_needs() -> list[Need]:
     }
     if shutil.which("qemu-img") or any(qemu.path.with_name("qemu-img").is_file() for qemu in qemus):
         have.add("qemu-img")
+    have |= graphics_apis()
     return [need for need in NEEDS if need.name not in have]
+
+
+def graphics_apis() -> set[str]:
+    """Which of ``vulkan`` and ``gles`` have a driver here, by the files that Linux's loaders read; runs nothing.
+
+    Both elsewhere: macOS has Metal, Windows Direct3D, and there is nothing to install.
+    """
+    if platform.system() != "Linux":
+        return {"vulkan", "gles"}
+    return {api for api, patterns in _DRIVERS.items() if any(_any_file(pattern) for pattern in patterns)}
+
+
+def _any_file(pattern: str) -> bool:
+    return next(Path("/").glob(pattern), None) is not None
 
 
 def package_manager() -> str | None:

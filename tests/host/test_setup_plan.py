@@ -50,7 +50,7 @@ def root(monkeypatch: pytest.MonkeyPatch, *, is_root: bool) -> None:
     ("manager", "expected"),
     [
         ("apt", ["apt-get", "--no-install-recommends", "qemu-system-arm", "ipxe-qemu", "qemu-system-x86", "qemu-utils",
-                 "qemu-efi-aarch64", "ovmf"]),
+                 "qemu-efi-aarch64", "ovmf", "mesa-vulkan-drivers", "libegl1"]),
         ("dnf", ["dnf install -y", "qemu-system-aarch64-core", "qemu-system-x86-core", "qemu-img", "edk2-aarch64",
                  "edk2-ovmf"]),
         ("pacman", ["pacman", "--noconfirm", "qemu-system-aarch64", "qemu-system-x86", "qemu-img", "edk2-aarch64",
@@ -61,7 +61,10 @@ def root(monkeypatch: pytest.MonkeyPatch, *, is_root: bool) -> None:
 )  # fmt: skip
 def test_the_plan_of_each_package_manager(manager: str, expected: list[str]) -> None:
     todo = setup.plan(manager, NEEDS)
-    assert todo.unavailable == ()
+    own = (
+        {"vulkan", "gles"} if manager in ("brew", "winget") else set()
+    )  # macOS and Windows have APIs of their own
+    assert {need.name for need in todo.unavailable} == own
     for words in expected:
         assert words in todo.one_command
     assert len(set(todo.names)) == len(todo.names)
@@ -254,3 +257,24 @@ def test_apt_lists_that_are_missing_or_old(tmp_path: Path, monkeypatch: pytest.M
     tomorrow = time.time() + 25 * 3600
     monkeypatch.setattr(setup.time, "time", lambda: tomorrow)
     assert "update" in setup.plan("apt", [ARM]).one_command
+
+
+@pytest.mark.parametrize("api", ["vulkan", "gles"])
+def test_a_driver_is_there_when_its_loader_is_told_so(
+    api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages.platform, "system", lambda: "Linux")
+    pattern = f"{tmp_path.relative_to('/')}/icd.d/*.json"
+    monkeypatch.setattr(packages, "_DRIVERS", {api: (pattern,)})
+    assert packages.graphics_apis() == set()
+    (tmp_path / "icd.d").mkdir()
+    (tmp_path / "icd.d" / "lvp.json").touch()
+    assert packages.graphics_apis() == {api}
+
+
+@pytest.mark.parametrize("system", ["Darwin", "Windows"])
+def test_systems_with_an_api_of_their_own_need_no_driver(
+    system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages.platform, "system", lambda: system)
+    assert packages.graphics_apis() == {"vulkan", "gles"}
