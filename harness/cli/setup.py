@@ -17,8 +17,8 @@ def setup(*, yes: bool) -> None:
     driver for Vulkan and one for OpenGL ES, which Mesa also has for hosts without a GPU.
 
     Exit 3 when QEMU is missing and installing is forbidden (VISORBENCH_NO_INSTALL=1) or needs a password: the command
-    to run is printed. Where only firmware, qemu-img or drivers are missing, which the reference guests do without, the exit is
-    0.
+    to run is printed. Where only firmware, qemu-img or drivers are missing, which the reference guests do without, the
+    exit is 0.
     """
     todo = host_setup.plan()
     if not todo.missing:
