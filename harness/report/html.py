@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.results.models import Failure, Run
 
 
-HEADLINES = 6
+HEADLINES = 10
 """Sentences on the first screen; the table below has every subject."""
 
 

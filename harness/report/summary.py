@@ -169,7 +169,7 @@ def _share(speeds: list[float]) -> str:
     mean, low, high = (
         significant(share * 100, 2) for share in (geometric_mean(speeds), min(speeds), max(speeds))
     )
-    if len(speeds) == 1:
+    if low == high:
         return f"{mean}{THIN_SPACE}% of native"
     return f"{low}{DASH}{high}{THIN_SPACE}% of native, geometric mean {mean}{THIN_SPACE}%"
 

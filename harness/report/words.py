@@ -19,8 +19,10 @@ _WORDS = {
     "resume-to-answer": "resume to first answer",
     "reset-to-ready": "reset to guest ready",
     "powerdown": "power down",
-    "one-percent-low": "1 % low",
-    "cpu-per-frame": "host CPU per frame",
+    "fps": "frame rate",
+    "frame-time-p95": "frame time, p95",
+    "frame-time-p99": "frame time, p99",
+    "low-1-percent": "1 % low",
 }
 """Where the id with its hyphens as spaces would not do."""
 
