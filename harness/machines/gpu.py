@@ -95,15 +95,16 @@ class GpuWorkload:
         in_flight: int | None = None,
         adapter: str | None = None,
         picture: bool = False,
+        environment: Mapping[str, str] | None = None,
         frame_deadline_s: float = 30,
         timeout_s: float = 180,
     ) -> GpuReport:
         """Draw ``frames`` frames, or for ``seconds``, or until one of them is reached; 300 frames without either.
 
         ``size`` is width and height, from 64 by 64 to 1920 by 1080. ``adapter`` is a part of its name. ``in_flight`` is
-        2 where frames do not answer. With ``picture`` the report has the last frame. Raises GpuApiMissing,
-        AdapterMissing, SceneUnsupported, WrongPicture, DeviceLost, GpuHung, GpuError, MeasurementError, UnknownName,
-        ChannelError.
+        2 where frames do not answer. With ``picture`` the report has the last frame. ``environment`` chooses among
+        drivers: ``{"MESA_LOADER_DRIVER_OVERRIDE": "zink"}``. Raises GpuApiMissing, AdapterMissing, SceneUnsupported,
+        WrongPicture, DeviceLost, GpuHung, GpuError, MeasurementError, UnknownName, ChannelError.
         """
         _known("API", api, APIS)
         _known("scene", scene, SCENES)
@@ -112,7 +113,8 @@ class GpuWorkload:
             "--seconds": seconds, "--warmup": warmups, "--in-flight": in_flight, "--adapter": adapter,
             "--deadline-ms": round(frame_deadline_s * 1000),
         }  # fmt: skip
-        argv = [self.program, *(f"{name}={value}" for name, value in options.items() if value is not None)]
+        given = [f"{name}={value}" for name, value in options.items() if value is not None]
+        argv = [*_under(environment), self.program, *given]
         drawn: Picture | None = None
         if picture:
             report, drawn = self._run_with_picture(runner, argv, api, scene, timeout_s)
@@ -129,16 +131,18 @@ class GpuWorkload:
         return dataclasses.replace(report, picture=drawn)
 
     def adapters(
-        self, runner: Runner, api: str | None = None, *, timeout_s: float = 60
+        self,
+        runner: Runner,
+        api: str | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        timeout_s: float = 60,
     ) -> tuple[Adapter, ...]:
         """Every adapter, or those of one API; none is no error. Raises GpuError, MeasurementError, ChannelError."""
         chosen = [] if api is None else [f"--api={_known('API', api, APIS)}"]
+        argv = [*_under(environment), self.program, "--list-adapters", *chosen]
         try:
-            return parse_adapters(
-                _invoke(
-                    runner, [self.program, "--list-adapters", *chosen], api or "any API", "none", timeout_s
-                )
-            )
+            return parse_adapters(_invoke(runner, argv, api or "any API", "none", timeout_s))
         except GpuApiMissing:
             return ()
 
@@ -181,6 +185,11 @@ def _invoke(runner: Runner, argv: Sequence[str], api: str, scene: str, timeout_s
         fix=APIS.get(api) if kind is GpuApiMissing else _FIXES.get(kind),
         argv=list(argv), status=completed.status, stderr=stderr, api=api, scene=scene,
     )  # fmt: skip
+
+
+def _under(environment: Mapping[str, str] | None) -> list[str]:
+    """The words before a command that give it these variables, on any runner."""
+    return ["env", *(f"{name}={value}" for name, value in environment.items())] if environment else []
 
 
 def _known(kind: str, name: str, known: Mapping[str, str]) -> str:

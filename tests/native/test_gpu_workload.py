@@ -64,6 +64,16 @@ def test_every_adapter_says_who_it_is(runner, api):
     assert prepare(runner).adapters(runner, "dx12") == ()
 
 
+def test_the_environment_chooses_among_drivers(runner, gpu_api):
+    if API == "metal":
+        pytest.skip("macOS has one driver")
+    workload, nowhere = prepare(runner), {"VK_DRIVER_FILES": "/nowhere", "VK_ICD_FILENAMES": "/nowhere"}
+    assert workload.adapters(runner, gpu_api("vulkan"))
+    assert workload.adapters(runner, "vulkan", environment=nowhere) == ()
+    with pytest.raises(GpuApiMissing, match="no adapter speaks vulkan"):
+        workload.run(runner, api="vulkan", scene="fill", environment=nowhere)
+
+
 def test_names_are_checked_before_anything_runs(runner):
     with pytest.raises(UnknownName, match="did you mean 'vulkan'"):
         GpuWorkload("/nowhere").run(runner, api="vulcan", scene="fill")
