@@ -11,6 +11,7 @@ from harness.guests.model import Arch
 
 Count = Annotated[int, Field(ge=1, le=10_000)]
 CountOrNone = Annotated[int, Field(ge=0, le=10_000)]
+Size = tuple[Annotated[int, Field(ge=64, le=1920)], Annotated[int, Field(ge=64, le=1080)]]
 MemoryMib = Annotated[int, Field(ge=32, le=4 << 20)]
 
 
@@ -28,6 +29,20 @@ class Profile(_Frozen):
     lifecycle_rounds: Count
     compute_rounds: Count
     """Repetitions of every compute kernel, guest and native interleaved."""
+    gpu_rounds: CountOrNone = 0
+    """Repetitions of every GPU scene on every route, guests and native in turns."""
+    gpu_archs: Literal["one", "all"] = "all"
+    """``one``: guests of the host's own architecture only, or of the one that is measured."""
+    gpu_scenes: tuple[str, ...] = ("triangle",)
+    """Scenes of ``harness.machines.gpu``."""
+    gpu_sizes: tuple[Size, ...] = ((640, 360),)
+    """Width and height of the pictures."""
+    gpu_frames: Count = 300
+    """Frames of a repetition, at most."""
+    gpu_seconds: Count = 1
+    """A repetition begins no frame after so many seconds."""
+    gpu_others: bool = False
+    """Whether the workloads of others (glmark2, kmscube, vkmark) run too."""
     machine_types: bool = False
     """Whether boot is measured on every machine type of the architecture, not only the default one."""
 

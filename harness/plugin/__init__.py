@@ -33,6 +33,8 @@ from harness.plugin.subjects import with_guest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from harness.config.model import Profile
+
 __all__ = [
     "capabilities",
     "guest",
@@ -70,6 +72,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Name the markers, and make the session; it does nothing until a scenario asks."""
     config.addinivalue_line("markers", "guest(name): boot this guest, whatever the plan boots")
     config.addinivalue_line("markers", "profile(key): only in profiles that ask for it, e.g. cold_boots")
+    config.addinivalue_line(
+        "markers", "archs(key): one architecture only, in profiles that say so, e.g. gpu_archs"
+    )
+    config.addinivalue_line(
+        "markers", "gpu: on a QEMU that can give a guest one, the managed runtime's if need be"
+    )
     config.addinivalue_line("markers", "workload(name, …): build these programs before the first scenario")
     config.addinivalue_line("markers", "needs(capability, …): skip by name where the backend lacks one")
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
@@ -108,9 +116,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items
         if any(not getattr(profile, marker.args[0]) for marker in item.iter_markers("profile"))
     ]
+    unasked += _of_other_archs(items, profile)
     if unasked:
         config.hook.pytest_deselected(items=unasked)
         items[:] = [item for item in items if item not in unasked]
+
+
+def _of_other_archs(items: list[pytest.Item], profile: Profile) -> list[pytest.Item]:
+    """Those marked ``archs(key)`` whose architecture is not the one that the profile wants measured."""
+    from harness.host.system import host_arch  # noqa: PLC0415
+
+    marked = [
+        item
+        for item in items
+        for marker in item.iter_markers("archs")
+        if is_scenario(item) and getattr(profile, marker.args[0]) == "one"
+    ]
+    archs = {subject_of(item).arch for item in marked}
+    one = next((arch for arch in archs if arch == host_arch()), min(archs, default=None))
+    return [item for item in marked if subject_of(item).arch is not one]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -143,12 +167,13 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         for name in marker.args
     ]
     measuring = any("measure" in getattr(item, "fixturenames", ()) for item in session.items)
+    with_gpu = [subject_of(item) for item in scenarios if item.get_closest_marker("gpu")]
     if scenarios and not config.getoption("collectonly"):
         from harness.host.processes import install_endings  # noqa: PLC0415
 
         try:
             install_endings()
-            prepare(vb, map(subject_of, scenarios), workloads)
+            prepare(vb, map(subject_of, scenarios), workloads, with_gpu)
             if measuring and not hasattr(config, "workerinput"):
                 vb.check_store()
                 vb.have_host_alone()

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from harness.errors import HostLacks
 from harness.plugin.keys import LOCK_HELD, RECORDS, SESSION, scenario_name
 from harness.plugin.measure import Measure
+from harness.plugin.skips import skip_scenario
 from harness.plugin.subjects import native_facts
 
 if TYPE_CHECKING:
@@ -43,10 +45,15 @@ def profile(visorbench: Session) -> Profile:
 
 
 @pytest.fixture
-def subject(request: pytest.FixtureRequest) -> Subject:
+def subject(visorbench: Session, request: pytest.FixtureRequest) -> Subject:
     """What this scenario runs on: the plugin repeats it for every subject of the plan."""
     found: Subject = request.param
-    return found
+    if request.node.get_closest_marker("gpu") is None:
+        return found
+    try:
+        return visorbench.with_gpu(found)
+    except HostLacks as error:
+        skip_scenario(error.facts.get("code", "no-gpu-qemu"), error.message, error.fix or "")
 
 
 @pytest.fixture

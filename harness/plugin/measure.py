@@ -116,6 +116,19 @@ class Measure:
         """Say what a reader must know before any number of this run: it stands at the top of the report."""
         self._say({"say": "notice", "text": text})
 
+    def leave_out(self, what: str, *, code: str, reason: str, fix: str = "") -> None:
+        """A part of the scenario that this host cannot do, by name; the rest goes on. ``what``: a subject's name."""
+        self._say(
+            {
+                "say": "skip",
+                "scenario": self.scenario,
+                "subject": what,
+                "code": code,
+                "reason": reason,
+                "fix": fix,
+            }
+        )
+
     def attach_picture(
         self,
         name: str,

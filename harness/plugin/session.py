@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import ExitStack
-from dataclasses import asdict
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.config.load import load, profile, reports_folder
-from harness.errors import UnknownName, VisorbenchError
+from harness.errors import AcceleratorUnusable, HostLacks, UnknownName, VisorbenchError
 from harness.host.paths import runtime_dir
 from harness.host.provenance import commit
 from harness.plugin.record import Record, apply
@@ -75,6 +75,7 @@ class Session:
         self._plan: Plan | None = None
         self._guests: dict[tuple[str, Arch], GuestImage] = {}
         self._facts: dict[Subject, dict[str, Any]] = {}
+        self._with_gpu: dict[Subject, Subject] = {}
         self._recorder: RunRecorder | None = None
 
     @property
@@ -98,6 +99,21 @@ class Session:
         return gpu_qemu_folder(
             chosen, arch.value, qemu=qemu, progress=self._transfers(), mirror=self.config.mirror
         )
+
+    def with_gpu(self, subject: Subject) -> Subject:
+        """The subject on a QEMU that can give its guest a GPU: its own if it names one, else :meth:`gpu_qemu`.
+
+        Raises what that raises, and AcceleratorUnusable when the backend does not work with that QEMU.
+        """
+        if subject.qemu:
+            return subject
+        if subject not in self._with_gpu:
+            found = replace(subject, qemu=str(folder)) if (folder := self.gpu_qemu(subject.arch)) else subject
+            probe = found.backend_here().probe(found.arch)
+            if not probe.usable:
+                raise AcceleratorUnusable(f"{found.id}: {probe.reason}", fix=probe.fix, code=probe.code)
+            self._with_gpu[subject] = replace(found, version=probe.version)
+        return self._with_gpu[subject]
 
     def _transfers(self) -> Progress:
         """Shows downloads; also names each where no line is redrawn."""
@@ -225,8 +241,16 @@ class Session:
         return self.recorder.logs
 
 
-def prepare(session: Session, guests: Iterable[Subject], workloads: Iterable[tuple[str, Arch]]) -> None:
-    """Build every guest and workload that the collected scenarios need, before the first clock starts."""
+def prepare(
+    session: Session,
+    guests: Iterable[Subject],
+    workloads: Iterable[tuple[str, Arch]],
+    with_gpu: Iterable[Subject] = (),
+) -> None:
+    """Build every guest and workload that the collected scenarios need, before the first clock starts.
+
+    A QEMU that cannot be had for ``with_gpu`` is left for their scenarios to name.
+    """
     from harness.guests.toolchain import guest_target, host_target  # noqa: PLC0415
     from harness.guests.workloads import find_workload, workload  # noqa: PLC0415
 
@@ -237,6 +261,9 @@ def prepare(session: Session, guests: Iterable[Subject], workloads: Iterable[tup
         if find_workload(name, target) is None:
             session.watcher.step(f"compiling the workload {name} for {target} (once, about a minute)")
             workload(name, target)
+    for subject in dict.fromkeys(with_gpu):
+        with suppress(HostLacks):
+            session.with_gpu(subject)
 
 
 def _versions(guest: GuestImage) -> dict[str, str]:

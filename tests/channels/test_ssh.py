@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -239,6 +240,13 @@ def test_an_empty_file(ssh, tmp_path):
     ssh.put(tmp_path / "empty", str(tmp_path / "there"))
     ssh.get(str(tmp_path / "there"), tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == b""
+
+
+def test_a_large_file_travels_compressed_and_arrives_as_it_was(ssh, tmp_path):
+    data = os.urandom(1 << 20) + b"x" * (1 << 20)
+    (tmp_path / "large").write_bytes(data)
+    ssh.put(tmp_path / "large", str(tmp_path / "there"))
+    assert (tmp_path / "there").read_bytes() == data
 
 
 def test_a_failed_transfer_leaves_nothing(ssh, tmp_path):

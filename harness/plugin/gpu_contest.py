@@ -1,0 +1,221 @@
+"""The machines, routes and samples of the GPU scenario: booted together, proved, then drawn with in turns.
+
+A guest has one machine for each GPU mode, and each is also a control: the one in virgl mode has all that Venus needs
+but Venus, the one in 2d mode no OpenGL of its host. All are asked what they have before anything is timed.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import GpuError, GpuUnavailable, SceneUnsupported
+from harness.gpu.metrics import metrics
+from harness.gpu.renderer import classify
+from harness.machines.gpu import prepare
+from harness.machines.gpu_diagnosis import check_driver, why_no_route
+from harness.machines.gpu_routes import (
+    GUEST_ROUTES,
+    WARMUPS,
+    ZINK,
+    ZINK_ON_PROCESSOR,
+    Contender,
+    Route,
+    check_control,
+    contender,
+)
+from harness.machines.model import GpuMode, Phase
+from harness.machines.native.gpu import native_contenders
+from harness.machines.runner import SshRunner
+from harness.machines.usage import usage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.config.model import Profile
+    from harness.gpu.picture import Picture
+    from harness.gpu.report import GpuReport
+    from harness.machines.model import Machine
+    from harness.machines.runner import Runner
+    from harness.plugin.fixtures import MachineFactory
+    from harness.plugin.measure import Measure
+
+TARGETS = {"80 %": 0.8, "95 %": 0.95}
+"""Shares of native's frame rate that a GPU for guests is held against."""
+BOOT_TIMEOUT_S = 180
+_SERIES = frozenset({"frame-time", "frame-time-p95", "frame-time-p99"})
+"""What the raw frame times say by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A booted machine with the workload in it, and what of its routes is proved."""
+
+    mode: GpuMode
+    machine: Machine
+    contenders: tuple[Contender, ...]
+    control: str
+    """What the negative control found instead of what the machine must not have; empty in Venus mode."""
+
+
+@dataclass
+class Entrant:
+    """One route that takes part, and the measure of its subject."""
+
+    contender: Contender
+    measure: Measure
+    machine: Machine | None = None
+    unsupported: set[tuple[str, tuple[int, int]]] = field(default_factory=set)
+    pictured: set[str] = field(default_factory=set)
+
+    def draw(self, scene: str, size: tuple[int, int], profile: Profile) -> None:
+        """One repetition, recorded; a scene that the adapter cannot do is left out from then on, by name."""
+        if (scene, size) in self.unsupported:
+            return
+        group = f"{scene}-{size[0]}x{size[1]}"
+        before = usage(self.machine.pids) if self.machine else None
+        try:
+            report = self.contender.draw(
+                scene, size, frames=profile.gpu_frames, seconds=profile.gpu_seconds,
+                picture=group not in self.pictured,
+            )  # fmt: skip
+        except SceneUnsupported as error:
+            self.unsupported.add((scene, size))
+            self.measure.leave_out(
+                self.contender.name, code="gpu-unsupported", reason=error.message, fix=error.fix or ""
+            )
+            return
+        self._record(group, report)
+        if before is not None and self.machine is not None:
+            after = usage(self.machine.pids)
+            self._record_cost(group, after.cpu_s - before.cpu_s, after.memory_bytes, report)
+
+    def _record(self, group: str, report: GpuReport) -> None:
+        for each in metrics(report):
+            if each.name not in _SERIES:
+                self.measure.record(
+                    f"{group}/{each.name}", each.value, unit=each.unit, better=each.better,
+                    targets=TARGETS if each.name == "fps" else None, definition=each.definition,
+                )  # fmt: skip
+        self.measure.record_all(
+            f"{group}/frame-time", [ns / 1e9 for ns in report.frames.times_ns], unit="s", better="lower",
+            definition="time from the end of one frame to the end of the next, every frame after the warm-up",
+        )  # fmt: skip
+        if report.picture is not None and group not in self.pictured:
+            self.pictured.add(group)
+            self._show(group, report, report.picture)
+
+    def _show(self, group: str, report: GpuReport, picture: Picture) -> None:
+        check = report.check
+        self.measure.attach_picture(
+            group, rgba(picture), picture.width, picture.height,
+            caption=f"drawn by {report.adapter.device}",
+            facts={
+                "renderer": str(classify(report.adapter)), "driver": report.adapter.driver_info,
+                "check": f"{check.wrong} of {check.pixels - check.undecided} compared pixels wrong, off by up to "
+                         f"{check.max_error} of 255 ({check.tolerance} allowed)",
+            },
+        )  # fmt: skip
+
+    def _record_cost(self, group: str, cpu_s: float, memory_bytes: int, report: GpuReport) -> None:
+        self.measure.record(
+            f"{group}/host-cpu-per-frame", cpu_s / (report.frames.count + WARMUPS), unit="s", better="lower",
+            definition="processor time of QEMU and its render server while the program ran, its start and shaders "
+                       "included ÷ frames",
+        )  # fmt: skip
+        self.measure.record(
+            f"{group}/host-memory", memory_bytes, unit="B", better="lower",
+            definition="memory of QEMU and its render server after the last frame, shared pages divided",
+        )  # fmt: skip
+
+
+def boot_guests(
+    machine_factory: MachineFactory, measure: Measure, modes: Sequence[GpuMode]
+) -> Iterator[Guest]:
+    """A machine for each mode, all booted and proved at once; a mode that this host cannot give a
+    guest is left out by name. Raises what booting raises, GuestGpuMissing, AccelerationUnproved."""
+    machines: dict[GpuMode, Machine] = {}
+    for mode in modes:
+        try:
+            machines[mode] = machine_factory(gpu=mode.value)
+        except GpuUnavailable as error:
+            measure.leave_out(
+                f"{measure.facts['backend']}-{measure.facts['arch']}-{mode}", code=error.code, reason=error.message,
+                fix=error.fix or "",
+            )  # fmt: skip
+    for machine in machines.values():
+        machine.start()
+    for machine in machines.values():
+        machine.wait_for(Phase.FIRST_COMMAND, BOOT_TIMEOUT_S)
+    with ThreadPoolExecutor(len(GpuMode), "gpu-proof") as pool:
+        return list(pool.map(lambda item: proved(*item), machines.items()))
+
+
+def proved(mode: GpuMode, machine: Machine) -> Guest:
+    """Install the workload in a booted guest and prove its routes; raises GuestGpuMissing, RenderServerMissing,
+    AccelerationUnproved, GpuApiMissing."""
+    check_driver(machine)
+    runner = SshRunner.of(machine)
+    workload = prepare(runner)
+    found: list[Contender] = []
+    try:
+        for route in GUEST_ROUTES[mode]:
+            on_processor = route is ZINK and found and found[0].adapter.kind == "cpu"
+            found.append(contender(runner, workload, ZINK_ON_PROCESSOR if on_processor else route))
+    except GpuError as error:
+        raise why_no_route(machine, error) from error
+    control = "" if mode is GpuMode.VENUS else check_control(runner, workload, mode)
+    return Guest(mode, machine, tuple(found), control)
+
+
+def entrants(native: Runner, guests: Sequence[Guest], measure: Measure) -> list[Entrant]:
+    """The host's routes first: each of a guest's is compared with the one that does the same work.
+
+    Notes what the negative controls found, and at the top of the report that the host renders in software.
+    """
+    hosts = [
+        Entrant(each, measure.variant(each.route.name, native=True, config=_renderer(each)))
+        for each in native_contenders(native, measure.facts.get("config", {}).get("qemu"))
+    ]
+    if hosts and all(classify(each.contender.adapter).on_processor for each in hosts):
+        measure.notice(
+            f"No GPU that can be used: native draws on the processor ({hosts[0].contender.adapter.device}), and so "
+            "does the host for its guests. The shares compare ways to the same processor, not to a GPU."
+        )
+    taking_part = list(hosts)
+    for guest in guests:
+        for each in guest.contenders:
+            against = _baseline(hosts, each.route)
+            own = measure.variant(
+                each.route.name, on=guest.machine, config=_renderer(each) | _control(guest),
+                against=against.measure if against else None,
+            )  # fmt: skip
+            taking_part.append(Entrant(each, own, guest.machine))
+    return taking_part
+
+
+def rgba(picture: Picture) -> bytes:
+    """Its pixels with an opaque alpha."""
+    pixels = bytearray(b"\xff" * (4 * picture.width * picture.height))
+    for channel in range(3):
+        pixels[channel::4] = picture.rgb[channel::3]
+    return bytes(pixels)
+
+
+def _baseline(hosts: Sequence[Entrant], route: Route) -> Entrant | None:
+    same = (each for each in hosts if each.contender.route.api == route.baseline)
+    return next(same, hosts[0] if hosts else None)
+
+
+def _renderer(each: Contender) -> dict[str, Any]:
+    return {
+        "api": each.route.api,
+        "renderer": each.adapter.device,
+        "driver": each.adapter.driver_info,
+        "drawn_by": str(classify(each.adapter)),
+    }
+
+
+def _control(guest: Guest) -> dict[str, Any]:
+    return {"negative_control": guest.control} if guest.control else {}

@@ -1,0 +1,29 @@
+"""What draws for a guest, and how fast: every route to the host's GPU, in turns with the host itself.
+
+Each picture is checked, and each renderer told by its name. Software in the guest is the lower control.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from harness.machines.model import GpuMode
+from harness.plugin.gpu_contest import boot_guests, entrants
+
+
+@pytest.mark.guest("gpu")
+@pytest.mark.gpu
+@pytest.mark.needs("ssh")
+@pytest.mark.workload("gpu")
+@pytest.mark.profile("gpu_rounds")
+@pytest.mark.archs("gpu_archs")
+def test_gpu(machine_factory, native, measure, profile):
+    """Venus, virgl, zink on Venus and software in the guest beside native: frames, bandwidth, latency and cost."""
+    guests = boot_guests(machine_factory, measure, [GpuMode.VENUS, GpuMode.VIRGL, GpuMode.TWO_D])
+    drawing = entrants(native, guests, measure)
+    for _ in measure.rounds(profile.gpu_rounds):
+        for scene, size in product(profile.gpu_scenes, profile.gpu_sizes):
+            for entrant in drawing:
+                entrant.draw(scene, size, profile)
