@@ -12,7 +12,7 @@ from harness.report.plots import POINTS_PER_PICTURE, POINTS_PER_ROW, Phases, Str
 from harness.report.shares import Share, shares
 from harness.report.summary import labels
 from harness.report.targets import target_tables
-from harness.report.words import PHASES, group_of, in_words, name_of, phase_of
+from harness.report.words import PHASES, group_in_words, group_of, in_words, name_of, phase_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -185,7 +185,7 @@ def _rows(run: Run, metric: Metric) -> tuple[list[Series], set[str]]:
 def _titled(metric: Metric, svg: str, omitted: str) -> Picture:
     if phase_of(metric.name):
         return Picture(in_words(metric.name), "", svg, omitted)
-    group = group_of(metric.name).replace("-", " ")
+    group = group_in_words(group_of(metric.name))
     name = in_words(name_of(metric.name))
     return Picture(group or name, name if group else "", svg, omitted)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.report import host
 from harness.report.summary import labels
 from harness.report.units import TIMES
+from harness.report.words import group_in_words
 from harness.results.pictures import PIXELS_MAX, read_picture
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Shown:
 class Group:
     """The pictures of one name, subject by subject."""
 
-    name: str
+    title: str
     pictures: tuple[Shown, ...]
 
 
@@ -63,7 +64,7 @@ def shown(run: Run, folder: Path) -> dict[str, tuple[Group, ...]]:
         budget -= len(one.uri)
         found.setdefault(picture.scenario, {}).setdefault(picture.name, []).append(one)
     return {
-        scenario: tuple(Group(name, tuple(each)) for name, each in groups.items())
+        scenario: tuple(Group(group_in_words(name), tuple(each)) for name, each in groups.items())
         for scenario, groups in found.items()
     }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.report import units
 from harness.report.summary import labels
-from harness.report.words import group_of, in_words, name_of
+from harness.report.words import group_in_words, group_of, in_words, name_of
 
 if TYPE_CHECKING:
     from harness.results.models import Interval, Run, Series
@@ -55,7 +55,7 @@ class Group:
     @property
     def title(self) -> str:
         """What it is called above its plot or its rows."""
-        return in_words(self.name or self.metric)
+        return group_in_words(self.name) or in_words(self.metric)
 
     @property
     def whole(self) -> str:

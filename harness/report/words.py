@@ -47,4 +47,9 @@ def in_words(metric: str) -> str:
     """``guest-ready`` → "guest ready", ``cold/first-command`` → "first command (cold)"."""
     name, group = name_of(metric), group_of(metric)
     words = _WORDS.get(name, name.replace("-", " "))
-    return f"{words} ({group.replace('-', ' ')})" if group else words
+    return f"{words} ({group_in_words(group)})" if group else words
+
+
+def group_in_words(group: str) -> str:
+    """``triangle/640x360`` → "triangle 640x360"."""
+    return group.replace("-", " ").replace("/", " ")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from harness.report import units
 from harness.report.summary import headlines, key_table, labels
 from harness.report.thinning import thin
+from harness.report.words import in_words
 from harness.results.recorder import RunRecorder
 from tests.report.synthetic import synthetic_run
 
@@ -123,3 +124,17 @@ def test_the_key_table_has_goals_first_and_then_what_native_has_too(tmp_path):
     assert metrics[:3] == ["guest-ready", "first-command", "integer"]
     assert "vmm-ready" not in metrics
     assert [row.native is not None for row in key.rows[:3]] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ("guest-ready", "guest ready"),
+        ("cold/first-command", "first command (cold)"),
+        ("triangle/640x360/fps", "frame rate (triangle 640x360)"),
+        ("large-picture/low-1-percent", "1 % low (large picture)"),
+        ("/x", "x"),
+    ],
+)
+def test_metrics_have_names_in_words(metric, words):
+    assert in_words(metric) == words
