@@ -130,9 +130,7 @@ class Entrant:
         )  # fmt: skip
 
 
-def boot_guests(
-    machine_factory: MachineFactory, measure: Measure, modes: Sequence[GpuMode]
-) -> Iterator[Guest]:
+def boot_guests(machine_factory: MachineFactory, measure: Measure, modes: Sequence[GpuMode]) -> list[Guest]:
     """A machine for each mode, all booted and proved at once; a mode that this host cannot give a
     guest is left out by name. Raises what booting raises, GuestGpuMissing, AccelerationUnproved."""
     machines: dict[GpuMode, Machine] = {}
