@@ -80,7 +80,7 @@ shift
 for folder in bin libexec; do
     case $program in
         */*) ;;
-        *) [ -x "$tree/usr/$folder/$program" ] && program=$tree/usr/$folder/$program ;;
+        *) [ -x "$tree/usr/$folder/$program" ] && program={root}/usr/$folder/$program ;;
     esac
 done
 case $program in
@@ -130,7 +130,7 @@ def write(root: Path, programs: Iterable[str], *, home: Path) -> None:
         folder.mkdir(parents=True)
         for name in programs:
             _script(folder / name, layout, _program(way, name))
-        _script(folder / RUN, layout, "" if way is Way.BWRAP else _FIND_IN_TREE)
+        _script(folder / RUN, layout, _FIND_IN_TREE.format(root="" if way is Way.BWRAP else "$tree"))
     _script(
         root / LAUNCHERS / Way.LOADER / RENDER_SERVER,
         layout,

@@ -44,7 +44,9 @@ def read_spec(path: Path) -> RuntimeSpec:
     except tomllib.TOMLDecodeError as error:
         raise InvalidConfiguration(f"{path} is not TOML: {error}", path=path) from None
     except ValidationError as error:
-        first = error.errors()[0]
+        first = min(
+            error.errors(), key=lambda one: one["type"] != "extra_forbidden"
+        )  # a typo explains what is missing
         key = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
             raise UnknownName("key", key, RuntimeSpec.model_fields, where=str(path)) from None

@@ -11,6 +11,7 @@ import os
 import posixpath
 import re
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
 from harness.archive import deb
@@ -44,14 +45,14 @@ def unpack(package: Path, tree: Path, drop: Iterable[str]) -> None:
     """
     unwanted = _any_of(drop)
     for member in deb.members(package, ("*",)):
-        path = _merged(member.path)
+        path = merged(member.path)
         if unwanted.match(path):
             continue
         place = tree / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.unlink(missing_ok=True)
         if member.content is None:
-            place.symlink_to(_relative(member.target or "", path))
+            place.symlink_to(relative(member.target or "", path))
         else:
             with place.open("xb") as file:
                 shutil.copyfileobj(member.content, file, 1 << 20)
@@ -61,23 +62,32 @@ def unpack(package: Path, tree: Path, drop: Iterable[str]) -> None:
 def size_bytes(tree: Path) -> int:
     """What the tree takes on disk."""
     return sum(
-        os.lstat(os.path.join(folder, name)).st_blocks * 512  # noqa: PTH118 - a path object for each file is slow
+        _bytes_on_disk(os.lstat(os.path.join(folder, name)))  # noqa: PTH118 - a path object for each file is slow
         for folder, _, names in os.walk(tree)
         for name in names
     )
+
+
+def _bytes_on_disk(found: os.stat_result) -> int:
+    if sys.platform != "win32":
+        return found.st_blocks * 512
+    else:  # noqa: RET505 - mypy knows platforms by branches
+        return found.st_size
 
 
 def _any_of(globs: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(fnmatch.translate, globs)) or r"(?!)")
 
 
-def _merged(path: str) -> str:
+def merged(path: str) -> str:
+    """Where a path of a package is in a tree whose /bin, /lib and so on are links into /usr."""
     first = path.partition("/")[0]
     return f"usr/{path}" if first in MERGED else path
 
 
-def _relative(target: str, path: str) -> str:
+def relative(target: str, path: str) -> str:
+    """The target of the link at ``path``, made relative if it was absolute."""
     if not target.startswith("/"):
         return target
-    inside = _merged(posixpath.normpath(target).lstrip("/"))
+    inside = merged(posixpath.normpath(target).lstrip("/"))
     return posixpath.relpath(inside or ".", posixpath.dirname(path))

@@ -136,3 +136,19 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
 def test_a_misspelt_variable_is_not_ignored(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="did you mean 'VISORBENCH_PROFILE'"):
         load(directory=tmp_path, environ={"VISORBENCH_PROFIL": "quick"})
+
+
+def test_a_runtime_is_a_word_or_a_folder_beside_the_file(write, tmp_path: Path) -> None:
+    subject = '[[subjects]]\nbackend = "tcg"\narch = "arm64"\nruntime = "mine"'
+    config = load(write(f'runtime = "my runtime"\n{subject}'), environ={})
+    assert config.runtime == str(tmp_path / "my runtime")
+    assert config.subjects[0].runtime == str(tmp_path / "mine")
+    assert load(write('runtime = "managed"'), environ={}).runtime == "managed"
+
+
+def test_a_qemu_and_a_runtime_replace_each_other(write, tmp_path: Path) -> None:
+    path = write('runtime = "managed"')
+    named = load(path, environ={"VISORBENCH_QEMU": "/opt/qemu"})
+    assert (str(named.qemu), named.runtime) == ("/opt/qemu", None)
+    chosen = load(path, environ={"VISORBENCH_QEMU": "/opt/qemu"}, options={"runtime": "system"})
+    assert (chosen.qemu, chosen.runtime) == (None, "system")
