@@ -5,7 +5,10 @@
     VisorbenchError                 exit 1
     ├── UsageError                  exit 2: the user asked for something that does not exist or fit
     │   ├── UnknownName             backend, guest, profile, key, option: names the nearest known one
-    │   └── InvalidConfiguration    a value that QEMU or the configuration file cannot take
+    │   ├── InvalidConfiguration    a value that QEMU or the configuration file cannot take
+    │   ├── BaselineUnusable        what a gate is to compare with is missing, empty, damaged or edited
+    │   ├── UnlikeRuns              two runs whose hosts or subjects differ
+    │   └── RunIncomplete           a run that was interrupted
     ├── HostLacks                   exit 3: the host lacks something, and how to get it
     │   ├── QemuNotFound, QemuTooOld, AcceleratorUnusable, ToolMissing
     │   ├── GpuUnavailable          no virtio-gpu-gl, venus, OpenGL display or render node
@@ -30,6 +33,7 @@
     │   └── NotSeen, OutputTooLarge, TransferFailed
     ├── MeasurementError
     │   ├── NothingMeasured         exit 4
+    │   │   └── NothingCompared     two runs without a metric that can be judged
     │   ├── WrongAnswer             a workload that checked its own result and found it wrong
     │   │   └── WrongPicture
     │   └── GpuError                a GPU, the host's or a guest's, did not do its work
@@ -91,6 +95,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
+MOST_SHOWN = 40
+"""Of more known names than these, a message shows the SHOWN_OF_MANY nearest: a QEMU has hundreds of devices."""
+SHOWN_OF_MANY = 8
+
+
 class UsageError(VisorbenchError):
     """The request itself is wrong."""
 
@@ -102,18 +111,34 @@ class UnknownName(UsageError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str | None = None) -> None:
         names = sorted(known)
+        shown = (
+            names if len(names) <= MOST_SHOWN else difflib.get_close_matches(name, names, SHOWN_OF_MANY, 0)
+        )
+        others = f" and {len(names) - len(shown)} others" if len(shown) < len(names) else ""
         guess = nearest(name, names)
         place = f" in {where}" if where else ""
         fix = f"did you mean {guess!r}? " if guess else ""
         super().__init__(
             f"unknown {kind} {name!r}{place}",
-            fix=f"{fix}known: {', '.join(names) or 'none'}",
+            fix=f"{fix}known: {', '.join(shown) or 'none'}{others}",
             kind=kind, name=name, known=names,
         )  # fmt: skip
 
 
 class InvalidConfiguration(UsageError):
     """A value that does not fit, found before anything was started."""
+
+
+class BaselineUnusable(UsageError):
+    """A file is not the results.json of a run, or no longer what the run wrote; facts: path."""
+
+
+class UnlikeRuns(UsageError):
+    """Two runs that are not alike besides their numbers; facts: unlike, the sentences that say what differs."""
+
+
+class RunIncomplete(UsageError):
+    """A run that was interrupted is not compared unless that is asked for; facts: run."""
 
 
 class HostLacks(VisorbenchError):
@@ -278,6 +303,10 @@ class NothingMeasured(MeasurementError):
     """A scenario or run ended without one sample."""
 
     exit_code = 4
+
+
+class NothingCompared(NothingMeasured):
+    """Two runs have no metric that can be judged: a gate that cannot fail has not passed."""
 
 
 class WrongAnswer(MeasurementError):

@@ -28,9 +28,13 @@ _BATCH: dict[str, tuple[str, dict[str, object]]] = {
     "machines": ("query-machines", {}),
     "types": ("qom-list-types", {}),
     "gpu": ("device-list-properties", {"typename": GPU_GL}),
+    "cpus": ("query-cpu-definitions", {}),
+    "devices": ("human-monitor-command", {"command-line": "info qdm"}),  # QMP has no word for aliases
     "end": ("query-status", {}),
 }
 """Our id of a command → the command and its arguments, in the order sent."""
+_DEVICE = re.compile(r'^name "([^"]+)"(?:, bus [^,]+)?(?:, alias "([^"]+)")?')
+"""A line of ``info qdm``; one with ``no-user`` is part of some board, and not for ``-device``."""
 _LAST_ANSWER = re.compile(rb'"id": *"end"[^\n]*\n')
 
 
@@ -52,6 +56,10 @@ class QemuFeatures:
     vhost_user_vsock: bool
     displays: tuple[str, ...] = ()
     """What ``-display`` takes: ``none``, ``sdl``, ``egl-headless`` …"""
+    devices: tuple[str, ...] = ()
+    """What ``-device`` takes, aliases included."""
+    cpus: tuple[str, ...] = ()
+    """What ``-cpu`` takes."""
 
 
 class IntrospectionError(Exception):
@@ -87,6 +95,14 @@ def displays(text: str) -> tuple[str, ...]:
     return tuple(sorted(name for line in names.partition("\n\n")[0].splitlines() if (name := line.strip())))
 
 
+def devices(text: str) -> tuple[str, ...]:
+    """The names and aliases in what ``info qdm`` prints, of devices that a user can add."""
+    lines = (line for line in text.splitlines() if not line.endswith(", no-user"))
+    return tuple(
+        sorted(name for line in lines if (found := _DEVICE.match(line)) for name in found.groups() if name)
+    )
+
+
 def answers(text: str) -> dict[str, Any]:
     """The ``return`` of every command of the batch that succeeded, by our id; errors and events are left out."""
     found: dict[str, Any] = {}
@@ -119,6 +135,8 @@ def features(said: dict[str, Any], complaint: str = "") -> QemuFeatures:
         spice="chardev-spicevmc" in types,
         dbus_display="dbus-display" in types,
         vhost_user_vsock="vhost-user-vsock-pci" in types,
+        devices=devices(str(said.get("devices", ""))),
+        cpus=tuple(sorted({str(entry["name"]) for entry in said.get("cpus", [])})),
     )
 
 

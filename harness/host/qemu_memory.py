@@ -18,7 +18,7 @@ from typing import Any
 from harness.host import paths
 from harness.host.introspection import QemuFeatures
 
-_FORMAT = 3
+_FORMAT = 4
 """Raised when QemuFeatures or the questions change: what an older harness learned is asked again."""
 _MODULE_FOLDERS = ("lib/qemu", "lib64/qemu", "lib/*/qemu")
 """Beside the ``bin`` of a binary; the pattern is Debian's multiarch folder."""

@@ -6,9 +6,11 @@ import pytest
 
 from harness.errors import ArchiveUnreachable
 from harness.guests.model import Arch, GuestImage
+from harness.host.paths import private_directory
 from harness.machines.model import MachineSpec
 from harness.machines.qemu.backend import QemuBackend
 from tests.machines.boot_sector import write_boot_sector
+from tests.machines.qemu_configs import Files
 
 BINARIES = {Arch.X86_64: "qemu-system-x86_64", Arch.ARM64: "qemu-system-aarch64"}
 
@@ -16,6 +18,15 @@ BINARIES = {Arch.X86_64: "qemu-system-x86_64", Arch.ARM64: "qemu-system-aarch64"
 def needs(arch: Arch) -> None:
     if shutil.which(BINARIES[arch]) is None:
         pytest.skip(f"no {BINARIES[arch]} on PATH")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Makes the files that a QEMU's command line names."""
+    with private_directory() as sockets:
+        made = Files(tmp_path_factory.mktemp("images, with a comma and ü:"), sockets)
+        yield made
+        made.close()
 
 
 @pytest.fixture

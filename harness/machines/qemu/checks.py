@@ -14,7 +14,7 @@ from harness.machines.qemu.graphics_checks import check_graphics
 from harness.machines.qemu.options import plain, word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from harness.machines.qemu.config import QemuConfig
 
@@ -29,6 +29,7 @@ _DIRECT = (Cache.NONE, Cache.DIRECTSYNC)
 def check(config: QemuConfig) -> None:
     """Raise InvalidConfiguration, UnknownName or GpuUnavailable for the first thing that does not fit."""
     _check_machine(config)
+    _check_known(config)
     check_graphics(config)
     _check_boot(config)
     for drive in config.drives:
@@ -70,6 +71,34 @@ def _check_machine(config: QemuConfig) -> None:
     _within("memory", config.memory_mib, *MEMORY_MIB, unit=" MiB")
     most = 8 if _gic_v2(config) else MOST_CPUS.get(kind, 255)
     _within(f"the number of CPUs of {config.machine}", config.cpus, 1, most)
+
+
+def _check_known(config: QemuConfig) -> None:
+    """What this binary's introspection does not list; what it could not be asked, QEMU itself refuses."""
+    if config.features is None:
+        return
+    model = config.cpu.partition(",")[0]
+    if config.features.cpus and model not in {*config.features.cpus, "host", "max"}:
+        raise UnknownName("CPU model", model, config.features.cpus, where=str(config.binary))
+    for driver in _drivers(config) if config.features.devices else ():
+        if driver not in config.features.devices:
+            raise UnknownName("device", driver, config.features.devices, where=str(config.binary))
+
+
+def _drivers(config: QemuConfig) -> Iterator[str]:
+    """Every device that the command line names, a GPU excepted: check_graphics knows more about that."""
+    if config.video:
+        yield word(config.video.partition(",")[0], "display device")
+    if config.ports:
+        yield from ("virtio-serial-pci", "virtserialport")
+    for drive in config.drives:
+        yield drive.interface.driver
+    for network in config.networks:
+        yield word(network.device, "network device")
+    if config.rng:
+        yield "virtio-rng-pci"
+    for device in config.devices:
+        yield word(device.driver, "device")
 
 
 def _gic_v2(config: QemuConfig) -> bool:

@@ -131,10 +131,8 @@ def _drive(name: str, drive: Drive) -> Iterator[str]:
         "aio": drive.aio.value,
     }
     yield from ("-drive", joined(None, backing))
-    if drive.interface is DriveInterface.NVME:
-        yield from ("-device", joined("nvme", {"drive": name, "serial": name}))
-    else:
-        yield from ("-device", joined("virtio-blk-pci", {"drive": name}))
+    serial = name if drive.interface is DriveInterface.NVME else None  # which QEMU demands of it
+    yield from ("-device", joined(drive.interface.driver, {"drive": name, "serial": serial}))
 
 
 def _network(name: str, network: UserNet) -> Iterator[str]:

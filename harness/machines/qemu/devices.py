@@ -17,6 +17,11 @@ class DriveInterface(StrEnum):
     VIRTIO_BLK = "virtio-blk"
     NVME = "nvme"
 
+    @property
+    def driver(self) -> str:
+        """QEMU's name for the device."""
+        return "nvme" if self is DriveInterface.NVME else "virtio-blk-pci"
+
 
 class Cache(StrEnum):
     """QEMU's cache modes; ``none`` and ``directsync`` bypass the host's page cache."""
