@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "harness.cli.doctor:doctor",
         "Explain this host: what it can run, and what would fix the rest.",
     ),
+    "gpu": ("harness.cli.gpu:gpu", "Draw with every route to a GPU, on the host and in a guest."),
     "guests": ("harness.cli.guests:guests", "List, build, show or clean the reference guests."),
     "ps": ("harness.cli.processes:ps", "List the processes the harness owns."),
     "reap": ("harness.cli.processes:reap", "End what a crashed harness left behind."),

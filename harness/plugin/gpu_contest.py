@@ -10,24 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import GpuError, GpuUnavailable, SceneUnsupported
+from harness.errors import GpuUnavailable, SceneUnsupported
 from harness.gpu.metrics import metrics
 from harness.gpu.renderer import classify
-from harness.machines.gpu import prepare
-from harness.machines.gpu_diagnosis import check_driver, why_no_route
-from harness.machines.gpu_routes import (
-    GUEST_ROUTES,
-    WARMUPS,
-    ZINK,
-    ZINK_ON_PROCESSOR,
-    Contender,
-    Route,
-    check_control,
-    contender,
-)
+from harness.machines.gpu_guest import Guest, proved
+from harness.machines.gpu_routes import WARMUPS, Contender, Route
 from harness.machines.model import GpuMode, Phase
 from harness.machines.native.gpu import native_contenders
-from harness.machines.runner import SshRunner
 from harness.machines.usage import usage
 
 if TYPE_CHECKING:
@@ -46,17 +35,6 @@ TARGETS = {"80 %": 0.8, "95 %": 0.95}
 BOOT_TIMEOUT_S = 180
 _SERIES = frozenset({"frame-time", "frame-time-p95", "frame-time-p99"})
 """What the raw frame times say by themselves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """A booted machine with the workload in it, and what of its routes is proved."""
-
-    mode: GpuMode
-    machine: Machine
-    contenders: tuple[Contender, ...]
-    control: str
-    """What the negative control found instead of what the machine must not have; empty in Venus mode."""
 
 
 @dataclass
@@ -148,23 +126,6 @@ def boot_guests(machine_factory: MachineFactory, measure: Measure, modes: Sequen
         machine.wait_for(Phase.FIRST_COMMAND, BOOT_TIMEOUT_S)
     with ThreadPoolExecutor(len(GpuMode), "gpu-proof") as pool:
         return list(pool.map(lambda item: proved(*item), machines.items()))
-
-
-def proved(mode: GpuMode, machine: Machine) -> Guest:
-    """Install the workload in a booted guest and prove its routes; raises GuestGpuMissing, RenderServerMissing,
-    AccelerationUnproved, GpuApiMissing."""
-    check_driver(machine)
-    runner = SshRunner.of(machine)
-    workload = prepare(runner)
-    found: list[Contender] = []
-    try:
-        for route in GUEST_ROUTES[mode]:
-            on_processor = route is ZINK and found and found[0].adapter.kind == "cpu"
-            found.append(contender(runner, workload, ZINK_ON_PROCESSOR if on_processor else route))
-    except GpuError as error:
-        raise why_no_route(machine, error) from error
-    control = "" if mode is GpuMode.VENUS else check_control(runner, workload, mode)
-    return Guest(mode, machine, tuple(found), control)
 
 
 def entrants(native: Runner, guests: Sequence[Guest], measure: Measure) -> list[Entrant]:
