@@ -105,12 +105,19 @@ def _like_subjects(before: Run, after: Run) -> dict[str, bool]:
 
 
 def _unlike(before: Run, after: Run) -> list[str]:
+    sentences = unlike_fingerprints(before, after)
+    if before.run.profile != after.run.profile:
+        sentences.append(f"the profiles differ: {before.run.profile}, then {after.run.profile}")
+    sentences += [f"{run.id} was interrupted" for run in (before, after) if run.unfinished]
+    return sentences
+
+
+def unlike_fingerprints(before: Run, after: Run) -> list[str]:
+    """A sentence for the hosts, and for each subject of both runs, whose fingerprints differ."""
     sentences = []
     if before.run.host.fingerprint != after.run.host.fingerprint:
         differing = _differences(_stable(before), _stable(after))
         sentences.append(f"the hosts differ: {differing or 'their fingerprints do'}")
-    if before.run.profile != after.run.profile:
-        sentences.append(f"the profiles differ: {before.run.profile}, then {after.run.profile}")
     old = {subject.id: subject for subject in before.subjects}
     for subject in after.subjects:
         if subject.id in old and old[subject.id].fingerprint != subject.fingerprint:
@@ -118,7 +125,6 @@ def _unlike(before: Run, after: Run) -> list[str]:
             sentences.append(
                 f"{subject.id} differs: {differing or 'its fingerprint does (the guest, for one)'}"
             )
-    sentences += [f"{run.id} was interrupted" for run in (before, after) if run.unfinished]
     return sentences
 
 

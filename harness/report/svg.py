@@ -38,7 +38,9 @@ _GROUP_ID = re.compile(r'<g id="[^"]*"(/?)>')
 _STYLESHEET = re.compile(r"\s*<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 """It names ``*``, which would be everything in the page."""
 _FAMILY = re.compile(r" ?font-family: [^;\"]*;?")
+_TAG = re.compile(r"<[^>]*>")
 _DIGITS = re.compile(r"(-?\d+\.\d{2})\d+")
+"""Of coordinates, which nobody sees; the text between tags is for people and keeps its own."""
 
 
 def inline(svg: str, *, label: str) -> str:
@@ -54,4 +56,5 @@ def inline(svg: str, *, label: str) -> str:
     head += f' role="img" aria-label="{escape(label)}"'
     body = _COLOUR.sub(lambda match: _VARIABLES[match.group()], body)
     body = _FAMILY.sub("", _STYLESHEET.sub("", body))
-    return plain(head + close + _DIGITS.sub(r"\1", body)).strip()
+    body = _TAG.sub(lambda tag: _DIGITS.sub(r"\1", tag.group()), body)
+    return plain(head + close + body).strip()

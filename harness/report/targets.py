@@ -80,8 +80,12 @@ class TargetTable:
 
     @property
     def most(self) -> float:
-        """The largest share."""
-        return max(row.ci95[1] if row.ci95 else row.share for group in self.groups for row in group.rows)
+        """How far a plot of the shares reaches: to the largest, and as far along a wide interval as leaves the targets
+        apart."""
+        rows = [row for group in self.groups for row in group.rows]
+        return max(
+            max(row.share, min(row.ci95[1] if row.ci95 else 0, max(1.5, row.share * 1.2))) for row in rows
+        )
 
 
 def target_tables(run: Run) -> list[TargetTable]:

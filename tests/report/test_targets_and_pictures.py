@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from harness.report import html, pictures, shown, summary
+from harness.report import html, pictures, shown, summary, targets
 from harness.report.distributions import Shape, distributions
 from harness.report.markdown import render as markdown
+from harness.report.shares import Share, shares
 from harness.report.targets import target_tables
 from harness.report.terminal import print_table
 from harness.report.units import TIMES
@@ -243,3 +244,18 @@ def test_a_million_samples_are_one_small_plot_with_the_tail_in_it():
 def test_every_distribution_can_be_drawn(values):
     shape = Shape("subject", values, sorted(values)[150], max(values), max(values))
     assert distributions("t", [shape], unit="s", better="lower").startswith("<svg")
+
+
+def test_a_share_has_the_same_digits_in_the_plot_as_in_the_table():
+    rows = [Share("subject", 0.00509, (0.004, 0.006))]
+    svg = shares("t", rows, [("80 %", 0.8)], most=1)
+    assert "0.509\u202f%" in svg
+    assert not re.search(r'="[^"]*\.\d{3}', svg), "coordinates are short"
+
+
+def test_a_wide_interval_does_not_push_the_targets_together():
+    (row,) = (targets.Row("wide", "1", 0.68, (0.1, 30.0), ("unclear",)),)
+    table = targets.TargetTable(
+        "gpu", "fps", (("80 %", 0.8),), (targets.Group("g", "g/fps", "native", "", (row,)),)
+    )
+    assert table.most == 1.5
