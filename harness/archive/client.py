@@ -91,7 +91,7 @@ class Archive:
         return read_index(
             self.fetcher.fetch(
                 Download(
-                    f"package index of {self.suite} {release.version} for {self.debian_arch}",
+                    f"package index of {f'{self.suite} {release.version}'.strip()} for {self.debian_arch}",
                     _index_addresses(self.suite, self._index_path, checksum, by_hash=release.by_hash),
                     checksum,
                 )

@@ -45,7 +45,7 @@ def list_(as_json: bool) -> None:
             click.echo(f"  not installed: visorbench runtime install {row['name']}")
 
 
-@runtime.command()
+@runtime.command(short_help="Install a runtime, or install it again with today's packages.")
 @_name
 @click.option("--refresh", is_flag=True, help="Install it again, with today's packages.")
 @click.option("--offline", is_flag=True, help="Do not touch the network.")
@@ -60,7 +60,7 @@ def install(name: str, refresh: bool, offline: bool, mirror: str | None) -> None
     click.echo(f"its programs run by {way_for(installed)}: {installed.programs(way_for(installed))}")
 
 
-@runtime.command()
+@runtime.command(short_help="Remove a runtime.")
 @click.argument("name")
 def remove(name: str) -> None:
     """Remove runtime NAME; packages that were downloaded for it stay until `visorbench guests clean`."""
@@ -68,7 +68,9 @@ def remove(name: str) -> None:
     click.echo(f"removed {name}" if removed else f"{name} was not installed")
 
 
-@runtime.command("exec", context_settings={"ignore_unknown_options": True})
+@runtime.command(
+    "exec", short_help="Run a program of a runtime.", context_settings={"ignore_unknown_options": True}
+)
 @click.argument("name")
 @click.option(
     "--way",
@@ -77,7 +79,11 @@ def remove(name: str) -> None:
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_(name: str, way: str | None, command: tuple[str, ...]) -> NoReturn:
-    """Run a program of runtime NAME, e.g. `visorbench runtime exec gpu -- qemu-system-x86_64 --version`.
+    """Run a program of runtime NAME.
+
+    \b
+    For example:
+        visorbench runtime exec gpu -- qemu-system-x86_64 --version
 
     It takes the place of this command: its exit code is the program's.
     """

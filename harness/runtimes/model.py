@@ -48,7 +48,7 @@ class Runtime:
 
     name: str
     fingerprint: str
-    """SHA-256 of its manifest: every package's version and hash."""
+    """SHA-256 of what it was made of: every package's version and hash, and what was taken of them."""
     packages: Mapping[str, str]
     """Package → version."""
     root: Path
@@ -107,10 +107,14 @@ def containing(program: Path) -> Runtime | None:
 
 
 def fingerprint(manifest: Mapping[str, object]) -> str:
-    """SHA-256 of a manifest in its canonical form: keys sorted, no spaces."""
+    """SHA-256 of a manifest in its canonical form: keys sorted, no spaces.
+
+    The suites are left out: their dates change several times a day, while the same packages make the same runtime.
+    """
     import hashlib  # noqa: PLC0415 - OpenSSL is slow to load
 
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    same = {key: value for key, value in manifest.items() if key != "suites"}
+    return hashlib.sha256(json.dumps(same, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def upstream(version: str) -> str:

@@ -63,6 +63,14 @@ def test_a_refresh_that_fails_leaves_the_old_one(archive, install) -> None:
     assert install() == first == read(first.root)
 
 
+def test_a_new_date_of_the_suite_makes_no_new_runtime(archive, install) -> None:
+    first = install()
+    archive.publish(Version="13.9")
+    second = install(refresh=True)
+    assert second == first
+    assert json.loads((second.root / "manifest.json").read_bytes())["suites"] == {"trixie": "13.9"}
+
+
 def test_refresh_mends_a_damaged_tree(install) -> None:
     echo = install().tree / "usr/bin/echo"
     size = echo.stat().st_size
