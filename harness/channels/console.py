@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import time
 from typing import TYPE_CHECKING
@@ -110,9 +109,9 @@ class Console:
             if self.closed:
                 raise ChannelClosed(f"the {self.name} is closed", tail=self.tail())
             try:
-                left = left[os.write(self._reader.fd, left) :]
+                left = left[self._reader.source.write(left) :]
             except BlockingIOError:
-                if not select.select([], [self._reader.fd], [], max(0, deadline - time.monotonic()))[1]:
+                if not select.select([], [self._reader.source], [], max(0, deadline - time.monotonic()))[1]:
                     raise GuestSilent(
                         f"the guest does not read its {self.name}: {len(left)} bytes not taken in {timeout_s} s"
                     ) from None

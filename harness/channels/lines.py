@@ -7,8 +7,8 @@ is done by the reader itself, so that a line is found even when a flood pushes i
 
 from __future__ import annotations
 
-import os
 import selectors
+import socket
 import sys
 import threading
 import time
@@ -16,12 +16,12 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from harness.channels.pattern import Line, LinePattern
+from harness.channels.source import owned
 from harness.channels.splitter import LineSplitter, lines_of
 from harness.channels.stamp import Stamp
 
 if TYPE_CHECKING:
     import re
-    import socket
     from collections.abc import Callable
 
 KEPT = 256 << 10
@@ -51,7 +51,7 @@ class Watch:
 
 
 class LineReader:
-    """Reads a descriptor until its end of file or :meth:`close`, which also closes it.
+    """Reads a socket or descriptor until its end of file or :meth:`close`, which also closes it.
 
     ``on_bytes`` gets what arrives as it is; ``fatal`` is a pattern after which no other is waited for.
     """
@@ -64,8 +64,7 @@ class LineReader:
         on_bytes: Callable[[bytes], None] | None = None,
         fatal: str | re.Pattern[str] | None = None,
     ) -> None:
-        self.fd = source if isinstance(source, int) else source.detach()
-        os.set_blocking(self.fd, False)
+        self.source = owned(source)
         self.first_byte: Stamp | None = None
         self.closed_at: Stamp | None = None
         self.fatal: tuple[int, Line] | None = None
@@ -85,7 +84,8 @@ class LineReader:
         self._on_fatal: list[Callable[[Line], None]] = []
         self._errands: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
-        self._bell, self._rope = os.pipe()
+        self._bell, self._rope = socket.socketpair()  # no pipe: Windows selects sockets only
+        self._stopping = False
         self._thread = threading.Thread(target=self._run, name=f"visorbench-{name}", daemon=True)
         self._thread.start()
 
@@ -150,20 +150,20 @@ class LineReader:
         return list(found)[-lines:]
 
     def close(self) -> None:
-        """Stop reading and close the descriptor; returns when the last callback has returned."""
+        """Stop reading and close the source; returns when the last callback has returned."""
         with self._lock:
-            rope, self._rope = self._rope, -1
-        if rope >= 0:
-            os.close(rope)
+            stopped, self._stopping = self._stopping, True
+            self._rope.close()
+        if not stopped:
             if threading.current_thread() is self._thread:
                 self._close_in_thread = True
                 return
             self._thread.join()
-            os.close(self.fd)
+            self.source.close()
 
     def _run(self) -> None:
         with selectors.DefaultSelector() as selector:
-            source = selector.register(self.fd, selectors.EVENT_READ)
+            source = selector.register(self.source, selectors.EVENT_READ)
             bell = selector.register(self._bell, selectors.EVENT_READ)
             last_reads = _LAST_READS
             while last_reads:
@@ -175,7 +175,7 @@ class LineReader:
                 if source not in ready:
                     continue
                 try:
-                    data = os.read(self.fd, _READ_BYTES)
+                    data = self.source.read(_READ_BYTES)
                 except BlockingIOError:
                     continue
                 except OSError:  # EIO: the far side of a pty is gone; ECONNRESET: that of a socket
@@ -185,13 +185,13 @@ class LineReader:
                     break
                 self._arrived(data, at_ns)
         self._ended(time.monotonic_ns())
-        os.close(self._bell)
+        self._bell.close()
         if self._close_in_thread:  # a callback closed it
-            os.close(self.fd)
+            self.source.close()
 
     def _answered(self) -> bool:
         """Run the errands for which the bell rang; False when it was the word to stop."""
-        rings = os.read(self._bell, _MOST_RINGS)
+        rings = self._bell.recv(_MOST_RINGS)
         self._run_errands()
         return bool(rings)
 
@@ -205,8 +205,8 @@ class LineReader:
             ended = self.closed_at is not None
             if not ended:
                 self._errands.append(errand)
-                if self._rope >= 0:  # else it is stopping, and runs what it finds
-                    os.write(self._rope, b"!")
+                if not self._stopping:  # else it runs what it finds
+                    self._rope.send(b"!")
         if ended:
             errand()
 

@@ -84,12 +84,19 @@ def portable() -> HostFacts:
         cpu_model=platform.processor() or platform.machine(),
         physical_cores=psutil.cpu_count(logical=False) or logical,
         logical_cores=logical,
-        usable_cores=len(os.sched_getaffinity(0)) if sys.platform == "linux" else logical,
+        usable_cores=_usable_cores(logical),
         memory_mib=memory.total >> 20,
         memory_available_mib=memory.available >> 20,
         swap_used_mib=psutil.swap_memory().used >> 20,
         load=psutil.getloadavg(),
     )
+
+
+def _usable_cores(logical: int) -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    else:  # noqa: RET505 - mypy knows platforms by branches
+        return logical
 
 
 def fingerprint(facts: HostFacts) -> str:

@@ -68,6 +68,11 @@ def lock_dir() -> Path:
         return moved
     if sys.platform == "win32":
         return Path(os.environ.get("PUBLIC", r"C:\Users\Public"))
+    else:  # noqa: RET505 - mypy knows platforms by branches
+        return _unix_lock_dir()
+
+
+def _unix_lock_dir() -> Path:
     try:
         of_locks = _LOCKS.stat().st_mode  # Debian opens it to every user, Fedora to root alone
     except OSError:
@@ -83,7 +88,9 @@ def private_directory(prefix: str = "vb-") -> Iterator[Path]:
     DiskFull, CacheReadOnly.
     """
     root = Path(tempfile.gettempdir())
-    if len(os.fsencode(root)) > SOCKADDR_UN_MAX - 48:  # macOS hands out /var/folders/…/T
+    if (
+        sys.platform != "win32" and len(os.fsencode(root)) > SOCKADDR_UN_MAX - 48
+    ):  # macOS hands out /var/folders/…/T
         root = Path("/tmp")  # noqa: S108 - mkdtemp makes it private
     from harness.host.registry import note_directory  # noqa: PLC0415 - the registry needs runtime_dir
 

@@ -15,6 +15,9 @@ How the harness itself ends: normally, by an exception or Ctrl-C: context manage
 link to the watchdog. SIGTERM and SIGHUP: the same, once :func:`install_endings` was called, which the command
 line and the pytest plugin do. In every other way: the watchdog notices and ends everything within a second or
 so.
+
+Windows has none of this and needs less: there every process is born in a job object that the kernel ends with the
+harness (:mod:`harness.host.job_link`).
 """
 
 from __future__ import annotations
@@ -31,18 +34,24 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from harness.host import registry
-from harness.host.watchdog_link import link
+
+if sys.platform == "win32":
+    from harness.host.job_link import link
+else:
+    from harness.host.watchdog_link import link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
 
-    from harness.host.watchdog_link import WatchdogLink
+    from harness.host.ownership import Owner
 
 PIPE = subprocess.PIPE
 """For ``stdin``, ``stdout``, ``stderr`` of :func:`spawn`: a pipe, found as the process's attribute."""
 STDOUT = subprocess.STDOUT
 """For ``stderr`` of :func:`spawn`: where stdout goes."""
+SIGKILL = getattr(signal, "SIGKILL", 9)
+"""Windows has no signals; there the number alone says how a process is ended, and was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class Exit:
 class OwnedProcess:
     """A process that dies with the harness. Made by :func:`spawn`."""
 
-    def __init__(self, argv: Sequence[str], purpose: str, watchdog: WatchdogLink) -> None:
+    def __init__(self, argv: Sequence[str], purpose: str, owner: Owner) -> None:
         self.argv = tuple(argv)
         self.purpose = purpose
         self.pid = 0
@@ -66,7 +75,7 @@ class OwnedProcess:
         self.stdin: IO[bytes] | None = None
         self.stdout: IO[bytes] | None = None
         self.stderr: IO[bytes] | None = None
-        self._watchdog = watchdog
+        self._owner = owner
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._exit: Exit | None = None
@@ -103,7 +112,7 @@ class OwnedProcess:
     def signal(self, number: int) -> None:
         """Send a signal to its process group; nothing when it has ended (never to a reused pid)."""
         if self._exit is None:
-            self._watchdog.signal(self.pid, number)
+            self._owner.signal(self.pid, number)
 
     def terminate(self) -> None:
         """SIGTERM to its process group; nothing when it has ended."""
@@ -111,7 +120,7 @@ class OwnedProcess:
 
     def kill(self) -> None:
         """SIGKILL to its process group; nothing when it has ended."""
-        self.signal(signal.SIGKILL)
+        self.signal(SIGKILL)
 
     def end(self, grace_s: float = 1.0) -> int:
         """SIGTERM, SIGKILL when that does not end it within ``grace_s``; its exit status."""
@@ -174,17 +183,18 @@ def spawn(
     """Start a process that cannot outlive the harness.
 
     ``None`` for a standard stream is the null device; a descriptor or file is passed on; PIPE makes a pipe.
-    ``pass_fds`` are open in the child under the same numbers. Raises ToolMissing when argv[0] cannot be run,
-    OSError for other refusals of the kernel, DiskFull or CacheReadOnly when it cannot be registered.
+    ``pass_fds`` are open in the child under the same numbers (on Windows there are none). Raises ToolMissing when
+    argv[0] cannot be run, OSError for other refusals of the kernel, DiskFull or CacheReadOnly when it cannot be
+    registered.
     """
     words = [os.fspath(word) for word in argv]
-    watchdog = link()
-    process = OwnedProcess(words, purpose, watchdog)
+    owner = link()
+    process = OwnedProcess(words, purpose, owner)
     with ExitStack() as ours:
         fds = _standard_streams(process, ours, stdin, stdout, stderr) | {fd: fd for fd in pass_fds}
         process.spawned_ns = time.monotonic_ns()
         try:
-            watchdog.spawn(
+            owner.spawn(
                 process, words, dict(os.environ if env is None else env), os.fspath(cwd or Path.cwd()), fds
             )
             process.register()
@@ -204,9 +214,15 @@ def install_endings() -> None:
     For the main thread of a command line or test run. A signal that is ignored (nohup) or handled already is
     left.
     """
-    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has no SIGHUP
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # Windows has no SIGHUP, and alone has SIGBREAK
+        number = getattr(signal, name, signal.SIGTERM)
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _terminate)
+
+
+def signal_name(number: int) -> str:
+    """What a user knows the signal by."""
+    return "SIGKILL" if number == SIGKILL else signal.Signals(number).name
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

@@ -6,13 +6,12 @@ reaped; one that floods its output costs bounded memory.
 
 from __future__ import annotations
 
-import os
-import selectors
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from harness.host.pipes import blocks
 from harness.host.processes import PIPE, spawn
 
 if TYPE_CHECKING:
@@ -98,22 +97,15 @@ def _listen(
     process: OwnedProcess, kept: dict[str, bytearray], deadline: float, stop_at: re.Pattern[bytes] | None
 ) -> Literal["ended", "deadline", "stopped"]:
     """Read both streams until both have closed; ``deadline`` is a ``time.monotonic()``."""
-    with selectors.DefaultSelector() as selector:
-        for name in kept:
-            selector.register(getattr(process, name), selectors.EVENT_READ, name)
-        while selector.get_map():
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                return "deadline"
-            for key, _ in selector.select(left_s):
-                chunk = os.read(key.fd, 65536)
-                if not chunk:
-                    selector.unregister(key.fileobj)
-                text, room = kept[key.data], KEPT_BYTES - len(kept[key.data])
-                text += chunk[:room]
-                if room and stop_at is not None and stop_at.search(text):
-                    return "stopped"
-    return "ended"
+    outputs = {name: getattr(process, name) for name in kept}
+    with suppress(TimeoutError), closing(blocks(outputs, None, deadline)) as said:
+        for name, block in said:
+            text, room = kept[name], KEPT_BYTES - len(kept[name])
+            text += block[:room]
+            if block and room and stop_at is not None and stop_at.search(text):
+                return "stopped"
+        return "ended"
+    return "deadline"
 
 
 def _end(process: OwnedProcess, deadline: float) -> int | None:

@@ -27,13 +27,15 @@ import socket
 import sys
 import time
 
+from harness.host import watchdog_wire
 from harness.host.process_table import living_processes
-from harness.host.watchdog_wire import receive, send
 
 TYPE_CHECKING = False  # importing typing would take a fifth of the start
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, NoReturn
+
+assert sys.platform != "win32"  # there harness.host.job_link does what this does
 
 GRACE_S = 1.0
 """Between SIGTERM and SIGKILL when everything ends: a VMM flushes its disk caches on SIGTERM."""
@@ -95,7 +97,7 @@ class Watchdog:
 
     def _request(self) -> None:
         try:
-            message, fds = receive(self.link)
+            message, fds = watchdog_wire.receive(self.link)
         except ConnectionError:
             message, fds = None, []
         if message is None:
@@ -195,7 +197,7 @@ class Watchdog:
 
     def _tell(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # nobody is left to be told
-            send(self.link, message)
+            watchdog_wire.send(self.link, message)
 
 
 def _ended(before_reaping: Callable[[int], None]) -> Iterator[tuple[int, int]]:
@@ -236,5 +238,5 @@ def main() -> None:
         import traceback  # noqa: PLC0415 - only when there is a bug
 
         with contextlib.suppress(OSError):
-            send(link, {"failed": traceback.format_exc()})
+            watchdog_wire.send(link, {"failed": traceback.format_exc()})
         raise

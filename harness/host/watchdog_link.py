@@ -13,13 +13,18 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from harness.errors import ToolMissing, VisorbenchError
-from harness.host.watchdog_wire import receive, send
+from harness.errors import VisorbenchError
+from harness.host import watchdog_wire
+from harness.host.ownership import Current, cannot_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from harness.host.ownership import Child
+
+assert sys.platform != "win32"  # there harness.host.job_link does what this does
 
 ENDING_S = 3.0
 """How long the end of everything may take; the watchdog itself needs its grace and a moment."""
@@ -27,42 +32,6 @@ ENDING_S = 3.0
 
 _RUN = "import sys; sys.path.append(sys.argv[1]); from harness.host.watchdog import main; main()"
 _ROOT = Path(__file__).parents[2]
-
-
-class Child(Protocol):
-    """What the link calls when it hears of a child, from its own thread."""
-
-    def started(self, pid: int) -> None: ...
-    def ended(self, status: int, at_ns: int) -> None: ...
-
-
-def link() -> WatchdogLink:
-    """The watchdog of this very process, started when there is none: about 20 ms.
-
-    Raises ToolMissing on Windows, which has neither process groups nor descriptors that travel: job objects would
-    have to do there what the watchdog does here.
-    """
-    if sys.platform == "win32":
-        raise ToolMissing(
-            "on Windows the harness cannot yet make sure that no process outlives it, and starts none",
-            fix="run it in WSL 2, or on Linux or macOS",
-        )
-    with _current.lock:
-        found = _current.link
-        if found is None or found.lost or found.harness != os.getpid():  # a fork owns nothing of its parent's
-            found = _current.link = WatchdogLink(os.getpid())
-        return found
-
-
-class _Current:
-    """Owned processes belong to the one harness that this process is: the only state of the module."""
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()  # re-entrant: a signal handler may end what this thread is starting
-        self.link: WatchdogLink | None = None
-
-
-_current = _Current()
 
 
 class _Request:
@@ -89,7 +58,7 @@ class WatchdogLink:
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()], start_new_session=True, cwd="/",
             )  # fmt: skip
-        hello, _ = receive(self._socket)
+        hello, _ = watchdog_wire.receive(self._socket)
         if hello is None or "ready" not in hello:
             raise VisorbenchError(
                 "the watchdog of owned processes did not start", fix="report this", said=hello
@@ -110,12 +79,14 @@ class WatchdogLink:
         number = next(self._ids)
         self._requests[number] = request
         if self.lost:  # looked at after the request was noted, so that the reader's last act cannot miss it
-            raise _cannot_run(argv[0], 0)
+            raise _died_meanwhile()
         message = {"do": "spawn", "id": number, "argv": list(argv), "env": env, "cwd": cwd, "fds": list(fds)}
         self._send(message, list(fds.values()))
         request.answered.wait()
+        if request.errno == 0:
+            raise _died_meanwhile()
         if request.errno is not None:
-            raise _cannot_run(argv[0], request.errno)
+            raise cannot_run(argv[0], request.errno)
 
     def signal(self, pid: int, number: int) -> None:
         """Signal a child's process group, unless it has ended."""
@@ -138,13 +109,13 @@ class WatchdogLink:
     def _send(self, message: dict[str, Any], fds: list[int] | None = None) -> None:
         with self._sending:
             try:
-                send(self._socket, message, fds)
+                watchdog_wire.send(self._socket, message, fds)
             except OSError as error:
                 raise VisorbenchError("the watchdog of owned processes is gone") from error
 
     def _read(self) -> None:
         with contextlib.suppress(OSError):
-            while (message := receive(self._socket)[0]) is not None:
+            while (message := watchdog_wire.receive(self._socket)[0]) is not None:
                 self._hear(message)
         died, self.lost = not self.lost, True
         if died:  # its descriptors close a moment before its children are told
@@ -176,15 +147,9 @@ class WatchdogLink:
             sys.stderr.write(f"visorbench: the watchdog failed:\n{message['failed']}")
 
 
-def _cannot_run(program: str, errno: int) -> Exception:
-    if errno == 0:
-        return VisorbenchError("the watchdog of owned processes died while it started a program")
-    why = os.strerror(errno)
-    if errno in (2, 13, 8):  # ENOENT, EACCES, ENOEXEC
-        return ToolMissing(
-            f"cannot run {program}: {why}",
-            fix="install it, or name another one",
-            program=program,
-            errno=errno,
-        )
-    return OSError(errno, why, program)
+def _died_meanwhile() -> VisorbenchError:
+    return VisorbenchError("the watchdog of owned processes died while it started a program")
+
+
+link = Current(lambda: WatchdogLink(os.getpid()))
+"""The watchdog of this very process, started when there is none: about 20 ms."""

@@ -16,10 +16,13 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 
 TYPE_CHECKING = False  # as in the watchdog
 if TYPE_CHECKING:
     from typing import Any
+
+assert sys.platform != "win32"  # there harness.host.job_link does what this does
 
 MAX_FDS = 64
 

@@ -16,7 +16,7 @@ import pytest
 @pytest.fixture
 def registry_dir(tmp_path, monkeypatch):
     """The registry is empty and nobody else's; ends what the test owns."""
-    from harness.host.watchdog_link import link
+    from harness.host.processes import link
 
     monkeypatch.setenv("VISORBENCH_RUNTIME_DIR", str(tmp_path / "run"))
     monkeypatch.setenv("VISORBENCH_LOCK_DIR", str(tmp_path / "run"))

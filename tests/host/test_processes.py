@@ -7,13 +7,12 @@ import signal
 import sys
 import threading
 import time
-from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from harness.errors import CacheReadOnly, ToolMissing
-from harness.host import registry, watchdog_link
+from harness.host import registry
 from harness.host.processes import PIPE, STDOUT, install_endings, spawn
 from harness.host.watchdog_link import link
 
@@ -84,14 +83,6 @@ def test_what_cannot_be_run(argv):
     with pytest.raises(ToolMissing, match=argv[0]):
         spawn(argv, purpose="test")
     assert spawn(["true"], purpose="test").wait(5) == 0
-
-
-def test_windows_is_told_what_is_missing_there(monkeypatch):
-    with monkeypatch.context() as there:
-        there.setattr(watchdog_link, "sys", SimpleNamespace(platform="win32"))
-        with pytest.raises(ToolMissing, match="on Windows") as refused:
-            spawn(["true"], purpose="test")
-    assert "WSL" in refused.value.fix
 
 
 def test_endings_do_without_sighup_where_there_is_none(monkeypatch):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING
 
 from harness.errors import BootTimeout, ControlError, GuestPanicked, MachineDied, MachineError
+from harness.host.processes import signal_name
 
 if TYPE_CHECKING:
     from harness.machines.model import Phase
@@ -69,7 +69,7 @@ def _how(vmm: Vmm) -> str:
         return "is being ended"
     after = f"{(ended.at_ns - vmm.process.spawned_ns) / 1e9:.1f} s after its start"
     if ended.status < 0:
-        return f"was killed by {signal.Signals(-ended.status).name} {after}"
+        return f"was killed by {signal_name(-ended.status)} {after}"
     reason = shutdown_reason(vmm)
     if ended.status == 0 and reason == "guest-reset":
         return f"ended {after}, because its guest rebooted"
