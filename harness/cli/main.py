@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Explain this host: what it can run, and what would fix the rest.",
     ),
     "gpu": ("harness.cli.gpu:gpu", "Draw with every route to a GPU, on the host and in a guest."),
+    "gate": ("harness.cli.gate:gate", "Fail when a run is slower than its baseline; calibrate on this host."),
     "guests": ("harness.cli.guests:guests", "List, build, show or clean the reference guests."),
     "ps": ("harness.cli.processes:ps", "List the processes the harness owns."),
     "reap": ("harness.cli.processes:reap", "End what a crashed harness left behind."),

@@ -7,11 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.gate.rules import FALSE_DISCOVERY_RATE, MIN_EFFECT, MetricRule, Rules
 from harness.guests.model import Arch
 
 Count = Annotated[int, Field(ge=1, le=10_000)]
 CountOrNone = Annotated[int, Field(ge=0, le=10_000)]
 Size = tuple[Annotated[int, Field(ge=64, le=1920)], Annotated[int, Field(ge=64, le=1080)]]
+Share = Annotated[float, Field(ge=0, le=10)]
+"""Of the baseline: 0.05 is 5 %."""
 MemoryMib = Annotated[int, Field(ge=32, le=4 << 20)]
 
 
@@ -43,6 +46,10 @@ class Profile(_Frozen):
     """A repetition begins no frame after so many seconds."""
     gpu_others: bool = False
     """Whether the workloads of others (glmark2, kmscube, vkmark) run too."""
+    precision: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Rounds go on until every median is known this well: half its 95 % interval ÷ the median, 0.01 for ±1 %."""
+    budget_s: Annotated[float, Field(gt=0, le=1e6)] = 60
+    """With ``precision``: how many seconds the rounds of one scenario on one subject may take together."""
     machine_types: bool = False
     """Whether boot is measured on every machine type of the architecture, not only the default one."""
 
@@ -80,6 +87,27 @@ class SubjectConfig(_Frozen):
     """As in Config; beats both of that."""
 
 
+class MetricRuleConfig(_Frozen):
+    """``[gate.metrics."boot/*"]``: what a gate asks of the metrics that the glob matches."""
+
+    min_effect: Share | None = None
+    ignore: bool = False
+
+
+class GateConfig(_Frozen):
+    """``[gate]``: when a run is worse than another; see :mod:`harness.gate.rules`."""
+
+    false_discovery_rate: Annotated[float, Field(gt=0, le=0.2)] = FALSE_DISCOVERY_RATE
+    min_effect: Share = MIN_EFFECT
+    missing: Literal["report", "fail"] = "report"
+    metrics: dict[str, MetricRuleConfig] = {}
+
+    def rules(self) -> Rules:
+        """As the gate takes it; of two globs that match a metric, the later one counts."""
+        rules = tuple(MetricRule(glob, one.min_effect, one.ignore) for glob, one in self.metrics.items())
+        return Rules(self.false_discovery_rate, self.min_effect, self.missing, rules)
+
+
 class Config(_Frozen):
     """Everything a bench is told, after file, environment and command line were joined."""
 
@@ -100,3 +128,4 @@ class Config(_Frozen):
     guests: dict[str, GuestConfig] = {}
     subjects: tuple[SubjectConfig, ...] = ()
     profiles: dict[str, Profile] = {}
+    gate: GateConfig = GateConfig()

@@ -1,0 +1,192 @@
+"""``visorbench gate`` and ``visorbench gate calibrate``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.main import print_json
+from harness.cli.report import find_run, reports_option, store_option
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.gate.calibrate import Calibration
+    from harness.gate.model import Decision
+    from harness.gate.rules import Rules
+    from harness.results.models import Run
+
+RUN = "latest"
+
+config_option = click.option(
+    "--config", type=click.Path(path_type=Path), help="Read this instead of visorbench.toml."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(invoke_without_command=True)
+@click.option("--baseline", metavar="FILE|RUN", help="The run to compare with: a results.json, or a run.")
+@click.option("--run", metavar="FILE|RUN", default=RUN, show_default=True, help="The run to judge.")
+@click.option("--allow-unlike", is_flag=True, help="Compare although hosts or subjects differ.")
+@click.option("--allow-incomplete", is_flag=True, help="Judge what an interrupted run had measured.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write a summary in Markdown.")
+@click.option(
+    "--junit", type=click.Path(path_type=Path), help="Write JUnit XML, a test case for each metric."
+)
+@json_option
+@config_option
+@store_option
+@reports_option
+@click.pass_context
+def gate(ctx: click.Context, /, baseline: str | None, run: str, as_json: bool, **options: Any) -> int | None:
+    """Fail when a run is slower than its baseline: beyond chance, and by more than is minded.
+
+    A metric has regressed when a permutation test finds it worse, at a false-discovery rate of 1 % over all metrics
+    together, and by 2 % of the baseline at least; [gate] in visorbench.toml changes both, for each metric if need be.
+    An improvement is reported. Exit codes: 0 nothing regressed, 1 something did or fails now, 2 the baseline cannot be
+    used or is not alike, 4 nothing could be judged. Under GitHub Actions the job's summary and annotations are written.
+    """
+    if ctx.invoked_subcommand:
+        return None
+    if not baseline:
+        raise UsageError(
+            "a gate needs a baseline", fix="--baseline FILE|RUN: `visorbench runs` lists the runs"
+        )
+    from harness.gate import annotations, junit, markdown  # noqa: PLC0415 - pydantic, numpy
+
+    decision = _decide(baseline, run, options)
+    _write(options["markdown"], markdown.render, decision)
+    _write(options["junit"], junit.render, decision)
+    if as_json:
+        print_json(decision.to_dict())
+    else:
+        _print(decision)
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(summary).open("a", encoding="utf-8") as stream:
+            stream.write(markdown.render(decision))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for command in annotations.commands(decision):
+            click.echo(command, err=as_json)
+    return 0 if decision.passed else 1
+
+
+@gate.command()
+@click.option("--run", metavar="FILE|RUN", help="Split this run instead of measuring one.")
+@click.option("-k", "expression", metavar="EXPR", default="test_boot", show_default=True,
+              help="What to measure, as for `bench`.")  # fmt: skip
+@click.option("--profile", metavar="NAME", default="gate", show_default=True, help="How much to measure.")
+@click.option("--samples", type=click.IntRange(min=2), help="Samples in each part; half of a run by default.")
+@click.option(
+    "--splits", type=click.IntRange(min=20), default=400, show_default=True, help="Splits per metric."
+)
+@json_option
+@config_option
+@store_option
+@reports_option
+@click.pass_context
+def calibrate(ctx: click.Context, /, run: str | None, as_json: bool, splits: int, **options: Any) -> None:
+    """Measure A against A on this host: how often a gate fails for nothing, and the smallest change it sees.
+
+    One run is split in two again and again: by chance, and by time (what came first against what came next), where
+    this host's own drift is a false alarm too. The smallest change is the one seen in four of five splits.
+    """
+    from harness.gate.calibrate import calibrate as calibrated  # noqa: PLC0415 - numpy
+
+    if run is None:
+        _measure(ctx, options)
+    found = _load(run or RUN, options)
+    result = calibrated(found, _rules(options), n=options["samples"], splits=splits)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _print_calibration(result, splits)
+
+
+def _measure(ctx: click.Context, options: dict[str, Any]) -> None:
+    from harness.cli.bench import bench  # noqa: PLC0415 - pytest
+
+    said = {key: options[key] for key in ("expression", "profile", "config", "store", "reports")}
+    ctx.invoke(bench, paths=(), backends=(), archs=(), guest=None, qemu=None, list_only=False, **said)
+
+
+def _decide(baseline: str, run: str, options: dict[str, Any]) -> Decision:
+    from harness.gate.decide import decide  # noqa: PLC0415 - numpy
+    from harness.gate.likeness import check_alike, check_complete  # noqa: PLC0415
+
+    rules = _rules(options)
+    before, after = _load(baseline, options), _load(run, options)
+    if before.id == after.id:
+        raise UsageError(f"{after.id} is its own baseline", fix="name another run with --baseline or --run")
+    if not options["allow_incomplete"]:
+        check_complete(before, after)
+    if not options["allow_unlike"]:
+        check_alike(before, after)
+    return decide(before, after, rules)
+
+
+def _load(name: str, options: dict[str, Any]) -> Run:
+    """A run from a file, the reports or the store; what a file says must be what its samples say."""
+    from harness.gate.baseline import check_unedited, read_baseline  # noqa: PLC0415 - pydantic
+
+    path = Path(name)
+    if path.is_file() or path.suffix == ".json":
+        return read_baseline(path)
+    found, folder = find_run(name, store=options["store"], reports=options["reports"])
+    check_unedited(found, folder / "results.json")
+    return found
+
+
+def _rules(options: dict[str, Any]) -> Rules:
+    from harness.config.load import load  # noqa: PLC0415 - pydantic
+
+    return load(options["config"]).gate.rules()
+
+
+def _write(path: Path | None, render: Any, decision: Decision) -> None:
+    if path is None:
+        return
+    try:
+        path.write_text(render(decision), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}: {error.strerror}", fix="name a file in a folder that exists"
+        ) from error
+
+
+def _print(decision: Decision) -> None:
+    from harness.gate import words  # noqa: PLC0415
+
+    click.secho(words.verdict(decision), fg="green" if decision.passed else "red", bold=True)
+    for title, lines in (
+        ("failed now", map(words.failure, decision.failed)),
+        ("regressed", map(words.sentence, decision.regressed)),
+        ("improved", map(words.sentence, decision.improved)),
+        ("not measured any more", decision.missing),
+        ("mind", decision.warnings),
+    ):
+        every = list(lines)
+        if every:
+            click.echo(f"\n{title}:")
+        for line in every:
+            click.echo(f"  {line}")
+
+
+def _print_calibration(result: Calibration, splits: int) -> None:
+    from harness.report.units import DASH  # noqa: PLC0415
+
+    width = max(len(each.name) for each in result.metrics)
+    click.echo(f"{'metric':<{width}}     n  false alarms  in time  sees")
+    for each in result.metrics:
+        in_time = DASH if each.by_time is None else f"{each.by_time:.1%}"
+        sees = "nothing" if each.smallest is None else f"{each.smallest:.1%}"
+        click.echo(f"{each.name:<{width}}  {each.n:>4}  {each.by_chance:>12.1%}  {in_time:>7}  {sees:>7}")
+    click.echo(
+        f"\nOf {splits} gates over all {len(result.metrics)} metrics of {result.run} against itself, split by chance, "
+        f"{result.gates_failed:.1%} failed."
+    )
+    click.echo(
+        "False alarms: of one metric alone. In time: what came first against what came next. Sees: the smallest "
+        "worsening that is seen in four of five splits."
+    )

@@ -1,0 +1,57 @@
+"""What makes a decision weaker than it looks: a host that moved, too few samples, a rule that matches nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.gate.permutation import samples_needed, smallest_p
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harness.gate.model import Judged
+    from harness.gate.rules import Rules
+    from harness.results.models import Run
+
+NOISY = 0.1
+"""A share of the host's CPU time that others may have before it is said."""
+
+
+def warnings(
+    before: Run, after: Run, judged: Sequence[Judged], host: Sequence[Judged], rules: Rules
+) -> Iterator[str]:
+    """A sentence for each."""
+    moved = [each for each in host if each.verdict in ("regressed", "improved")]
+    if moved:
+        most = max(moved, key=lambda each: abs(each.worse))
+        yield (
+            f"The host itself changed: {most.scenario} {most.metric} without a guest is {abs(most.worse):.1%} "
+            f"{'worse' if most.worse > 0 else 'better'}. What the machines lost or won may be the host's."
+        )
+    yield from _too_little(judged, rules)
+    for run, name in ((before, "baseline"), (after, "run")):
+        score = run.run.host.facts.get("noise_score")
+        if isinstance(score, (int, float)) and score > NOISY:
+            yield f"The host of the {name} was disturbed: others had {score:.0%} of its CPU time."
+        if run.unfinished:
+            yield f"The {name} {run.id} was interrupted: only what it measured is judged."
+    for glob in rules.idle([*before.series, *after.series]):
+        yield f"[gate.metrics.{glob!r}] matches no metric of these runs."
+
+
+def _too_little(judged: Sequence[Judged], rules: Rules) -> Iterator[str]:
+    tested = [each for each in judged if each.verdict not in ("too few", "ignored")]
+    few = sum(each.verdict == "too few" for each in judged)
+    if few:
+        yield (
+            f"{few} of {len(judged)} metrics have too few samples to be judged at all: "
+            f"{samples_needed(rules.false_discovery_rate)} in each run are the least."
+        )
+    alone = rules.false_discovery_rate / max(1, len(tested))
+    blind = [each for each in tested if smallest_p(*each.samples) > alone]
+    if blind:
+        n, m = min((each.samples for each in blind), key=min)
+        yield (
+            f"A change of one metric alone cannot be told from chance with {n} + {m} samples among {len(tested)} "
+            f"metrics ({len(blind)} have so few); with {samples_needed(alone)} + {samples_needed(alone)} it can."
+        )

@@ -1,0 +1,77 @@
+"""What a gate says, as sentences that the terminal, Markdown, annotations and JUnit share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.report.units import DASH, NO_BREAK, quantity
+from harness.report.words import in_words
+
+if TYPE_CHECKING:
+    from harness.gate.model import Decision, Judged
+    from harness.results.models import Failure
+
+
+def verdict(decision: Decision) -> str:
+    """The whole decision in one line."""
+    judged = [each for each in decision.judged if each.verdict not in ("too few", "ignored")]
+    parts = [
+        _count(len(decision.regressed), "metric", "regressed"),
+        _count(len(decision.failed), "scenario", "failed"),
+        _count(len(decision.missing) if decision.missing_fails else 0, "metric", "missing"),
+    ]
+    told = ", ".join(part for part in parts if part)
+    of = f"of {len(judged)} metrics judged against {decision.baseline}"
+    if told:
+        return f"FAILED: {told} ({of})"
+    better = _count(len(decision.improved), "metric", "improved")
+    return f"passed: none {of} regressed" + (f"; {better}" if better else "")
+
+
+def named(one: Judged) -> str:
+    """``boot guest ready on tcg-arm64-tiny``."""
+    return f"{one.scenario} {in_words(one.metric)} on {one.subject}"
+
+
+def change(one: Judged) -> str:
+    """``+5.2 % slower (worse)``: which way the number went and what that means."""
+    return f"{one.change:+.1%}".replace("%", f"{NO_BREAK}%") if abs(one.change) < float("inf") else "from 0"
+
+
+def medians(one: Judged) -> str:
+    """``7.13 s → 7.50 s``."""
+    return f"{quantity(one.before, one.unit)} → {quantity(one.after, one.unit)}"
+
+
+def interval(one: Judged) -> str:
+    """The 95 % interval of the change: ``+3.1 % to +7.4 %``."""
+    if one.ratio_ci95 is None:
+        return DASH
+    low, high = (f"{end - 1:+.1%}".replace("%", f"{NO_BREAK}%") for end in one.ratio_ci95)
+    return f"{low} to {high}"
+
+
+def counts(one: Judged) -> str:
+    """``20 + 20``."""
+    return f"{one.samples[0]} + {one.samples[1]}"
+
+
+def sentence(one: Judged) -> str:
+    """Everything about one change."""
+    return (
+        f"{named(one)}: {medians(one)}, {change(one)} ({interval(one)}), {counts(one)} samples, "
+        f"false-discovery rate {max(one.q_worse if one.worse > 0 else one.q_better, 1e-6):.1g}; "
+        f"{one.min_effect:.0%} is minded"
+    )
+
+
+def failure(one: Failure) -> str:
+    """What failed now and did not in the baseline."""
+    where = f" on {one.subject}" if one.subject else ""
+    return (
+        f"{one.scenario}{where} fails now: {one.error}: {one.message.splitlines()[0] if one.message else ''}"
+    )
+
+
+def _count(number: int, what: str, did: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''} {did}" if number else ""
