@@ -67,6 +67,9 @@ _ERRORS: Mapping[int, type[MeasurementError]] = {
 }
 """The program's exit statuses."""
 
+_DIED = frozenset({-1, -6, -11, 128 + 6, 128 + 11})
+"""Ended by a signal, as SSH (-1), the harness and a shell say it: SIGABRT, SIGSEGV."""
+
 _FIXES: Mapping[type[MeasurementError], str] = {
     WrongPicture: "the GPU draws wrongly: trust no figure of it",
     AdapterMissing: "see which adapters there are: `vb-gpu --list-adapters`",
@@ -178,7 +181,10 @@ def _invoke(runner: Runner, argv: Sequence[str], api: str, scene: str, timeout_s
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     own = [line.removeprefix("vb-gpu: ") for line in lines if line.startswith("vb-gpu: ")]
     said = own[-1] if own else lines[-1] if lines else "it said nothing"
-    kind = _ERRORS.get(completed.status, GpuError)
+    # A driver whose host is gone aborts the program: Mesa's Venus does, without a word.
+    died = completed.status in _DIED
+    kind = DeviceLost if died else _ERRORS.get(completed.status, GpuError)
+    said = "its driver ended the program" if died and not own else said
     how = "" if kind is not GpuError else f"vb-gpu ended with status {completed.status}: "
     raise kind(
         f"on {runner.name}: {how}{said}"[:600],

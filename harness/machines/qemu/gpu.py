@@ -43,7 +43,7 @@ GPUS = {
 }
 PROBE_DEADLINE_S = 3
 """For one display; where a host's QEMU hangs on one, the others get half of that together."""
-_QMP = b'{"execute":"qmp_capabilities"}\n{"execute":"query-status","id":"up"}\n'
+_QMP = (b'{"execute":"qmp_capabilities"}\n', b'{"execute":"query-status","id":"up"}\n')
 _UP = re.compile(rb'"id": *"up"[^\n]*\n')
 _NO_RENDER_NODE = re.compile(r"no drm render node|render node init failed", re.IGNORECASE)
 _NO_GL = re.compile(r"OpenGL (is )?(not supported|support)|no OpenGL", re.IGNORECASE)
@@ -138,7 +138,7 @@ def _complaint(mode: GpuMode, arch: Arch, qemu: QemuBinary, surface: Surface) ->
         return error.message
     with private_directory() as folder:
         said = transcribe(
-            argv, purpose=f"proof of a {mode} GPU", deadline_s=PROBE_DEADLINE_S, stdin=_QMP, stop_at=_UP,
+            argv, purpose=f"proof of a {mode} GPU", deadline_s=PROBE_DEADLINE_S, replies=_QMP, stop_at=_UP,
             env=environment(surface.environment, folder),
         )  # fmt: skip
     if said.ending == "stopped":
