@@ -27,3 +27,6 @@ def test_gpu(machine_factory, native, measure, profile):
         for scene, size in product(profile.gpu_scenes, profile.gpu_sizes):
             for entrant in drawing:
                 entrant.draw(scene, size, profile)
+        if profile.gpu_others:
+            for entrant in drawing:
+                entrant.draw_with_others()

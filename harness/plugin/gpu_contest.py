@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import GpuUnavailable, SceneUnsupported
+from harness.errors import GpuError, GpuUnavailable, SceneUnsupported
 from harness.gpu.metrics import metrics
 from harness.gpu.renderer import classify
 from harness.machines.gpu_guest import Guest, proved
+from harness.machines.gpu_others import OTHERS, run_other
 from harness.machines.gpu_routes import WARMUPS, Contender, Route
 from harness.machines.model import GpuMode, Phase
 from harness.machines.native.gpu import native_contenders
@@ -68,6 +69,25 @@ class Entrant:
         if before is not None and self.machine is not None:
             after = usage(self.machine.pids)
             self._record_cost(group, after.cpu_s - before.cpu_s, after.memory_bytes, report)
+
+    def draw_with_others(self) -> None:
+        """The workloads of others that are for this route, once; one that does not run here is left out by name."""
+        for other in OTHERS:
+            if other.route != self.contender.route:
+                continue
+            try:
+                found = run_other(self.contender.runner.runner, other)
+            except GpuError as error:
+                self.measure.leave_out(
+                    f"{self.contender.name} {other.name}", code=f"no-{other.name}", reason=error.message,
+                    fix=error.fix or "",
+                )  # fmt: skip
+                continue
+            for benchmark, fps in found.fps.items():
+                self.measure.record(
+                    f"{other.name}-{benchmark}/fps", fps, unit="frames/s", better="higher",
+                    definition=f"what {other.name} says of {benchmark}", facts={"renderer": found.renderer},
+                )  # fmt: skip
 
     def _record(self, group: str, report: GpuReport) -> None:
         for each in metrics(report):

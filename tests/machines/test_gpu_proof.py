@@ -1,0 +1,128 @@
+"""Real GPUs of real guests: names, pictures, negative controls, and what is said when the host does not render."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from harness.errors import (
+    AccelerationUnproved,
+    ArchiveUnreachable,
+    DeviceLost,
+    GpuApiMissing,
+    GpuError,
+    GuestGpuMissing,
+    HostLacks,
+    RenderServerMissing,
+)
+from harness.gpu.renderer import RendererKind, classify
+from harness.guests import catalogue
+from harness.guests.model import Arch
+from harness.machines.gpu_diagnosis import check_driver
+from harness.machines.gpu_guest import proved
+from harness.machines.gpu_routes import GUEST_ROUTES, check_control
+from harness.machines.model import GpuMode, MachineSpec
+from harness.machines.qemu.backend import QemuBackend
+from harness.runtimes.choice import gpu_qemu_folder
+
+pytestmark = [pytest.mark.guest_boot, pytest.mark.timeout(900)]
+SIZE = (320, 180)
+
+
+@pytest.fixture(scope="session")
+def gpu_guest():
+    try:
+        return catalogue.ensure_built("gpu", Arch.X86_64)
+    except ArchiveUnreachable as error:
+        pytest.skip(f"the guest gpu is not built, and {error}")
+
+
+@pytest.fixture
+def gpus(tmp_path) -> QemuBackend:
+    """tcg on a QEMU that has virgl and Venus: the host's or the installed runtime's."""
+    try:
+        qemu = gpu_qemu_folder(None, Arch.X86_64.value, install=False)
+    except HostLacks as error:
+        pytest.skip(str(error))
+    backend = QemuBackend("tcg", qemu=qemu, logs=tmp_path / "logs")
+    if not (found := backend.probe_gpu(Arch.X86_64, GpuMode.VENUS)).usable:
+        pytest.skip(f"{found.code}: {found.reason}")
+    return backend
+
+
+@pytest.mark.parametrize("mode", GUEST_ROUTES)
+def test_every_route_draws_right_pictures_under_its_own_name(gpus, gpu_guest, mode) -> None:
+    with gpus.machine(MachineSpec(gpu_guest, gpu=mode)) as machine:
+        machine.boot(timeout_s=300)
+        guest = proved(mode, machine)
+        for each in guest.contenders:
+            report = each.draw("triangle", SIZE, frames=20, seconds=2, picture=True)
+            renderer = classify(report.adapter)
+            assert renderer.kind is each.route.proof
+            assert renderer.leaves_guest == (mode is not GpuMode.TWO_D)
+            assert (report.check.wrong, report.picture.width, report.picture.height) == (0, *SIZE)
+            assert len(set(report.picture.rgb)) > 10
+        if mode is GpuMode.VENUS:
+            assert classify(guest.contenders[1].adapter).layers[:2] == (RendererKind.ZINK, RendererKind.VENUS)
+            for control in (GpuMode.VIRGL, GpuMode.TWO_D):  # both asked where they must come out positive
+                with pytest.raises(AccelerationUnproved, match="trust no figure"):
+                    check_control(each.runner.runner, each.workload, control)
+        else:
+            assert "Venus" not in guest.control
+            assert "virgl" not in guest.control
+
+
+def test_a_render_server_that_is_not_there_is_named(gpus, gpu_guest) -> None:
+    machine = gpus.machine(MachineSpec(gpu_guest, gpu=GpuMode.VENUS))
+    environment = {**machine.config.environment, "RENDER_SERVER_EXEC_PATH": "/nowhere"}
+    with type(machine)(machine.name, machine.spec, replace(machine.config, environment=environment)) as lame:
+        lame.boot(timeout_s=300)
+        with pytest.raises(RenderServerMissing, match=r"nothing on the host renders.*virgl-server"):
+            proved(GpuMode.VENUS, lame)
+
+
+def test_a_render_server_that_dies_while_it_draws_is_a_lost_device(gpus, gpu_guest) -> None:
+    with gpus.machine(MachineSpec(gpu_guest, gpu=GpuMode.VENUS)) as machine:
+        machine.boot(timeout_s=300)
+        venus = proved(GpuMode.VENUS, machine).contenders[0]
+        killed = threading.Event()
+
+        def kill_renderers() -> None:
+            while not killed.is_set():
+                for pid in machine.pids:
+                    process = psutil.Process(pid)
+                    if "virgl_render" in process.name() and process.children():
+                        process.children()[0].kill()
+                        killed.set()
+
+        killer = threading.Thread(target=kill_renderers)
+        killer.start()
+        try:
+            with pytest.raises(GpuError) as failed:
+                venus.workload.run(
+                    venus.runner, api="vulkan", scene="fill", size=SIZE, seconds=60, frame_deadline_s=10
+                )
+        finally:
+            killed.set()
+            killer.join()
+        assert isinstance(failed.value, DeviceLost | GpuError)
+        assert failed.value.fix
+
+
+def test_a_kernel_without_virtio_gpu_is_named(tcg, tiny) -> None:
+    with tcg.machine(MachineSpec(tiny(Arch.X86_64), gpu=GpuMode.TWO_D)) as machine:
+        machine.boot()
+        with pytest.raises(GuestGpuMissing, match="CONFIG_DRM_VIRTIO_GPU"):
+            check_driver(machine)
+
+
+def test_an_api_that_a_guest_does_not_have_is_missing_by_name(gpus, gpu_guest) -> None:
+    with gpus.machine(MachineSpec(gpu_guest, gpu=GpuMode.VIRGL)) as machine:
+        machine.boot(timeout_s=300)
+        guest = proved(GpuMode.VIRGL, machine)
+        one = guest.contenders[0]
+        with pytest.raises(GpuApiMissing, match="metal"):
+            one.workload.run(one.runner, api="metal", scene="triangle", size=SIZE, frames=1)
