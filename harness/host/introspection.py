@@ -80,7 +80,7 @@ def introspect(path: Path, *, deadline_s: float) -> QemuFeatures:
     ]
     argv += ["-chardev", "stdio,id=qmp,signal=off", "-mon", "chardev=qmp,mode=control"]
     said = transcribe(
-        argv, purpose="introspection", deadline_s=deadline_s, stdin=_requests(), stop_at=_LAST_ANSWER
+        argv, purpose="introspection", deadline_s=deadline_s, replies=_requests(), stop_at=_LAST_ANSWER
     )
     if said.ending == "deadline":
         raise IntrospectionError(f"did not answer QMP within {deadline_s:g} s")
@@ -91,7 +91,7 @@ def introspect(path: Path, *, deadline_s: float) -> QemuFeatures:
 
 def displays(text: str) -> tuple[str, ...]:
     """The names in what ``-display help`` prints: one to a line, between a heading and an empty line."""
-    _, _, names = text.partition("display backend types:\n")
+    _, _, names = "\n".join(text.splitlines()).partition("display backend types:\n")  # Windows: \r\n
     return tuple(sorted(name for line in names.partition("\n\n")[0].splitlines() if (name := line.strip())))
 
 
@@ -140,9 +140,9 @@ def features(said: dict[str, Any], complaint: str = "") -> QemuFeatures:
     )
 
 
-def _requests() -> bytes:
-    lines = [
-        json.dumps({"execute": command, "arguments": arguments, "id": key})
+def _requests() -> list[bytes]:
+    """One for each line that QEMU says: the greeting, then the answers."""
+    return [
+        json.dumps({"execute": command, "arguments": arguments, "id": key}).encode() + b"\n"
         for key, (command, arguments) in _BATCH.items()
     ]
-    return ("\n".join(lines) + "\n").encode()

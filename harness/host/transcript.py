@@ -7,6 +7,7 @@ reaped; one that floods its output costs bounded memory.
 from __future__ import annotations
 
 import time
+from collections import deque
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -52,22 +53,21 @@ def transcribe(
     *,
     purpose: str,
     deadline_s: float,
-    stdin: bytes = b"",
+    replies: Sequence[bytes] = (),
     stop_at: re.Pattern[bytes] | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Transcript:
     """Run ``argv`` until it ends, ``deadline_s`` has passed, or one of its streams matches ``stop_at``.
 
-    ``stdin`` (a few KiB at most) is written at once and the pipe stays open, because QEMU forgets the QMP commands that
-    it has not yet answered when its stdin closes. Raises ToolMissing when argv[0] cannot be run.
+    ``replies``: each is written to its stdin when it has said another line on stdout; QEMU's stdio on Windows loses
+    bytes of a command that comes before the last one is answered. The pipe stays open, because QEMU forgets what it
+    has not yet answered when its stdin closes. Raises ToolMissing when argv[0] cannot be run.
     """
     started = time.monotonic()
     process = spawn(argv, purpose=purpose, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=env)
     kept = {"stdout": bytearray(), "stderr": bytearray()}
     try:
-        with suppress(BrokenPipeError):
-            _say(process, stdin)
-        ending = _listen(process, kept, started + deadline_s, stop_at)
+        ending = _listen(process, kept, started + deadline_s, stop_at, deque(replies))
         status = _end(process, started + deadline_s if ending == "ended" else started)
         if ending == "ended" and time.monotonic() > started + deadline_s:
             ending = "deadline"  # it closed its streams and lived on
@@ -88,13 +88,18 @@ def transcribe(
 
 
 def _say(process: OwnedProcess, text: bytes) -> None:
-    if process.stdin is not None:
-        process.stdin.write(text)
-        process.stdin.flush()
+    with suppress(OSError):  # it has gone, or never wanted to know
+        if process.stdin is not None:
+            process.stdin.write(text)
+            process.stdin.flush()
 
 
 def _listen(
-    process: OwnedProcess, kept: dict[str, bytearray], deadline: float, stop_at: re.Pattern[bytes] | None
+    process: OwnedProcess,
+    kept: dict[str, bytearray],
+    deadline: float,
+    stop_at: re.Pattern[bytes] | None,
+    replies: deque[bytes],
 ) -> Literal["ended", "deadline", "stopped"]:
     """Read both streams until both have closed; ``deadline`` is a ``time.monotonic()``."""
     outputs = {name: getattr(process, name) for name in kept}
@@ -104,6 +109,9 @@ def _listen(
             text += block[:room]
             if block and room and stop_at is not None and stop_at.search(text):
                 return "stopped"
+            for _ in range(block.count(b"\n") if name == "stdout" else 0):
+                if replies:
+                    _say(process, replies.popleft())
         return "ended"
     return "deadline"
 
