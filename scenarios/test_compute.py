@@ -14,9 +14,8 @@ def test_compute(machine, native, measure, profile):
     """Integer, floating point, memory, system calls, context switches, processes; native and guest in turns."""
     machine.boot()
     guest = SshRunner.of(machine)
-    native_plan, guest_plan = calibrate(native), calibrate(guest)
-    for _ in measure.rounds(profile.compute_rounds):
-        for each in native_plan.once(native):
-            measure.record(each.kernel, each.value, unit=each.unit, better="higher", native=True)
-        for each in guest_plan.once(guest):
-            measure.record(each.kernel, each.value, unit=each.unit, better="higher")
+    sides = [(calibrate(native), native, True), (calibrate(guest), guest, False)]
+    for number in measure.rounds(profile.compute_rounds):
+        for plan, runner, is_native in measure.turns(number, *sides):
+            for each in plan.once(runner):
+                measure.record(each.kernel, each.value, unit=each.unit, better="higher", native=is_native)

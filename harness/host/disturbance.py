@@ -68,6 +68,25 @@ def between(before: Reading, after: Reading) -> Disturbance:
     return Disturbance(min(1.0, others_s / had_s), min(1.0, stolen_s / had_s))
 
 
+NOISY = 0.1
+"""A score above this moves medians by more than the few percent that people compare."""
+
+
+def advice(found: Disturbance) -> str:
+    """What a noisy host was disturbed by, and what to do; empty for a quiet one."""
+    if found.score <= NOISY:
+        return ""
+    if found.stolen > found.others:
+        return (
+            f"The hypervisor below this host kept {found.stolen:.0%} of its CPU time while it was measured. "
+            "Measure on bare metal or on a dedicated instance."
+        )
+    return (
+        f"Other programs had {found.others:.0%} of this host's CPU time while it was measured. "
+        "Close them, and measure again."
+    )
+
+
 def watch(seconds: float) -> Disturbance:
     """The disturbance of the next ``seconds``, in which this thread sleeps."""
     before = read()

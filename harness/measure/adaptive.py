@@ -9,13 +9,12 @@ become narrow enough is a little too narrow; FEWEST keeps it from stopping at th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.measure.statistics import summarise
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 FEWEST = 10
 """Samples of a series before its interval is believed."""
@@ -28,18 +27,14 @@ class Goal:
     precision: float
     budget_s: float
 
-    def missed(self, series: Mapping[str, Sequence[float]]) -> dict[str, float]:
-        """Of every series by name that is not known well enough yet, how well it is: infinity for too few samples."""
-        known = {name: precision(samples) for name, samples in series.items()}
-        return {name: reached for name, reached in known.items() if reached > self.precision}
+    def reached(self, samples: Sequence[float]) -> float:
+        """Half the 95 % interval of the median ÷ the median; infinity for fewer than FEWEST, or where it is 0."""
+        if len(samples) < FEWEST:
+            return math.inf
+        from harness.measure.statistics import summarise  # noqa: PLC0415 - numpy
 
-
-def precision(samples: Sequence[float]) -> float:
-    """Half the 95 % interval of the median ÷ the median; infinity below FEWEST samples or where the median is 0."""
-    if len(samples) < FEWEST:
-        return float("inf")
-    found = summarise(samples)
-    if found.ci95 is None or not found.median:
-        return float("inf")
-    low, high = found.ci95
-    return (high - low) / 2 / abs(found.median)
+        found = summarise(samples)
+        if found.ci95 is None or not found.median:
+            return math.inf
+        low, high = found.ci95
+        return (high - low) / 2 / abs(found.median)

@@ -86,6 +86,28 @@ def ratio_interval(ours: Floats, theirs: Floats) -> tuple[float, float] | None:
     return _bca(ratios, above / below, groups)
 
 
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """What an interval of a ratio needs to know of one series, in a few numbers that a page can hold."""
+
+    quantiles: tuple[float, ...]
+    """Of the resampled medians, at the middles of as many equal shares."""
+    jackknife: tuple[tuple[float, int], ...]
+    """The median without one sample: its values, and how many samples give each."""
+
+
+def sketch(ordered: Floats, points: int) -> Sketch:
+    """The sketch of sorted samples, of which there are three or more; the quotients of two series' ``points``
+    quantiles, each with each, have the distribution of their resampled ratio to within 1 / ``points``."""
+    import numpy as np  # noqa: PLC0415 - a light command does not pay for it
+
+    medians = np.sort(_resampled_medians(ordered, stream=0))
+    middles = ((np.arange(points) + 0.5) / points * RESAMPLES).astype(np.intp)
+    left_out = _jackknife(ordered)
+    jackknife = zip(left_out.values.tolist(), left_out.counts.astype(int).tolist(), strict=True)
+    return Sketch(tuple(medians[middles].tolist()), tuple(jackknife))
+
+
 def _bca(resampled: Floats, observed: float, groups: list[_Jackknife]) -> tuple[float, float]:
     import numpy as np  # noqa: PLC0415 - a light command does not pay for it
 

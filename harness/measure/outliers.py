@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 FAR = 3.5
-FEWEST = 5
-"""Below this nothing is far from "the others"."""
+FEWEST = 8
+"""Below this nothing is far from "the others": of five normal samples one in six series would have an outlier."""
 
 _MAD_OF_NORMAL = 0.6745
 _MEAN_DEVIATION_OF_NORMAL = 1.2533

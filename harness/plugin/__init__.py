@@ -26,6 +26,7 @@ from harness.plugin.fixtures import (
 from harness.plugin.keeper import Keeper
 from harness.plugin.keys import LOCK_HELD, RECORDS, SESSION, is_scenario, subject_of
 from harness.plugin.measure import Measure
+from harness.plugin.noise import NoiseMeter
 from harness.plugin.outcome import records_of
 from harness.plugin.session import Session, prepare
 from harness.plugin.subjects import with_guest
@@ -168,6 +169,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     ]
     measuring = any("measure" in getattr(item, "fixturenames", ()) for item in session.items)
     with_gpu = [subject_of(item) for item in scenarios if item.get_closest_marker("gpu")]
+    meter = None
     if scenarios and not config.getoption("collectonly"):
         from harness.host.processes import install_endings  # noqa: PLC0415
 
@@ -179,10 +181,16 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
                 vb.have_host_alone()
                 config.stash[LOCK_HELD] = True
                 _ = vb.recorder  # its folder can be written, or says why not before anything is measured
+                meter = NoiseMeter()
         except VisorbenchError as error:
             _give_up(vb, error)
     try:
-        return (yield)
+        result = yield
+        if meter:
+            meter.tell(vb.recorder)
+        return result
+    except VisorbenchError as error:
+        _give_up(vb, error)
     finally:
         vb.resources.close()
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.guests.model import GuestImage
     from harness.machines.model import Capabilities, Machine
     from harness.machines.runner import Runner
+    from harness.measure.adaptive import Goal
     from harness.plugin.session import Session
     from harness.plugin.subjects import Subject
 
@@ -113,6 +114,7 @@ def measure(visorbench: Session, subject: Subject, request: pytest.FixtureReques
         profile=visorbench.profile,
         sink=visorbench.record,
         tick=visorbench.watcher.rounds,
+        goal=_goal(visorbench.profile),
         facts_of=lambda machine: visorbench.facts(subject.as_(machine.spec)),
     )
     if request.config.stash.get(LOCK_HELD, False):
@@ -124,3 +126,12 @@ def measure(visorbench: Session, subject: Subject, request: pytest.FixtureReques
     one.sink = request.node.stash.setdefault(RECORDS, []).append
     with measuring_lock(wait_s=3600):
         yield one
+
+
+def _goal(profile: Profile) -> Goal | None:
+    """What the profile asks for; most ask for nothing."""
+    if profile.precision is None:
+        return None
+    from harness.measure.adaptive import Goal  # noqa: PLC0415 - only where rounds adapt
+
+    return Goal(profile.precision, profile.budget_s)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Required, TypedDict, TypeVar, Unpack
 
 from harness.errors import NothingMeasured
+from harness.measure.order import turns
 from harness.results.fingerprint import fingerprint_of
 from harness.results.plain_values import plain_value
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
     from harness.config.model import Profile
     from harness.machines.model import Machine, Timeline
+    from harness.measure.adaptive import Goal
     from harness.plugin.record import Record, Sink
+
+T = TypeVar("T")
 
 
 class Said(TypedDict, total=False):
@@ -40,6 +44,15 @@ class Said(TypedDict, total=False):
 
 
 @dataclass
+class Kept:
+    """The samples of one metric on one subject until now; ``subject`` are its facts."""
+
+    metric: str
+    subject: dict[str, Any]
+    samples: list[float] = field(default_factory=list)
+
+
+@dataclass
 class Measure:
     """Rounds and samples of one scenario on one subject.
 
@@ -54,15 +67,31 @@ class Measure:
     tick: Callable[[int, int], None] = lambda _done, _total: None
     """Told how many rounds are done, of how many."""
     facts_of: Callable[[Machine], dict[str, Any]] | None = None
+    goal: Goal | None = None
+    """How well to know every median before rounds end; None: as many rounds as the scenario says."""
     count: int = field(default=0, init=False)
     """Samples recorded so far."""
+    _kept: dict[tuple[str, int], Kept] = field(default_factory=dict, init=False)
+    """The samples of each metric and subject, kept for the goal."""
 
     def rounds(self, total: int) -> Iterator[int]:
-        """0, 1, … ``total`` - 1, shown by the progress bar."""
-        for done in range(total):
+        """0, 1, … ``total`` - 1, shown by the progress bar; with a goal, on until it is reached or its time spent."""
+        started, done = time.monotonic(), 0
+        while done < total:
             self.tick(done, total)
             yield done
-        self.tick(total, total)
+            done += 1
+        while self.goal and time.monotonic() - started < self.goal.budget_s and self._missed(self.goal):
+            self.tick(done, done + 1)
+            yield done
+            done += 1
+        self.tick(done, done)
+        if self.goal:
+            self._say_missed(self.goal)
+
+    def turns(self, round_number: int, *things: T) -> tuple[T, ...]:
+        """``things`` in the order of this round, so that none always comes first or after the same other."""
+        return turns(things, round_number)
 
     def record(self, metric: str, value: float, **said: Unpack[Said]) -> None:
         """Record one sample, of this scenario's subject unless ``on`` names a machine of another or it is native.
@@ -195,6 +224,21 @@ class Measure:
         """Count and pass on; what a variant's measure says comes through here too."""
         self.sink(record)
         self.count += len(record.get("values", ()))
+        if self.goal and record["say"] == "samples":
+            key = (record["metric"], id(record["subject"]))
+            self._kept.setdefault(key, Kept(record["metric"], record["subject"])).samples += record["values"]
+
+    def _missed(self, goal: Goal) -> list[tuple[Kept, float]]:
+        """What is not known well enough yet, and how well it is: half the interval ÷ the median."""
+        reached = ((kept, goal.reached(kept.samples)) for kept in self._kept.values())
+        return [(kept, precision) for kept, precision in reached if precision > goal.precision]
+
+    def _say_missed(self, goal: Goal) -> None:
+        for kept, precision in self._missed(goal):
+            known = f"only to ±{precision:.1%}" if precision < float("inf") else "hardly"
+            text = f"Known {known} after {goal.budget_s:g} s; ±{goal.precision:.1%} was asked for."
+            about = {"scenario": self.scenario, "metric": kept.metric, "subject": kept.subject}
+            self._say({"say": "note", **about, "text": text})
 
     def _subject(self, machine: Machine | None, *, native: bool) -> dict[str, Any]:
         if native:

@@ -22,6 +22,9 @@ _WORDS = {
     "memory_available_mib": "memory free at the start",
     "swap_used_mib": "swap in use",
     "load": "load of 1, 5, 15 min",
+    "noise_before": "CPU time that others had, before",
+    "noise_score": "CPU time that others had, while measuring",
+    "noise_after": "CPU time that others had, after",
     "throttled": "slowed by heat",
     "virtualised": "virtual machine",
 }
@@ -92,4 +95,6 @@ def _value(name: str, value: object) -> str:
         return "no"
     if name.endswith("_mib") and isinstance(value, int):
         return f"{value / 1024:.1f}{units.NO_BREAK}GiB" if value >= 1024 else f"{value}{units.NO_BREAK}MiB"
+    if name.startswith("noise_") and isinstance(value, int | float):
+        return f"{value:.1%}".replace("%", f"{units.NO_BREAK}%")
     return fact(value)

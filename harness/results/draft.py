@@ -70,6 +70,8 @@ class Draft:
                 self._samples(**facts)
             case "run":
                 self.header = facts
+            case "host":
+                self.header = {**self.header, "host": {**self.header["host"], **facts}}
             case "subject":
                 self.subjects[facts["id"]] = facts
             case "series":
@@ -83,10 +85,8 @@ class Draft:
                 self.notices.append(facts["text"])
             case "picture":
                 self.pictures[facts["scenario"], facts["name"], facts["subject"]] = facts
-            case "skip":
-                self.skipped.append(facts)
-            case "fail":
-                self.failed.append(facts)
+            case "skip" | "fail" as kind:
+                (self.skipped if kind == "skip" else self.failed).append(facts)
             case "finish":
                 self.finished = facts["at"]
             case name:
@@ -141,7 +141,8 @@ class Draft:
         return names
 
     def _series(self, draft: DraftSeries) -> Series:
-        from harness.measure.statistics import summarise  # noqa: PLC0415 - numpy
+        from harness.measure.diagnosis import diagnose  # noqa: PLC0415 - numpy
+        from harness.measure.statistics import summarise  # noqa: PLC0415
         from harness.results.models import Series, Summary, Target  # noqa: PLC0415 - pydantic
 
         return Series(
@@ -154,7 +155,7 @@ class Draft:
             times=tuple(draft.times) if len(draft.times) == len(draft.samples) else None,
             summary=Summary(**asdict(summarise(draft.samples))),
             native=self._native(draft),
-            notes=tuple(draft.notes),
+            notes=(*draft.notes, *diagnose(draft.samples)),
             targets=tuple(Target(**target) for target in draft.targets),
             definition=draft.definition,
             facts=draft.facts,

@@ -191,6 +191,10 @@ class RunRecorder:
         if said != {"targets": series.targets, "definition": series.definition, "facts": series.facts}:
             self._record({"event": "about", "series": list(key), **said})
 
+    def host(self, **facts: Any) -> None:
+        """Say what else is so of the host, e.g. how noisy it was; its fingerprint stays."""
+        self._record({"event": "host", **plain_value(facts)})
+
     def notice(self, text: str) -> None:
         """Say what a reader must know before any number of this run; once for each text."""
         clean = printable(text)

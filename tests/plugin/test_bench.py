@@ -172,3 +172,10 @@ def test_plain_pytest_with_workers_runs_functional_scenarios_at_once(bench) -> N
     runs = [path.name for path in (bench.folder / "reports").iterdir() if path.name != "latest"]
     assert runs == [bench.results["run"]["id"]]
     assert len(list((bench.folder / "reports" / "latest" / "logs").rglob("console.log"))) == 2
+
+
+def test_the_host_s_noise_is_told_before_while_and_after(bench) -> None:
+    text = "def test_one(measure):\n    measure.record('x', 1, unit='s', better='lower')\n"
+    assert bench.run(bench.scenario(text), "--backend", "tcg").returncode == 0
+    host = bench.results["run"]["host"]
+    assert all(0 <= host[name] <= 1 for name in ("noise_before", "noise_score", "noise_after"))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
+from itertools import cycle
 
 import pytest
 
 from harness.errors import MeasurementError, NothingMeasured
+from harness.measure.adaptive import Goal
 from harness.plugin.measure import Measure
 from harness.plugin.record import apply
 from harness.results.recorder import RunRecorder
@@ -108,3 +111,40 @@ def test_a_picture_that_does_not_fit_its_size_is_no_picture(recorder):
     with pytest.raises(MeasurementError, match="3 x 2"):
         one.attach_picture("triangle", RED, 3, 2)
     assert recorder.finish().pictures == ()
+
+
+def test_rounds_are_as_many_as_the_scenario_says(recorder):
+    one = measure(partial(apply, recorder))
+    assert list(one.rounds(3)) == [0, 1, 2]
+
+
+def test_with_a_goal_rounds_go_on_until_every_median_is_known(recorder):
+    one = replace(measure(partial(apply, recorder)), goal=Goal(precision=0.05, budget_s=60))
+    spread = cycle([0.9, 1.0, 1.1, 1.0])
+    for _ in one.rounds(3):
+        one.record("wide", next(spread), unit="s", better="lower")
+        one.record("narrow", 1.0, unit="s", better="lower")
+        one.record("narrow", 1.0, unit="s", better="lower", native=True)
+    run = recorder.finish()
+    wide, narrow, host = run.series
+    assert 10 <= wide.summary.n == narrow.summary.n == host.summary.n < 200
+    low, high = wide.summary.ci95
+    assert (high - low) / 2 <= 0.05
+    assert not any("asked for" in note for series in run.series for note in series.notes)
+
+
+def test_a_budget_that_is_spent_ends_the_rounds_and_is_noted(recorder):
+    one = replace(measure(partial(apply, recorder)), goal=Goal(precision=0.01, budget_s=1e-9))
+    for number in one.rounds(12):
+        one.record("wide", 1 + number % 2, unit="s", better="lower")
+        if number == 0:
+            one.record("once", 1, unit="s", better="lower")
+    wide, once = recorder.finish().series
+    assert wide.summary.n == 12
+    assert any("Known only to" in note and "±1.0% was asked for" in note for note in wide.notes)
+    assert any("Known hardly" in note for note in once.notes)
+
+
+def test_turns_put_each_first_as_often(recorder):
+    one = measure(partial(apply, recorder))
+    assert [one.turns(number, "native", "guest")[0] for number in range(4)] == ["native", "guest"] * 2
