@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -57,6 +58,8 @@ def point_latest(folder: Path) -> None:
             fresh.unlink(missing_ok=True)
             try:
                 fresh.symlink_to(run_id, target_is_directory=True)
+                if sys.platform == "win32":  # there no link to a folder is replaced, and an old one would be followed
+                    (reports / LATEST).unlink(missing_ok=True)
                 fresh.replace(reports / LATEST)
             except OSError as error:
                 if error.errno in NO_SPACE:

@@ -12,6 +12,7 @@ import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from harness.errors import ControlTimeout
@@ -31,6 +32,8 @@ CONNECT_TIMEOUT_S = 30.0
 _AT_ONCE = 16
 """Connections that wait to be looked at: strangers must not keep QEMU's out."""
 _KILL_TIMEOUT_S = 10
+_NEEDED_AT_ONCE = ("psutil", "qemu.qmp")
+"""What arrives must not wait for an import: here the readers begin only once QEMU has connected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class TcpWires:
         read: Callable[[Mapping[Channel, socket.socket]], T],
     ) -> tuple[OwnedProcess, T]:
         """QEMU connects while it starts, long before its guest runs. Raises ControlTimeout."""
+        for module in _NEEDED_AT_ONCE:
+            import_module(module)
         process = spawn(())
         try:
             return process, read(self._connections(process))
