@@ -58,7 +58,7 @@ def point_latest(folder: Path) -> None:
             fresh.unlink(missing_ok=True)
             try:
                 fresh.symlink_to(run_id, target_is_directory=True)
-                if sys.platform == "win32":  # there no link to a folder is replaced, and an old one would be followed
+                if sys.platform == "win32":  # no link to a folder is replaced there
                     (reports / LATEST).unlink(missing_ok=True)
                 fresh.replace(reports / LATEST)
             except OSError as error:

@@ -133,8 +133,8 @@ def test_a_qemu_that_dies_before_it_connects_says_why(posing: Callable[[str], Qe
 
 @pytest.mark.usefixtures("wires")
 def test_a_qemu_that_refuses_its_command_line_says_why(sector: Callable[..., QemuMachine]) -> None:
-    with pytest.raises(MachineDied, match=r"status 1.*no-such-model"):
-        sector(cpu_model="no-such-model").start()
+    with pytest.raises(MachineDied, match=r"status 1.*no-such-flag"):
+        sector(cpu_model="max,no-such-flag=on").start()
 
 
 def test_a_qemu_that_never_connects_is_ended_and_named(
