@@ -10,27 +10,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import create_engine, event, func, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 
-from harness.errors import InvalidConfiguration, StoreError, ToolMissing, UnknownName, UsageError
+from harness.errors import StoreError, UnknownName, UsageError
 from harness.host.paths import data_dir
 from harness.results import store_rows as rows
 from harness.results import store_schema as tables
+from harness.results.store_engine import KEPT, connect, explained, shown, write_alone
+from harness.results.store_upgrade import upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from sqlalchemy import Connection, Engine, Select
+    from sqlalchemy import Connection, Select
 
     from harness.results.models import Run
 
 LATEST = "latest"
 """The name of the newest run."""
-
-KEPT = "the run's folder under reports/ still has everything; `visorbench report FOLDER` saves it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +57,12 @@ class Store:
     one whose driver is not installed, StoreError for a store that cannot be used."""
 
     def __init__(self, url: str | None = None, *, busy_timeout_s: float = 10) -> None:
-        self.url = url or default_url()
-        self._engine = _engine(self.url, busy_timeout_s)
-        with self._transaction() as connection:
-            self._prepare(connection)
+        given = url or default_url()
+        self.url = shown(given)
+        """Without its password: it is in messages."""
+        self._engine = connect(given, busy_timeout_s)
+        with self.transaction() as connection:
+            upgrade(connection, self.url)
 
     def __enter__(self) -> Self:
         return self
@@ -75,12 +75,15 @@ class Store:
         self._engine.dispose()
 
     def save(self, run: Run) -> None:
-        """Save a run, all of it or nothing; one of the same id is replaced."""
-        with self._transaction() as connection:
+        """Save a run, all of it or nothing; one of the same id is replaced, and stays whose baseline it is."""
+        row = rows.run_row(run)
+        with self.transaction() as connection:
+            write_alone(connection, run.id)
             for table in tables.PARTS:
                 connection.execute(table.delete().where(table.c.run_id == run.id))
-            connection.execute(tables.runs.delete().where(tables.runs.c.id == run.id))
-            connection.execute(tables.runs.insert(), rows.run_row(run))
+            known = connection.execute(tables.runs.update().where(tables.runs.c.id == run.id).values(row))
+            if not known.rowcount:
+                connection.execute(tables.runs.insert(), row)
             for table, made in (
                 (tables.subjects, map(rows.subject_row, run.subjects)),
                 (tables.series, map(rows.series_row, run.series)),
@@ -94,8 +97,8 @@ class Store:
 
     def load(self, name: str = LATEST) -> Run:
         """The run of this id, of this unique start of an id, or the newest; raises UnknownName, UsageError."""
-        with self._transaction() as connection:
-            run_id = self._resolve(connection, name)
+        with self.transaction() as connection:
+            run_id = self.resolve(connection, name)
             run = _rows(connection, select(tables.runs).where(tables.runs.c.id == run_id))[0]
             parts = {
                 table.name: _rows(
@@ -119,10 +122,11 @@ class Store:
             _count(tables.series, "n").label("samples"), _count(tables.skips).label("skipped"),
             _count(tables.failures).label("failed"),
         ).order_by(runs.started.desc(), runs.id.desc())  # fmt: skip
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return [RunLine(**row) for row in _rows(connection, query)]
 
-    def _resolve(self, connection: Connection, name: str) -> str:
+    def resolve(self, connection: Connection, name: str) -> str:
+        """The id that :meth:`load` would load; raises as it does."""
         runs = tables.runs.c
         ids: list[str] = list(
             connection.execute(select(runs.id).order_by(runs.started.desc(), runs.id.desc())).scalars()
@@ -138,48 +142,14 @@ class Store:
             raise UnknownName("run", name, [LATEST, *ids[:20]] if ids else [])
         return found[0]
 
-    def _prepare(self, connection: Connection) -> None:
-        tables.version.create(connection, checkfirst=True)
-        found = connection.execute(select(func.max(tables.version.c.version))).scalar()
-        if found is None or found < tables.STORE_VERSION:
-            tables.upgrade(connection)
-            connection.execute(tables.version.delete())
-            connection.execute(tables.version.insert(), {"version": tables.STORE_VERSION})
-        elif found > tables.STORE_VERSION:
-            raise StoreError(
-                f"the store {self.url} was written by a newer VisorBench "
-                f"(its schema is {found}, this one knows {tables.STORE_VERSION})",
-                fix=f"upgrade, or name another store with --store URL; {KEPT}",
-                url=self.url,
-            )
-
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction: all of it or nothing. Raises StoreError with what the database said."""
         try:
             with self._engine.begin() as connection:
                 yield connection
-        except DatabaseError as error:
-            raise self._explained(error) from error
-
-    def _explained(self, error: DatabaseError) -> StoreError:
-        cause = str(error.orig or error).strip()
-        for sign, fix in _FIXES.items():
-            if sign in cause.lower():
-                return StoreError(f"the store {self.url}: {cause}", fix=f"{fix}; {KEPT}", url=self.url)
-        return StoreError(f"the store {self.url}: {cause}", fix=KEPT, url=self.url)
-
-
-_FIXES = {
-    "locked": "another process is writing to it: try again when it is done",
-    "full": "free some space on its disk, or name another store with --store URL",
-    "disk i/o": "free some space on its disk, or name another store with --store URL",
-    "not a database": "it is damaged: move the file away, a new one is made",
-    "malformed": "it is damaged: move the file away, a new one is made",
-    "readonly": "it cannot be written: change its permissions, or name another store with --store URL",
-    "read-only": "it cannot be written: change its permissions, or name another store with --store URL",
-    "unable to open": "it cannot be opened: check its folder's permissions, or use another with --store URL",
-}
-"""What SQLite says → what to do about it."""
+        except DBAPIError as error:
+            raise explained(error, self.url) from error
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
@@ -189,45 +159,3 @@ def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
 def _count(table: Any, column: str | None = None) -> Any:
     what = func.coalesce(func.sum(table.c[column]), 0) if column else func.count()
     return select(what).where(table.c.run_id == tables.runs.c.id).scalar_subquery()
-
-
-def _engine(url: str, busy_timeout_s: float) -> Engine:
-    try:
-        parsed = make_url(url)
-        sqlite = parsed.get_backend_name() == "sqlite"
-        engine = create_engine(parsed, connect_args={"timeout": busy_timeout_s} if sqlite else {})
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise InvalidConfiguration(
-            f"{url!r} names no database: {error}",
-            fix="e.g. sqlite:////path/results.db or postgresql://host/name",
-        ) from error
-    except ModuleNotFoundError as error:
-        raise ToolMissing(
-            f"the driver for {url!r} is not installed: {error}", fix=f"pip install {error.name}"
-        ) from error
-    if sqlite:
-        event.listen(engine, "connect", _configure_sqlite)
-        _make_folder(parsed.database)
-    return engine
-
-
-def _make_folder(database: str | None) -> None:
-    from pathlib import Path  # noqa: PLC0415 - beside its only use
-
-    if not database or database == ":memory:":
-        return
-    folder: Path = Path(database).parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"no folder for the store: {error}", fix=f"name another store with --store URL; {KEPT}"
-        ) from error
-
-
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")  # readers and one writer at a time do not block each other
-    cursor.execute("PRAGMA synchronous=NORMAL")  # with WAL a power cut loses the last run, never the file
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()

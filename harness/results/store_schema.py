@@ -1,4 +1,4 @@
-"""The tables of the results store, schema version 2: a store of version 1 gets the columns that it lacks.
+"""The tables of the results store as :mod:`harness.results.migrations` makes them; a test compares the two.
 
 A series is one row with its summary in columns, so that SQL can follow a metric over time; its raw samples
 lie beside them as little-endian float64, which keeps a million samples in eight megabytes and gives back the
@@ -21,16 +21,16 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    inspect,
 )
-from sqlalchemy.schema import CreateColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Connection
+REVISION = "3"
+"""The newest version: that of the last migration."""
 
-STORE_VERSION = 2
+VERSION_TABLE = "visorbench_revision"
+"""Where Alembic keeps the version of the store; a database may be shared with others that have one of their own."""
 
 metadata = MetaData()
 
@@ -58,7 +58,8 @@ def _part(name: str, *columns: Any) -> Table:
     return Table(name, metadata, run_id, Column("position", Integer, primary_key=True), *columns)
 
 
-version = Table("visorbench_schema", metadata, Column("version", Integer, primary_key=True))
+first_versions = Table("visorbench_schema", metadata, Column("version", Integer, primary_key=True))
+"""Where versions 1 and 2 kept their number; since then it tells a harness that old that this store is newer."""
 
 runs = Table(
     "runs",
@@ -99,6 +100,7 @@ series = _part(
     Column("samples", LargeBinary, nullable=False, doc="float64, little-endian"),
     Column("times", LargeBinary, doc="float64, little-endian: seconds since the run started"),
     Index("series_by_metric", "scenario", "metric", "subject"),
+    Index("series_by_name", "metric"),
 )
 
 skips = _part(
@@ -123,18 +125,13 @@ pictures = _part(
     *_documents("facts"),
 )
 
+baselines = Table(
+    "baselines",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("run_id", String(200), ForeignKey("runs.id"), nullable=False),
+    Column("named", String(40), nullable=False, doc="when: ISO 8601 in UTC"),
+)
+
 PARTS = (subjects, series, skips, failures, pictures)
-"""The tables that hang on a run, deleted before it."""
-
-
-def upgrade(connection: Connection) -> None:
-    """Give an older store what it lacks: whole tables, and columns that may be empty."""
-    metadata.create_all(connection)
-    found = inspect(connection)
-    for table in metadata.sorted_tables:
-        known = {column["name"] for column in found.get_columns(table.name)}
-        for column in table.columns:
-            if column.name not in known:
-                named = connection.dialect.identifier_preparer.format_table(table)
-                made = CreateColumn(column).compile(dialect=connection.dialect)
-                connection.exec_driver_sql(f"ALTER TABLE {named} ADD COLUMN {made}")
+"""The tables that hang on a run, replaced with it."""

@@ -93,30 +93,6 @@ def pictures(scenario, name, subject):
     )  # fmt: skip
 
 
-VERSION_1 = """
-CREATE TABLE visorbench_schema (version INTEGER NOT NULL, PRIMARY KEY (version));
-INSERT INTO visorbench_schema VALUES (1);
-CREATE TABLE runs (id VARCHAR(200) NOT NULL, started VARCHAR(40) NOT NULL, finished VARCHAR(40),
-    profile TEXT NOT NULL, harness JSON NOT NULL, host JSON NOT NULL, host_fingerprint VARCHAR(200) NOT NULL,
-    PRIMARY KEY (id));
-CREATE TABLE subjects (run_id VARCHAR(200) NOT NULL, position INTEGER NOT NULL, id VARCHAR(200) NOT NULL,
-    backend VARCHAR(200) NOT NULL, backend_version TEXT NOT NULL, guest TEXT, arch TEXT NOT NULL,
-    config JSON NOT NULL, fingerprint VARCHAR(200) NOT NULL, PRIMARY KEY (run_id, position));
-CREATE TABLE series (run_id VARCHAR(200) NOT NULL, position INTEGER NOT NULL, scenario VARCHAR(200) NOT NULL,
-    metric VARCHAR(200) NOT NULL, unit VARCHAR(200) NOT NULL, better VARCHAR(6) NOT NULL,
-    subject VARCHAR(200) NOT NULL, n INTEGER NOT NULL, median DOUBLE NOT NULL, min DOUBLE NOT NULL,
-    max DOUBLE NOT NULL, p95 DOUBLE NOT NULL, p99 DOUBLE NOT NULL, ci95_low DOUBLE, ci95_high DOUBLE,
-    native_subject VARCHAR(200), ratio DOUBLE, ratio_low DOUBLE, ratio_high DOUBLE, notes JSON NOT NULL,
-    samples BLOB NOT NULL, times BLOB, PRIMARY KEY (run_id, position));
-INSERT INTO runs VALUES ('old', '2026-01-01T00:00:00.000000+00:00', NULL, 'quick', '{"version": "0.1", "commit": ""}',
-    '{"fingerprint": "h"}', 'h');
-INSERT INTO subjects VALUES ('old', 0, 'tcg', 'tcg', '', NULL, 'arm64', '{}', 'f');
-INSERT INTO series VALUES ('old', 0, 'boot', 'init', 's', 'lower', 'tcg', 1, 1, 1, 1, 1, 1, NULL, NULL, NULL, NULL,
-    NULL, NULL, '[]', x'000000000000f03f', NULL);
-"""
-"""A store as the first version made it, with one run."""
-
-
 @pytest.fixture(scope="module")
 def memory():
     with Store("sqlite:///:memory:") as store:
@@ -129,6 +105,19 @@ def test_every_run_comes_back_as_it_was(memory, run):
     memory.save(run)
     assert memory.load(run.id) == run
     assert Run.from_json(run.to_json()) == run
+
+
+@given(run=runs())
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_every_run_comes_back_from_postgresql_as_it_was(postgresql_store, run):
+    postgresql_store.save(run)
+    assert postgresql_store.load(run.id) == run
+
+
+@pytest.fixture(scope="module")
+def postgresql_store(postgresql):
+    with Store(postgresql.fresh_database()) as store:
+        yield store
 
 
 @pytest.fixture
@@ -211,44 +200,12 @@ def test_a_store_locked_by_another_process_is_said_and_then_works(path, run):
         assert store.load() == run
 
 
-def test_two_stores_at_once_lose_nothing(path, run):
-    with open_store(path) as one, open_store(path) as two:
-        for number in range(6):
-            copy = run.model_copy(update={"run": run.run.model_copy(update={"id": f"run-{number}"})})
-            (one, two)[number % 2].save(copy)
-        assert len(one.runs()) == len(two.runs()) == 6
-
-
 def test_a_damaged_file_is_named(path):
     path.parent.mkdir()
     path.write_bytes(b"this is no database, and long enough to be looked at\n" * 100)
     with pytest.raises(StoreError, match="damaged: move the file away"):
         open_store(path)
     assert path.read_bytes().startswith(b"this is no database")
-
-
-def test_a_newer_store_is_left_alone(path, run):
-    with open_store(path) as store:
-        store.save(run)
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE visorbench_schema SET version = 99")
-    connection.commit()
-    connection.close()
-    with pytest.raises(StoreError, match="newer VisorBench"):
-        open_store(path)
-
-
-def test_an_older_store_keeps_its_runs_and_takes_new_ones(path, run):
-    path.parent.mkdir()
-    connection = sqlite3.connect(path)
-    connection.executescript(VERSION_1)
-    connection.close()
-    for _ in range(2):
-        with open_store(path) as store:
-            store.save(run)
-            assert store.load(run.id) == run
-            (old,) = store.load("old").series
-            assert (old.samples, old.targets, old.facts, old.definition) == ((1.0,), (), {}, "")
 
 
 def test_a_store_that_cannot_be_written_is_named(tmp_path):
