@@ -40,6 +40,9 @@
     │       ├── GpuApiMissing, AdapterMissing, SceneUnsupported
     │       ├── AccelerationUnproved  another renderer's name than the one that was asked for
     │       └── DeviceLost, GpuHung
+    ├── EncoderError                surfaces did not become a stream
+    │   ├── SurfaceUnusable         a surface that cannot be what it says, or cannot be read
+    │   └── EncodeFailed            x264 or VideoToolbox gave up
     ├── BuildFailed                 a workload's sources did not compile
     └── StoreError                  the results store is locked, full, or of an unknown schema
 
@@ -343,6 +346,18 @@ class DeviceLost(GpuError):
 
 class GpuHung(GpuError):
     """The setup or a frame did not end within its deadline."""
+
+
+class EncoderError(VisorbenchError):
+    """Surfaces did not become a stream; facts: system_error."""
+
+
+class SurfaceUnusable(EncoderError):
+    """A surface cannot be what it says, or its memory cannot be read; nothing of it was."""
+
+
+class EncodeFailed(EncoderError):
+    """The encoder itself gave up."""
 
 
 class BuildFailed(VisorbenchError):

@@ -131,7 +131,6 @@ class Compiler:
         builds its C library, which takes half a minute on two cores. Everything the compiler keeps lies under the
         cache. Raises BuildFailed, DiskFull, CacheReadOnly.
         """
-        zig_cache = cache_dir() / "zig"
         # Sources are relative to the working directory: no path of this host gets into the program.
         argv = [
             str(self.program),
@@ -145,30 +144,36 @@ class Compiler:
             "-o",
             str(program),
         ]
-        with (
-            naming_write_errors("what the compiler keeps", zig_cache, elsewhere=ELSEWHERE),
-            tempfile.TemporaryFile() as output,
-        ):
-            zig_cache.mkdir(parents=True, exist_ok=True)
-            process = spawn(
-                argv,
-                purpose=f"compile {program.name} for {target}",
-                stdout=output,
-                stderr=output,
-                cwd=folder.resolve(),
-                env=_environment(zig_cache),
-            )
-            try:
-                status = process.wait(BUILD_TIMEOUT_S)
-            except TimeoutError:
-                status = None
-            finally:
-                process.kill()
-                with suppress(TimeoutError):  # or it would write into folders that are being removed
-                    process.wait(5)
-            if status != 0:
-                output.seek(0)
-                raise _failed(argv, program, target, status, output.read(1 << 20).decode(errors="replace"))
+        run_compiler(argv, program, target, folder=folder)
+
+
+def run_compiler(argv: Sequence[str], product: Path, target: Target, *, folder: Path) -> None:
+    """Run a compiler in ``folder`` until it has made ``product``; raises BuildFailed, DiskFull, CacheReadOnly."""
+    zig_cache = cache_dir() / "zig"
+    with (
+        naming_write_errors("what the compiler keeps", zig_cache, elsewhere=ELSEWHERE),
+        tempfile.TemporaryFile() as output,
+    ):
+        zig_cache.mkdir(parents=True, exist_ok=True)
+        process = spawn(
+            argv,
+            purpose=f"compile {product.name} for {target}",
+            stdout=output,
+            stderr=output,
+            cwd=folder.resolve(),
+            env=_environment(zig_cache),
+        )
+        try:
+            status = process.wait(BUILD_TIMEOUT_S)
+        except TimeoutError:
+            status = None
+        finally:
+            process.kill()
+            with suppress(TimeoutError):  # or it would write into folders that are being removed
+                process.wait(5)
+        if status != 0:
+            output.seek(0)
+            raise _failed(argv, product, target, status, output.read(1 << 20).decode(errors="replace"))
 
 
 def find_compiler() -> Compiler:
@@ -193,7 +198,7 @@ def _environment(zig_cache: Path) -> dict[str, str]:
 
 
 def _failed(
-    argv: list[str], program: Path, target: Target, status: int | None, output: str
+    argv: Sequence[str], program: Path, target: Target, status: int | None, output: str
 ) -> BuildFailed | DiskFull:
     if "NoSpaceLeft" in output or "No space left" in output:
         return DiskFull(
@@ -204,6 +209,6 @@ def _failed(
     said = "; ".join(errors) or output.strip()[:300] or "nothing"
     how = f"did not end within {BUILD_TIMEOUT_S} s" if status is None else f"ended with status {status}"
     return BuildFailed(
-        f"{program.name} for {target} did not compile: zig {how} and said: {said}",
+        f"{program.name} for {target} did not compile: {Path(argv[0]).stem} {how} and said: {said}",
         argv=argv, status=status, stderr=output,
     )  # fmt: skip
