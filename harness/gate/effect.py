@@ -40,5 +40,6 @@ def _thinned(samples: Sequence[float] | Floats) -> Floats:
     x = np.asarray(samples, dtype=np.float64)
     if x.size <= MOST:
         return x
-    thinned: Floats = np.quantile(x, (np.arange(MOST) + 0.5) / MOST)
+    middles = ((np.arange(MOST) + 0.5) / MOST * x.size).astype(np.intp)
+    thinned: Floats = np.sort(x)[middles]
     return thinned

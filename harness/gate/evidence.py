@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.gate.effect import relative_shift
-from harness.gate.permutation import p_larger
+from harness.gate.permutation import one_sided
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ class Rates:
 
 def weigh(before: Samples, after: Samples, better: Better) -> Evidence:
     """Compare the samples of one metric."""
-    larger, smaller = p_larger(after, before), p_larger(before, after)
+    larger, smaller = one_sided(after, before)
     shift = relative_shift(after, before)
     return Evidence(larger, smaller, shift) if better == "lower" else Evidence(smaller, larger, -shift)
 

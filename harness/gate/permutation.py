@@ -31,8 +31,9 @@ EXACT_MAX = 60
 """Samples of both runs together."""
 
 
-def p_larger(after: Sequence[float] | Floats, before: Sequence[float] | Floats) -> float:
-    """The share of all ways to deal the samples in which those of ``after`` rank as high as they do, or higher."""
+def one_sided(after: Sequence[float] | Floats, before: Sequence[float] | Floats) -> tuple[float, float]:
+    """The shares of all ways to deal the samples in which those of ``after`` rank as high as they do, or higher; and
+    as low, or lower."""
     import numpy as np  # noqa: PLC0415 - a light command does not pay for it
     from scipy.stats import rankdata  # noqa: PLC0415 - slow to import
 
@@ -41,10 +42,12 @@ def p_larger(after: Sequence[float] | Floats, before: Sequence[float] | Floats) 
     total = float(ranks[:m].sum())
     if ranks.size <= EXACT_MAX:
         doubled = tuple(np.sort(2 * ranks).astype(np.int64).tolist())
-        return float(_tail(doubled, m)[round(2 * total)])
-    return _normal_tail(ranks, m, total)
+        high, low = _tails(doubled, m)
+        return float(high[round(2 * total)]), float(low[round(2 * total)])
+    return _normal_tails(ranks, m, total)
 
 
+@lru_cache(maxsize=64)
 def smallest_p(m: int, n: int) -> float:
     """The p of the most extreme of all ways: with fewer samples than make it small, nothing can be seen."""
     return 1 / math.comb(m + n, m)
@@ -59,21 +62,20 @@ def samples_needed(p: float) -> int:
 
 
 @lru_cache(maxsize=256)
-def _tail(doubled_ranks: tuple[int, ...], m: int) -> Floats:
-    """P(sum >= s) for every sum s of m of these ranks (doubled, so that a mean rank is whole)."""
+def _tails(doubled_ranks: tuple[int, ...], m: int) -> tuple[Floats, Floats]:
+    """P(sum >= s) and P(sum <= s) for every sum s of m of these ranks (doubled, so that a mean rank is whole)."""
     import numpy as np  # noqa: PLC0415 - a light command does not pay for it
 
     largest = sum(doubled_ranks[-m:])
     ways = np.zeros((m + 1, largest + 1))
     ways[0, 0] = 1.0
-    for rank in doubled_ranks:  # numpy evaluates the right side before it adds: each rank is used once
+    for rank in doubled_ranks:  # of the ways without it: the copy, so that each rank is used once
         ways[1:, rank:] += ways[:-1, : largest + 1 - rank].copy()
-    tail = np.cumsum(ways[m][::-1])[::-1]
-    shares: Floats = tail / math.comb(len(doubled_ranks), m)
-    return shares
+    shares = ways[m] / math.comb(len(doubled_ranks), m)
+    return np.cumsum(shares[::-1])[::-1], np.cumsum(shares)
 
 
-def _normal_tail(ranks: Floats, m: int, total: float) -> float:
+def _normal_tails(ranks: Floats, m: int, total: float) -> tuple[float, float]:
     import numpy as np  # noqa: PLC0415 - a light command does not pay for it
 
     size = ranks.size
@@ -81,6 +83,7 @@ def _normal_tail(ranks: Floats, m: int, total: float) -> float:
     ties = np.unique(ranks, return_counts=True)[1].astype(np.float64)
     variance = m * n / 12 * (size + 1 - float((ties**3 - ties).sum()) / (size * (size - 1)))
     if variance <= 0:  # all samples are equal
-        return 1.0
-    z = (total - m * (size + 1) / 2 - 0.5) / math.sqrt(variance)
-    return math.erfc(z / math.sqrt(2)) / 2
+        return 1.0, 1.0
+    above = total - m * (size + 1) / 2
+    root = math.sqrt(2 * variance)
+    return math.erfc((above - 0.5) / root) / 2, math.erfc((-above - 0.5) / root) / 2

@@ -9,12 +9,19 @@ import scipy.stats
 
 from harness.gate.effect import relative_shift
 from harness.gate.evidence import Evidence, rates, regressed, weigh
-from harness.gate.permutation import p_larger, samples_needed, smallest_p
+from harness.gate.permutation import one_sided, samples_needed, smallest_p
 
 
 @pytest.fixture
 def random():
     return np.random.default_rng(20_260_101)
+
+
+def p_larger(after, before):
+    larger, smaller = one_sided(after, before)
+    mirrored, _ = one_sided(np.negative(after), np.negative(before))
+    assert smaller == pytest.approx(mirrored, rel=1e-9)
+    return larger
 
 
 def scipys(after, before, method):
