@@ -14,11 +14,12 @@ from harness.host import setup as host_setup
 @click.option("--yes", is_flag=True, help="Install without asking.")
 def setup(*, yes: bool) -> None:
     """Install the system packages the harness needs: QEMU for both architectures, qemu-img, firmware, and on Linux a
-    driver for Vulkan and one for OpenGL ES, which Mesa also has for hosts without a GPU.
+    driver for Vulkan and one for OpenGL ES, which Mesa also has for hosts without a GPU, and x264 and libyuv for
+    encoding.
 
     Exit 3 when QEMU is missing and installing is forbidden (VISORBENCH_NO_INSTALL=1) or needs a password: the command
-    to run is printed. Where only firmware, qemu-img or drivers are missing, which the reference guests do without, the
-    exit is 0.
+    to run is printed. Where only firmware, qemu-img, drivers or libraries are missing, which the reference guests do
+    without, the exit is 0.
     """
     todo = host_setup.plan()
     if not todo.missing:

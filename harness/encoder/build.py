@@ -78,6 +78,7 @@ class Recipe:
 
 def recipe() -> Recipe:
     """What the library is made of on this host; raises ToolMissing, HostLacks. Runs nothing."""
+    target = host_target()
     found = {"x264": codecs.x264(), "libyuv": codecs.libyuv()}
     libraries = tuple(library for library in found.values() if library is not None)
     if sys.platform == "darwin":
@@ -98,7 +99,7 @@ def recipe() -> Recipe:
         )
     zig = find_compiler()
     return Recipe(
-        (str(zig.program), "cc", *host_target().dynamic_arguments, "-s"),
+        (str(zig.program), "cc", *target.dynamic_arguments, "-s"),
         zig.version,
         libraries,
         "libvbencoder.so",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.host import codecs
 from harness.host.firmware import firmware_for
 from harness.host.linux_facts import os_release_ids
 from harness.host.qemu import find_qemus
@@ -28,7 +29,7 @@ class Need:
     what: str
     packages: Mapping[str, tuple[str, ...]]
     optional: bool = True
-    """Without it the reference guests still boot; disks, UEFI and the native GPU baseline do not."""
+    """Without it the reference guests still boot; disks, UEFI, the native GPU baseline and encoding do not."""
 
 
 NEEDS = (
@@ -83,6 +84,11 @@ NEEDS = (
         "dnf-el": ("mesa-libEGL", "mesa-dri-drivers"),
         "pacman": ("mesa",),
     }),
+    Need("encoder", "x264 and libyuv with their headers, for encoding frames", {
+        # Fedora has no x264 of its own: RPM Fusion's x264-devel and Fedora's libyuv-devel do.
+        "apt": ("libx264-dev", "libyuv-dev"),
+        "pacman": ("x264", "libyuv"),
+    }),
 )  # fmt: skip
 
 
@@ -108,6 +114,8 @@ def missing_needs() -> list[Need]:
     if shutil.which("qemu-img") or any(qemu.path.with_name("qemu-img").is_file() for qemu in qemus):
         have.add("qemu-img")
     have |= graphics_apis()
+    if encodes():
+        have.add("encoder")
     return [need for need in NEEDS if need.name not in have]
 
 
@@ -119,6 +127,11 @@ def graphics_apis() -> set[str]:
     if platform.system() != "Linux":
         return {"vulkan", "gles"}
     return {api for api, patterns in _DRIVERS.items() if any(_any_file(pattern) for pattern in patterns)}
+
+
+def encodes() -> bool:
+    """Whether an encoder can be built here; macOS has VideoToolbox, and Windows nothing to install. Runs nothing."""
+    return platform.system() != "Linux" or (codecs.x264() is not None and codecs.libyuv() is not None)
 
 
 def _any_file(pattern: str) -> bool:

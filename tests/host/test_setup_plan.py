@@ -50,7 +50,7 @@ def root(monkeypatch: pytest.MonkeyPatch, *, is_root: bool) -> None:
     ("manager", "expected"),
     [
         ("apt", ["apt-get", "--no-install-recommends", "qemu-system-arm", "ipxe-qemu", "qemu-system-x86", "qemu-utils",
-                 "qemu-efi-aarch64", "ovmf", "mesa-vulkan-drivers", "libegl1"]),
+                 "qemu-efi-aarch64", "ovmf", "mesa-vulkan-drivers", "libegl1", "libx264-dev", "libyuv-dev"]),
         ("dnf", ["dnf install -y", "qemu-system-aarch64-core", "qemu-system-x86-core", "qemu-img", "edk2-aarch64",
                  "edk2-ovmf"]),
         ("pacman", ["pacman", "--noconfirm", "qemu-system-aarch64", "qemu-system-x86", "qemu-img", "edk2-aarch64",
@@ -62,8 +62,9 @@ def root(monkeypatch: pytest.MonkeyPatch, *, is_root: bool) -> None:
 def test_the_plan_of_each_package_manager(manager: str, expected: list[str]) -> None:
     todo = setup.plan(manager, NEEDS)
     own = (
-        {"vulkan", "gles"} if manager in ("brew", "winget") else set()
-    )  # macOS and Windows have APIs of their own
+        {"vulkan", "gles", "encoder"} if manager in ("brew", "winget") else set()
+    )  # these have some of their own
+    own |= {"encoder"} if manager == "dnf" else set()  # x264 is not in Fedora
     assert {need.name for need in todo.unavailable} == own
     for words in expected:
         assert words in todo.one_command
@@ -75,7 +76,7 @@ def test_enterprise_linux_has_only_its_own_architecture(monkeypatch: pytest.Monk
     monkeypatch.setattr(packages, "host_arch", lambda: "x86-64")
     todo = setup.plan("dnf-el", NEEDS)
     assert "qemu-kvm" in todo.names
-    assert [need.name for need in todo.unavailable] == ["qemu-arm64"]
+    assert [need.name for need in todo.unavailable] == ["qemu-arm64", "encoder"]
 
 
 def test_what_a_platform_does_not_package_is_no_reason_to_refuse(
