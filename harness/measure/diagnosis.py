@@ -68,5 +68,5 @@ def _sentences(x: Floats) -> Iterator[str]:
 def _outlying(far: tuple[int, ...], x: Floats) -> str:
     numbered = ", ".join(str(at + 1) for at in far[:_NAMED]) + (", …" if len(far) > _NAMED else "")
     first = " The first one is among them: a cold start, perhaps." if far[0] == 0 else ""
-    are = "sample is an outlier" if len(far) == 1 else "samples are outliers"
-    return f"{len(far)} of {x.size} {are} (number {numbered}): kept in every number.{first}"
+    are = "is an outlier" if len(far) == 1 else "are outliers"
+    return f"{len(far)} of {x.size} samples {are} (number {numbered}): kept in every number.{first}"

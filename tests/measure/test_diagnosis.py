@@ -140,4 +140,4 @@ def test_the_sentences(random):
     two = diagnose(random.permutation(np.concatenate([noise, noise + 1])))
     assert any("two groups" in sentence for sentence in two)
     (far,) = diagnose([5.0, *random.uniform(1, 1.01, 20)])
-    assert far.startswith("1 of 21 sample is an outlier (number 1): kept in every number. The first one")
+    assert far.startswith("1 of 21 samples is an outlier (number 1): kept in every number. The first one")
