@@ -49,7 +49,7 @@ def _arguments(config: QemuConfig) -> Iterator[str]:
     yield from ("-name", joined(None, {"guest": config.name}), "-nodefaults", "-no-user-config")
     yield from ("-machine", config.machine, "-cpu", config.cpu)
     yield from ("-accel", joined(config.accelerator.name, config.accelerator.properties))
-    yield from ("-m", joined(None, {"size": f"{config.memory_mib}M"}), "-smp", str(config.cpus))
+    yield from ("-m", joined(None, {"size": f"{config.memory_mib}M"}), "-smp", _processors(config))
     yield from ("-action", joined(None, {"reboot": config.on_reboot.value}))
     yield from _boot(config)
     yield from ("-display", str(config.display))
@@ -68,6 +68,10 @@ def _arguments(config: QemuConfig) -> Iterator[str]:
         yield from ("-device", joined(word(device.driver, "device"), device.properties))
     if config.paused:
         yield "-S"
+
+
+def _processors(config: QemuConfig) -> str:
+    return joined(str(config.cpus), {"maxcpus": config.most_cpus})
 
 
 def _rest(option: str) -> str:

@@ -39,6 +39,8 @@ class QemuConfig:
     accelerator: Accelerator
     memory_mib: int = 512
     cpus: int = 1
+    most_cpus: int | None = None
+    """vCPUs that could be plugged in; None: no more than there are."""
     kernel: Path | None = None
     initrd: Path | None = None
     append: str = ""

@@ -53,6 +53,7 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         if key not in OPTIONS:
             raise UnknownName("option", key, OPTIONS, where=f"what the backend {accelerator} can be told")
     video = extra.get("video") or _default_video(spec)
+    cpus = defaults.cpus(guest.arch, accelerator) if spec.cpus is None else spec.cpus
     asked = extra.get("display")
     surface = Surface(Display.parse(asked)) if asked else surface_for(spec.gpu, guest.arch, qemu)
     return QemuConfig(
@@ -62,7 +63,8 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         cpu=spec.cpu_model or defaults.cpu_model(guest.arch, accelerator),
         accelerator=defaults.accelerator(accelerator, guest.arch),
         memory_mib=guest.memory_mib if spec.memory_mib is None else spec.memory_mib,
-        cpus=defaults.cpus(guest.arch, accelerator) if spec.cpus is None else spec.cpus,
+        cpus=cpus,
+        most_cpus=defaults.most_cpus(accelerator, spec.gpu, cpus),
         kernel=guest.kernel,
         initrd=guest.initrd,
         append=guest.append,
