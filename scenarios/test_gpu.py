@@ -10,7 +10,7 @@ from itertools import product
 import pytest
 
 from harness.machines.model import GpuMode
-from harness.plugin.gpu_contest import boot_guests, entrants
+from harness.plugin.gpu_contest import boot_guests, entrants, raise_failures
 
 
 @pytest.mark.guest("gpu")
@@ -30,3 +30,4 @@ def test_gpu(machine_factory, native, measure, profile):
         if profile.gpu_others:
             for entrant in drawing:
                 entrant.draw_with_others()
+    raise_failures(drawing)

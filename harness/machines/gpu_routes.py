@@ -117,12 +117,15 @@ class Contender:
         """One invocation. Raises AccelerationUnproved when something else has drawn, and what GpuWorkload.run does."""
         report = self.workload.run(
             self.runner, api=self.route.api, scene=scene, size=size, frames=frames, seconds=seconds,
-            warmups=WARMUPS, picture=picture,
+            warmups=WARMUPS, picture=picture, frame_deadline_s=FRAME_DEADLINE_S, timeout_s=TIMEOUT_S + seconds,
         )  # fmt: skip
         prove(self.route, report.adapter, self.runner.name)
         return report
 
 
+FRAME_DEADLINE_S = 30
+TIMEOUT_S = 90
+"""Of one invocation beside its timed seconds: a guest's slowest software frames take seconds each."""
 WARMUPS = 2
 """Frames before the timed ones: enough that every pipeline has been used, few enough for a frame of seconds."""
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import GpuError, GpuUnavailable, SceneUnsupported
+from harness.errors import CommandTimeout, GpuError, GpuUnavailable, SceneUnsupported
 from harness.gpu.metrics import metrics
 from harness.gpu.renderer import classify
 from harness.machines.gpu_guest import Guest, proved
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.config.model import Profile
+    from harness.errors import VisorbenchError
     from harness.gpu.picture import Picture
     from harness.gpu.report import GpuReport
     from harness.machines.model import Machine
@@ -47,10 +48,13 @@ class Entrant:
     machine: Machine | None = None
     unsupported: set[tuple[str, tuple[int, int]]] = field(default_factory=set)
     pictured: set[str] = field(default_factory=set)
+    failure: VisorbenchError | None = None
+    """What ended its part: a lost device, a hung GPU."""
 
     def draw(self, scene: str, size: tuple[int, int], profile: Profile) -> None:
-        """One repetition, recorded; a scene that the adapter cannot do is left out from then on, by name."""
-        if (scene, size) in self.unsupported:
+        """One repetition, recorded; a scene that the adapter cannot do is left out from then on, by name, and a route
+        that fails draws no more: :func:`raise_failures` says so when the others have drawn."""
+        if self.failure or (scene, size) in self.unsupported:
             return
         group = f"{scene}-{size[0]}x{size[1]}"
         before = usage(self.machine.pids) if self.machine else None
@@ -64,6 +68,9 @@ class Entrant:
             self.measure.leave_out(
                 self.contender.name, code="gpu-unsupported", reason=error.message, fix=error.fix or ""
             )
+            return
+        except (GpuError, CommandTimeout) as error:
+            self.failure = error
             return
         self._record(group, report)
         if before is not None and self.machine is not None:
@@ -172,6 +179,13 @@ def entrants(native: Runner, guests: Sequence[Guest], measure: Measure) -> list[
             )  # fmt: skip
             taking_part.append(Entrant(each, own, guest.machine))
     return taking_part
+
+
+def raise_failures(taking_part: Sequence[Entrant]) -> None:
+    """Raise the first failure of a route, when all others have been measured."""
+    for entrant in taking_part:
+        if entrant.failure is not None:
+            raise entrant.failure
 
 
 def rgba(picture: Picture) -> bytes:
