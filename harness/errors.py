@@ -45,6 +45,7 @@
     │   └── EncodeFailed            x264 or VideoToolbox gave up
     ├── BuildFailed                 a workload's sources did not compile
     └── StoreError                  the results store is locked, full, or of an unknown schema
+        └── RunNotStored            a run is measured and kept, and waits for its store
 
 An error's message is one sentence: what is wrong, and where. ``fix`` is the sentence that says what to do.
 Facts (argv, exit status, log path, tails of stderr and console) are attributes, kept in ``facts``.
@@ -366,3 +367,7 @@ class BuildFailed(VisorbenchError):
 
 class StoreError(VisorbenchError):
     """The results store is locked, full, or of an unknown schema."""
+
+
+class RunNotStored(StoreError):
+    """A run is measured and kept in its folder, and its store cannot take it now; facts: run, folder."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness.errors import NothingMeasured, UsageError
+from harness.errors import NothingMeasured, RunNotStored, UsageError
 
 
 @click.command()
@@ -55,7 +55,10 @@ def bench(paths: tuple[Path, ...], expression: str | None, list_only: bool, **op
     session = progress.session
     if session is None:
         return _exit_code(code)
+    page = f"\nreport: {session.reports / 'latest' / 'index.html'}"
     if session.gave_up:
+        if isinstance(session.gave_up, RunNotStored):
+            console.print(page, markup=False, highlight=False, soft_wrap=True)
         raise session.gave_up
     if code == pytest.ExitCode.INTERRUPTED:
         if session.run_started:
@@ -68,12 +71,7 @@ def bench(paths: tuple[Path, ...], expression: str | None, list_only: bool, **op
             "nothing was measured",
             fix="`visorbench doctor` says what this host can run; `bench --list` what there is",
         )
-    console.print(
-        f"\nreport: {session.reports / 'latest' / 'index.html'}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    console.print(page, markup=False, highlight=False, soft_wrap=True)
     return _exit_code(code)
 
 

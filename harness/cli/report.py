@@ -30,15 +30,15 @@ def report(run: str, show: bool, store: str | None, reports: Path | None) -> Non
     RUN is a run's id, the start of one, "latest", or a run's folder. A run that was interrupted is read from its
     journal; one whose folder is gone, from the store.
     """
+    from harness.report.terminal import print_delivery  # noqa: PLC0415 - slow to import
     from harness.report.write import write_report  # noqa: PLC0415 - matplotlib
-    from harness.results.store import Store  # noqa: PLC0415 - sqlalchemy
+    from harness.results.undelivered import save  # noqa: PLC0415 - sqlalchemy
 
     found, folder = find_run(run, store=store, reports=reports)
     write_report(found, folder)
-    with Store(store_url(store)) as results:
-        results.save(found)
     page = folder / "index.html"
     click.echo(page)
+    print_delivery(save(found, folder, store_url(store)))
     if show:
         click.launch(page.resolve().as_uri())
 

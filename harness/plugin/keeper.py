@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import VisorbenchError
+from harness.errors import RunNotStored, VisorbenchError
 from harness.plugin.record import apply
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ class Keeper:
         try:
             recorder.end()
             self.page = render(recorder.folder, store=self.session.config.store)
+        except RunNotStored as error:
+            self.page = recorder.folder / "index.html"
+            self.session.gave_up = error
         except VisorbenchError as error:
             self.session.gave_up = error
 

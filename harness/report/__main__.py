@@ -1,12 +1,14 @@
 """``python -m harness.report FOLDER``: make everything of the run in a folder, in a process of its own.
 
-It writes the folder's files, points ``latest`` at it, saves the run in the store and prints the table. A foreseen
-failure is one JSON line on stderr, which :mod:`harness.report.child` turns into the same error again.
+It writes the folder's files, points ``latest`` at it, prints the table and saves the run in the store that
+``VISORBENCH_STORE`` names, with those that wait for that store. A foreseen failure is one JSON line on stderr,
+which :mod:`harness.report.child` turns into the same error again.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -14,19 +16,18 @@ from harness.errors import VisorbenchError
 
 
 def main(arguments: list[str]) -> int:
-    """``arguments`` are the folder and, if any, the store's URL; returns the exit code."""
-    from harness.report.terminal import print_table  # noqa: PLC0415 - after the usage is known to be right
+    """``arguments`` are the folder; returns the exit code."""
+    from harness.report.terminal import print_delivery, print_table  # noqa: PLC0415 - slow to import
     from harness.report.write import write_report  # noqa: PLC0415
     from harness.results.folder import read_run  # noqa: PLC0415
-    from harness.results.store import Store  # noqa: PLC0415
+    from harness.results.undelivered import save  # noqa: PLC0415
 
     folder = Path(arguments[0])
     try:
         run = read_run(folder)
         write_report(run, folder, latest=True)
         print_table(run)
-        with Store(arguments[1] if len(arguments) > 1 else None) as store:
-            store.save(run)
+        print_delivery(save(run, folder, os.environ.get("VISORBENCH_STORE")))
     except VisorbenchError as error:
         told = {"error": type(error).__name__, "message": error.message, "fix": error.fix}
         sys.stderr.write(json.dumps(told) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
 def render(folder: Path, *, store: str | None = None) -> Path:
     """Make everything of the run in ``folder`` from its journal: files, ``latest``, store, table; returns the page.
 
-    ``store``: SQLAlchemy URL, None for the default. Raises DiskFull or StoreError as the child does, and
-    VisorbenchError with the end of its stderr when it dies.
+    ``store``: SQLAlchemy URL, None for the default. Raises DiskFull, StoreError or RunNotStored as the child does,
+    and VisorbenchError with the end of its stderr when it dies.
     """
-    command = [sys.executable, "-m", "harness.report", str(folder), *([store] if store else [])]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+    command = [sys.executable, "-m", "harness.report", str(folder)]
+    own = {"VISORBENCH_STORE": store} if store else {}  # a URL may hold a password: not for `ps`
+    done = subprocess.run(
+        command, env={**os.environ, **own}, stderr=subprocess.PIPE, text=True, errors="replace", check=False
+    )
     if done.returncode:
         raise _told(done.stderr, done.returncode)
     return folder / "index.html"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.report.targets import TargetTable
     from harness.results.models import Run, Series
     from harness.results.store import RunLine
+    from harness.results.undelivered import Delivery
 
 INTERVALS_FOR = 2
 """Subjects whose intervals fit beside each other in 80 columns; for more, the page has them."""
@@ -122,6 +123,15 @@ def print_runs(lines: Sequence[RunLine], console: Console | None = None) -> None
             line.id, line.started[:16].replace("T", " "), plain(profile), *(f"{n:,}" for n in counts)
         )
     out.print(table)
+
+
+def print_delivery(delivery: Delivery, console: Console | None = None) -> None:
+    """Which older runs the store took now, and which still wait for it."""
+    out = console or _console()
+    if delivery.done:
+        out.print(f"stored too, having waited for it: {', '.join(delivery.done)}", markup=False)
+    for sentence in delivery.waiting:
+        out.print(f"still not stored: {sentence}", markup=False, style="yellow")
 
 
 def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
