@@ -27,9 +27,11 @@
     │   ├── MachineDied, BootTimeout, GuestPanicked, GuestSilent
     │   ├── GuestGpuMissing         the guest's kernel has no virtio-gpu, or no device came of it
     │   ├── WrongState              the lifecycle does not allow this now
+    │   ├── DisplayError            a frame that makes no sense; NoFrame in time, DisplayLost, DisplayRefused
     │   └── ControlError            ControlTimeout, ControlRefused, ControlLost
     ├── ChannelError
     │   ├── HostKeyChanged, CommandTimeout, CommandFailed, ChannelClosed
+    │   ├── InvalidMessage          a peer's bytes are no message of the protocol
     │   └── NotSeen, OutputTooLarge, TransferFailed
     ├── MeasurementError
     │   ├── NothingMeasured         exit 4
@@ -251,6 +253,22 @@ class WrongState(MachineError):
     """The lifecycle does not allow this now; facts: state, required."""
 
 
+class DisplayError(MachineError):
+    """A guest's display, or the way to its frames, failed or makes no sense."""
+
+
+class NoFrame(DisplayError):
+    """No frame came in time."""
+
+
+class DisplayLost(DisplayError):
+    """The connection to the display has ended: no frame can come any more."""
+
+
+class DisplayRefused(DisplayError):
+    """The VMM does not have the display that was asked for, or does not let us look."""
+
+
 class ControlError(MachineError):
     """The control channel (QMP or REST) failed."""
 
@@ -297,6 +315,10 @@ class OutputTooLarge(ChannelError):
 
 class TransferFailed(ChannelError):
     """A file did not arrive, or not as it was sent."""
+
+
+class InvalidMessage(ChannelError):
+    """A peer sent bytes that are no message of the protocol, or one that cannot be; the connection is over."""
 
 
 class MeasurementError(VisorbenchError):

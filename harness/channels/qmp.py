@@ -34,7 +34,7 @@ from harness.errors import ControlLost, ControlRefused, ControlTimeout
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from qemu.qmp.message import Message
     from qemu.qmp.models import Greeting
@@ -129,9 +129,14 @@ class Qmp:
         return greeted
 
     def execute(
-        self, command: str, arguments: Mapping[str, object] | None = None, *, timeout_s: float = 5
+        self,
+        command: str,
+        arguments: Mapping[str, object] | None = None,
+        *,
+        timeout_s: float = 5,
+        fds: Sequence[int] = (),
     ) -> Any:
-        """Send ``command`` and return what QEMU returned.
+        """Send ``command`` and return what QEMU returned; ``fds``: descriptors that QEMU gets a copy of with it.
 
         Raises ControlRefused (facts: command, qmp_class, desc), ControlLost, and ControlTimeout; a reply that
         comes after that is dropped.
@@ -139,7 +144,7 @@ class Qmp:
         deadline = time.monotonic() + timeout_s
         try:
             with self._link.turn(deadline):
-                reply = self._exchange(command, arguments, deadline)
+                reply = self._exchange(command, arguments, deadline, fds)
         except ControlTimeout as error:
             raise ControlTimeout(
                 f"{error.message}: {command} took more than {timeout_s:g} s",
@@ -174,7 +179,13 @@ class Qmp:
                     return self._greeted
                 self._link.receive(deadline)
 
-    def _exchange(self, command: str, arguments: Mapping[str, object] | None, deadline: float) -> Message:
+    def _exchange(
+        self,
+        command: str,
+        arguments: Mapping[str, object] | None,
+        deadline: float,
+        fds: Sequence[int],
+    ) -> Message:
         self._issued += 1
         request: dict[str, object] = {"execute": command}
         if arguments is not None:
@@ -187,7 +198,7 @@ class Qmp:
         self._replies.clear()
         self._awaited, self._awaiting = request.get("id"), True
         try:
-            self._link.send(data, deadline)
+            self._link.send(data, deadline, fds)
             while not self._replies:
                 self._link.receive(deadline)
             return self._replies.pop()

@@ -20,7 +20,7 @@ from harness.channels.qmp_lines import LINE_LIMIT, LineTooLongError, QmpLines
 from harness.errors import ControlLost, ControlTimeout, WrongState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 _CHUNK = 65536
 
@@ -89,14 +89,15 @@ class Link:
         if self.lost is not None:
             raise ControlLost(self.lost.message, fix=self.lost.fix, **self.lost.facts)
 
-    def send(self, data: bytes, deadline: float) -> None:
-        """Send all of ``data``, in a turn.
+    def send(self, data: bytes, deadline: float, fds: Sequence[int] = ()) -> None:
+        """Send all of ``data``, in a turn; ``fds``: descriptors that go with its first byte.
 
         Raises ControlTimeout (and loses the link: half a line went out).
         """
         try:
             self._sock.settimeout(max(0.001, deadline - time.monotonic()))
-            self._sock.sendall(data)
+            sent = socket.send_fds(self._sock, [data], fds) if fds else 0
+            self._sock.sendall(data[sent:])
         except TimeoutError:
             self._lose(f"{self.name} stopped reading in the middle of a command")
             raise ControlTimeout(f"{self.name} does not read its commands") from None

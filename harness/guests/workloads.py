@@ -76,6 +76,7 @@ RECIPES = {
     for recipe in [
         Recipe("compute", "vb-compute"),
         Recipe("gpu", "vb-gpu", ("-std=c17", "-Wpedantic"), uses_wgpu=True),
+        Recipe("pattern", "vb-pattern", ("-D_GNU_SOURCE",)),
     ]
 }
 

@@ -53,6 +53,8 @@ def _arguments(config: QemuConfig) -> Iterator[str]:
     yield from ("-action", joined(None, {"reboot": config.on_reboot.value}))
     yield from _boot(config)
     yield from ("-display", str(config.display))
+    if config.vnc:
+        yield from ("-vnc", "none")
     if config.gpu:
         yield from ("-device", str(config.gpu))
     if config.video:

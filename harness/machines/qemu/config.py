@@ -57,6 +57,8 @@ class QemuConfig:
     """A display device, such as ``VGA`` or ``virtio-gpu-pci``; screenshots need one, or ``gpu``."""
     gpu: Gpu | None = None
     display: Display = field(default_factory=Display)
+    vnc: bool = False
+    """A VNC server that listens nowhere: clients come through QMP."""
     devices: tuple[Device, ...] = ()
     on_reboot: OnReboot = OnReboot.RESET
     paused: bool = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.errors import InvalidConfiguration, ToolMissing, UnknownName
@@ -20,7 +22,7 @@ from harness.machines.qemu.devices import (
     UserNet,
 )
 from harness.machines.qemu.gpu import GPUS, Surface, surface_for
-from harness.machines.qemu.graphics import Display
+from harness.machines.qemu.graphics import Display, Gpu
 from harness.machines.qemu.images import image_format
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 OPTIONS = {
     "video": "a display device such as VGA or virtio-gpu-pci, or none; screenshots need one",
     "display": "where the picture goes on the host: none, gtk, cocoa, egl-headless, sdl,gl=on …",
+    "size": "width and height of the GPU's display, such as 1280x720",
+    "vnc": "on: a VNC server for frames, which listens nowhere",
     "rng": "on: a virtio-rng device",
     "network": "restricted (the default), open, or none",
     "disk-interface": "virtio-blk (the default) or nvme",
@@ -40,6 +44,7 @@ OPTIONS = {
 }
 """What MachineSpec.extra may say to a QEMU backend."""
 SSH_PORT = 22
+SIZE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
 
 
 def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
@@ -76,14 +81,30 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         monitor=Nowhere(),
         rng=_switch(spec, "rng"),
         video=None if video == "none" else video,
-        gpu=GPUS.get(spec.gpu),
+        gpu=_gpu(spec),
         display=surface.display,
+        vnc=_switch(spec, "vnc"),
         environment=surface.environment,
         # A guest booted from a kernel reboots because it panicked; one with a disk may have other reasons.
         on_reboot=OnReboot.RESET if guest.disk else OnReboot.SHUTDOWN,
         name=f"visorbench-{guest.name}",
         features=qemu.features,
     )
+
+
+def _gpu(spec: MachineSpec) -> Gpu | None:
+    gpu, size = GPUS.get(spec.gpu), spec.extra.get("size")
+    if size is None:
+        return gpu
+    sides = SIZE.fullmatch(size)
+    if gpu is None or sides is None:
+        raise InvalidConfiguration(
+            f"a GPU's display of {size!r}" if gpu else f"a display of {size} without a GPU",
+            fix="a size is width and height, such as 1280x720"
+            if gpu
+            else "give the machine a GPU too, 2d say",
+        )
+    return replace(gpu, size=(int(sides[1]), int(sides[2])))
 
 
 def _default_video(spec: MachineSpec) -> str:

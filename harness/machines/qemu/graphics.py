@@ -67,13 +67,15 @@ class Gpu:
 
     ``gl``: OpenGL through virglrenderer (``virtio-gpu-gl-pci``); without it, a framebuffer. ``hostmem_mib``: the
     window in the guest's address space for memory of the host's GPU, 0 for none; ``blob``: resources that the guest
-    and the host share; ``venus``: Vulkan, which needs all of these.
+    and the host share; ``venus``: Vulkan, which needs all of these. ``size``: width and height of the display that the
+    guest finds connected, None as QEMU likes it (1280x800); Linux drives a virtio GPU at this size and no other.
     """
 
     gl: bool = False
     hostmem_mib: int = 0
     blob: bool = False
     venus: bool = False
+    size: tuple[int, int] | None = None
 
     @property
     def driver(self) -> str:
@@ -85,5 +87,7 @@ class Gpu:
             "hostmem": f"{self.hostmem_mib}M" if self.hostmem_mib else None,
             "blob": self.blob or None,
             "venus": self.venus or None,
+            "xres": self.size[0] if self.size else None,
+            "yres": self.size[1] if self.size else None,
         }
         return joined(self.driver, options)
