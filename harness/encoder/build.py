@@ -47,15 +47,22 @@ class Recipe:
         """Where its sources are."""
         return shipped("native", "encoder")
 
+    def sources(self) -> list[str]:
+        """The C files of what is common and of the backends that there are, in one order everywhere."""
+        left_out = (
+            *(() if self.libraries else ("x264",)),
+            *(() if sys.platform == "darwin" else ("videotoolbox",)),
+        )
+        return sorted(path.name for path in self.folder.glob("*.c") if not path.name.startswith(left_out))
+
     @property
     def arguments(self) -> list[str]:
         """All but the compiler and the product."""
-        sources = sorted(path.name for path in self.folder.glob("*.c"))
         frameworks = [word for name in FRAMEWORKS for word in ("-framework", name)]
         return [
             *FLAGS,
             *([] if self.libraries else ["-DVB_WITHOUT_X264"]),
-            *sources,
+            *self.sources(),
             *(word for library in self.libraries for word in library.arguments),
             *(frameworks if sys.platform == "darwin" else []),
         ]
