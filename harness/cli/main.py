@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gpu": ("harness.cli.gpu:gpu", "Draw with every route to a GPU, on the host and in a guest."),
     "gate": ("harness.cli.gate:gate", "Fail when a run is slower than its baseline; calibrate on this host."),
     "guests": ("harness.cli.guests:guests", "List, build, show or clean the reference guests."),
+    "history": ("harness.cli.history:history", "Show how a metric went over the runs, and where it changed."),
+    "publish": ("harness.cli.publish:publish", "Write a site of every run, or add to it what is new."),
     "ps": ("harness.cli.processes:ps", "List the processes the harness owns."),
     "reap": ("harness.cli.processes:reap", "End what a crashed harness left behind."),
     "report": ("harness.cli.report:report", "Write or open the report of a run."),

@@ -116,24 +116,25 @@ def unlike_fingerprints(before: Run, after: Run) -> list[str]:
     """A sentence for the hosts, and for each subject of both runs, whose fingerprints differ."""
     sentences = []
     if before.run.host.fingerprint != after.run.host.fingerprint:
-        differing = _differences(_stable(before), _stable(after))
+        differing = _differences(stable_facts(before), stable_facts(after))
         sentences.append(f"the hosts differ: {differing or 'their fingerprints do'}")
     old = {subject.id: subject for subject in before.subjects}
     for subject in after.subjects:
         if subject.id in old and old[subject.id].fingerprint != subject.fingerprint:
-            differing = _differences(_facts(old[subject.id]), _facts(subject))
+            differing = _differences(subject_facts(old[subject.id]), subject_facts(subject))
             sentences.append(
                 f"{subject.id} differs: {differing or 'its fingerprint does (the guest, for one)'}"
             )
     return sentences
 
 
-def _stable(run: Run) -> dict[str, Any]:
-    """Load and free memory differ between any two runs: they explain no fingerprint."""
+def stable_facts(run: Run) -> dict[str, Any]:
+    """What can tell two hosts apart. Load and free memory differ between any two runs: they explain no fingerprint."""
     return {name: value for name, value in run.run.host.facts.items() if name in {*STABLE, "memory_mib"}}
 
 
-def _facts(subject: Subject) -> dict[str, Any]:
+def subject_facts(subject: Subject) -> dict[str, Any]:
+    """What can tell two subjects of one id apart."""
     return {
         "version": subject.backend_version,
         "guest": subject.guest,

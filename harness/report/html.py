@@ -88,10 +88,11 @@ def context(run: Run, folder: Path) -> dict[str, Any]:
 
 def logs(failure: Failure, folder: Path) -> list[tuple[str, str | None, str]]:
     """Each log of a failure: its name, a link to it when it lies in the folder, and its last lines."""
-    return [(log, _link(log), tail(folder, log)) for log in failure.logs]
+    return [(log, _link(folder, log), tail(folder, log)) for log in failure.logs]
 
 
-def _link(log: str) -> str | None:
-    """A link that cannot leave the folder of the run, whatever the log is called."""
+def _link(folder: Path, log: str) -> str | None:
+    """A link that resolves and cannot leave the folder of the run, whatever the log is called."""
     path = PurePosixPath(log)
-    return None if path.is_absolute() or ".." in path.parts else "./" + quote(log)
+    inside = not path.is_absolute() and ".." not in path.parts
+    return "./" + quote(log) if inside and (folder / path).is_file() else None

@@ -1,0 +1,144 @@
+"""Brings a site up to the runs that there are: what is new is added, what is there stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from harness.errors import StoreError
+from harness.report.site.facts import Facts, from_script
+from harness.report.site.folder import (
+    Manifest,
+    move_in,
+    read_manifest,
+    remove_unlinked,
+    updating,
+    write_manifest,
+)
+from harness.report.site.pages import Pages, run_list, trend_csv
+from harness.report.site.run_folder import settle_run, stage_run
+from harness.report.site.sources import Skipped
+from harness.report.site.trends import trends
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from harness.report.site.sources import Source
+    from harness.report.site.trends import MetricKey
+
+
+@dataclass(slots=True)
+class Site:
+    """A site, and what one call did to it."""
+
+    folder: Path
+    manifest: Manifest = field(default_factory=dict)
+    runs: dict[str, Facts] = field(default_factory=dict)
+    """By slug."""
+    published: list[str] = field(default_factory=list)
+    """Slugs of the runs that are new or were changed."""
+    removed: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    stale: set[MetricKey] = field(default_factory=set)
+    """Trends that are not what they were."""
+
+    @property
+    def page(self) -> Path:
+        """Where to begin."""
+        return self.folder / "index.html"
+
+
+def publish(
+    folder: Path,
+    sources: Sequence[Source],
+    *,
+    prune: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Site:
+    """Bring the site in ``folder`` up to ``sources``; a run that it has and they do not stays, unless ``prune``.
+
+    ``tell`` hears of a run whose report has to be drawn, which takes a second. Raises UsageError for a folder that
+    holds something else, DiskFull, StoreError.
+    """
+    with updating(folder) as staging:
+        site = _read(folder)
+        for source in sources:
+            if site.manifest.get(source.name, ("",))[0] != source.stamp:
+                _add(site, source, staging, tell)
+        if prune:
+            _prune(site, {source.name for source in sources})
+        paths = _stage_pages(site, staging)
+        write_manifest(staging, site.manifest)
+        move_in(staging, folder)
+        remove_unlinked(folder, set(site.runs), paths)
+    return site
+
+
+def _read(folder: Path) -> Site:
+    """The site as it is; a run that it no longer has whole is forgotten aloud, so that it is published again."""
+    site = Site(folder)
+    for name, (stamp, slug) in read_manifest(folder).items():
+        script = folder / "data" / f"{slug}.js"
+        try:
+            facts = from_script(script.read_text(encoding="ascii"))
+        except (OSError, ValueError) as error:
+            site.skipped.append(Skipped(str(script), f"was damaged or lost in the site: {error}"))
+            continue
+        if not (folder / "runs" / slug / "index.html").is_file():
+            site.skipped.append(Skipped(str(folder / "runs" / slug), "was lost in the site"))
+            continue
+        site.manifest[name] = stamp, slug
+        site.runs[slug] = facts
+    return site
+
+
+def _add(site: Site, source: Source, staging: Path, tell: Callable[[str], None]) -> None:
+    try:
+        run = source.read()
+    except (StoreError, OSError) as error:
+        why = error.message if isinstance(error, StoreError) else error.strerror
+        site.skipped.append(Skipped(source.name, f"cannot be read: {why}"))
+        return
+    facts = stage_run(run, source.folder, staging, tell)
+    slug = facts["slug"]
+    owner = next((name for name, (_, own) in site.manifest.items() if own == slug), source.name)
+    if owner != source.name:
+        site.skipped.append(Skipped(source.name, f"holds the run {facts['id']}, as {owner} does"))
+        return
+    settle_run(facts, staging)
+    _touch(site, site.runs.get(slug))
+    _touch(site, facts)
+    site.manifest[source.name] = source.stamp, slug
+    site.runs[slug] = facts
+    site.published.append(slug)
+
+
+def _prune(site: Site, names: set[str]) -> None:
+    for name in [name for name in site.manifest if name not in names]:
+        slug = site.manifest.pop(name)[1]
+        _touch(site, site.runs.pop(slug, None))
+        site.removed.append(slug)
+
+
+def _touch(site: Site, run: Facts | None) -> None:
+    site.stale.update((series["scenario"], series["metric"]) for series in (run or {}).get("series", ()))
+
+
+def _stage_pages(site: Site, staging: Path) -> set[str]:
+    """The lists, and the pages of stale and of missing trends; returns where every trend lies."""
+    pages, runs = Pages(), sorted(site.runs.values(), key=lambda run: (run["started"], run["id"]))
+    found = trends(runs)
+    texts = {
+        **dict(pages.fixed()),
+        "index.html": pages.index(runs),
+        "data/runs.js": run_list(runs),
+        "trends.html": pages.trends(found),
+    }
+    for key, trend in found.items():
+        if key in site.stale or not (site.folder / f"{trend.path}.html").is_file():
+            texts |= {f"{trend.path}.html": pages.trend(trend), f"{trend.path}.csv": trend_csv(trend)}
+    for path, text in texts.items():
+        (staging / path).parent.mkdir(parents=True, exist_ok=True)
+        (staging / path).write_text(text, encoding="utf-8", newline="\n")
+    return {trend.path for trend in found.values()}
