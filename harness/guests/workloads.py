@@ -76,6 +76,8 @@ RECIPES = {
     for recipe in [
         Recipe("compute", "vb-compute"),
         Recipe("gpu", "vb-gpu", ("-std=c17", "-Wpedantic"), uses_wgpu=True),
+        Recipe("vsock", "vb-vsock", ("-std=c17", "-Wpedantic", "-D_GNU_SOURCE")),
+        Recipe("transport", "vb-transport", ("-std=c17", "-Wpedantic", "-D_GNU_SOURCE")),
         Recipe("pattern", "vb-pattern", ("-D_GNU_SOURCE",)),
     ]
 }

@@ -1,0 +1,55 @@
+/* vb-transport: the guest's end of a channel to the host, for tests and measurements of transports.
+
+   The host tells what to do, the guest does it, so that one clock, the host's, sees every round trip. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stream.h"
+#include "work.h"
+
+enum { FINE = 0, FAILED = 1, MISUSED = 2 };
+
+static const char USAGE[] = "usage: vb-transport serve vsock:PORT      requests of whoever connects, each in a process\n"
+                            "       vb-transport serve file:PATH       requests that come from a device\n"
+                            "       vb-transport echo vsock:PORT       to whoever connects, until they send no more\n"
+                            "       vb-transport send PORT BYTES       to the host, then read until it sends no more\n"
+                            "       vb-transport many PORT COUNT       connections to the host, one byte there and back\n";
+
+static int failed(const char *what)
+{
+    fprintf(stderr, "vb-transport: %s: %s\n", what, strerror(errno));
+    return FAILED;
+}
+
+static int serve(const char *where, work_fn *work)
+{
+    if (strncmp(where, "file:", 5) == 0) {
+        int fd = stream_open(where + 5);
+        return fd < 0 || !work(fd) ? failed(where) : FINE;
+    }
+    if (strncmp(where, "vsock:", 6) != 0) {
+        fputs(USAGE, stderr);
+        return MISUSED;
+    }
+    stream_accept((unsigned)strtoul(where + 6, NULL, 10), work);
+    return failed(where);
+}
+
+int main(int count, char **words)
+{
+    const char *verb = count > 2 ? words[1] : "";
+    if (strcmp(verb, "serve") == 0)
+        return serve(words[2], work_requests);
+    if (strcmp(verb, "echo") == 0)
+        return serve(words[2], work_echo);
+    unsigned port = count == 4 ? (unsigned)strtoul(words[2], NULL, 10) : 0;
+    unsigned long long amount = count == 4 ? strtoull(words[3], NULL, 10) : 0;
+    if (port && strcmp(verb, "send") == 0)
+        return work_send(port, amount) ? FINE : failed("send");
+    if (port && strcmp(verb, "many") == 0)
+        return work_many(port, amount) ? FINE : failed("many");
+    fputs(USAGE, stderr);
+    return MISUSED;
+}

@@ -1,0 +1,94 @@
+#include "work.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "stream.h"
+
+enum { PIECE = 64 << 10, PERIOD = 251 };
+
+struct request {
+    uint32_t follows, wanted;
+};
+
+static uint8_t piece[PIECE];
+
+bool work_requests(int fd)
+{
+    struct request request;
+    while (stream_read(fd, &request, sizeof request)) {
+        while (request.follows > 0) {
+            uint32_t part = request.follows < PIECE ? request.follows : PIECE;
+            if (!stream_read(fd, piece, part))
+                return false;
+            request.follows -= part;
+        }
+        while (request.wanted > 0) {
+            uint32_t part = request.wanted < PIECE ? request.wanted : PIECE;
+            if (!stream_write(fd, piece, part))
+                return false;
+            request.wanted -= part;
+        }
+    }
+    return true;
+}
+
+bool work_echo(int fd)
+{
+    ssize_t got;
+    while ((got = read(fd, piece, PIECE)) > 0)
+        if (!stream_write(fd, piece, (size_t)got))
+            return false;
+    return got == 0;
+}
+
+/* Byte n of the pattern is n modulo a prime, so that no lost or doubled page goes unseen. */
+static bool send_pattern(int fd, unsigned long long bytes)
+{
+    unsigned long long sent = 0;
+    while (sent < bytes) {
+        unsigned long long part = bytes - sent < PIECE ? bytes - sent : PIECE;
+        for (unsigned long long i = 0; i < part; i++)
+            piece[i] = (uint8_t)((sent + i) % PERIOD);
+        if (!stream_write(fd, piece, part))
+            return false;
+        sent += part;
+    }
+    return true;
+}
+
+bool work_send(unsigned port, unsigned long long bytes)
+{
+    int fd = stream_connect(port);
+    if (fd < 0 || !send_pattern(fd, bytes) || shutdown(fd, SHUT_WR) != 0)
+        return false;
+    unsigned long long count = 0, sum = 0;
+    ssize_t got;
+    while ((got = read(fd, piece, PIECE)) > 0) {
+        count += (unsigned long long)got;
+        for (ssize_t i = 0; i < got; i++)
+            sum += piece[i];
+    }
+    (void)printf("%llu %llu\n", count, sum);
+    return got == 0 && close(fd) == 0;
+}
+
+bool work_many(unsigned port, unsigned long long count)
+{
+    for (unsigned long long i = 0; i < count; i++) {
+        uint8_t there = (uint8_t)i, back;
+        int fd = stream_connect(port);
+        if (fd < 0 || !stream_write(fd, &there, 1) || !stream_read(fd, &back, 1))
+            return false;
+        close(fd);
+        if (back != there) {
+            errno = EBADMSG;
+            return false;
+        }
+    }
+    (void)printf("%llu\n", count);
+    return true;
+}

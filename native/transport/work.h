@@ -1,0 +1,21 @@
+/* What the guest does on a stream. */
+#ifndef VB_TRANSPORT_WORK_H
+#define VB_TRANSPORT_WORK_H
+
+#include <stdbool.h>
+
+/* Until the host sends no more: read a request (two 32-bit numbers, little endian: bytes that follow, bytes wanted
+   back), read what follows, answer with as many bytes as are wanted. */
+bool work_requests(int fd);
+
+/* Send back what comes, until the host sends no more. */
+bool work_echo(int fd);
+
+/* Send `bytes` of a pattern to a port of the host, say that no more comes, read until the host says so too; print the
+   number of bytes read and their sum. */
+bool work_send(unsigned port, unsigned long long bytes);
+
+/* One connection after the other: connect, send a byte, read it back, close. Prints how many. */
+bool work_many(unsigned port, unsigned long long count);
+
+#endif
