@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import CommandTimeout, GpuError, GpuUnavailable, SceneUnsupported
+from harness.errors import CommandTimeout, GpuError, GpuUnavailable, GuestSilent, SceneUnsupported
 from harness.gpu.metrics import metrics
 from harness.gpu.renderer import classify
 from harness.machines.gpu_guest import Guest, proved
@@ -49,7 +49,7 @@ class Entrant:
     unsupported: set[tuple[str, tuple[int, int]]] = field(default_factory=set)
     pictured: set[str] = field(default_factory=set)
     failure: VisorbenchError | None = None
-    """What ended its part: a lost device, a hung GPU."""
+    """What ended its part: a lost device, a hung GPU, a silent guest."""
 
     def draw(self, scene: str, size: tuple[int, int], profile: Profile) -> None:
         """One repetition, recorded; a scene that the adapter cannot do is left out from then on, by name, and a route
@@ -69,7 +69,7 @@ class Entrant:
                 self.contender.name, code="gpu-unsupported", reason=error.message, fix=error.fix or ""
             )
             return
-        except (GpuError, CommandTimeout) as error:
+        except (GpuError, CommandTimeout, GuestSilent) as error:
             self.failure = error
             return
         self._record(group, report)
