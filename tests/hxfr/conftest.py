@@ -120,6 +120,11 @@ def connect(serve):
     return serve()
 
 
+def connected(server: HxfrServer) -> HxfrClient:
+    """A client over TCP."""
+    return HxfrClient(socket.create_connection(("127.0.0.1", server.listen_tcp())))
+
+
 def with_pixels(
     number: int, width: int = WIDTH, height: int = HEIGHT, *, keyframe: bool = False
 ) -> FrameRequest:
