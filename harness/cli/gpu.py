@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from harness.machines.gpu_routes import Contender
 
 _SIZE = re.compile(r"(\d{2,4})x(\d{2,4})")
+_UNWATCHED_COLUMNS = 160
+"""Width of a table that goes to a file or a pipe: a renderer's name fits its line."""
 _COLUMNS = ("fps", "frame-time", "frame-time-p99", "low-1-percent", "first-frame")
 
 
@@ -103,7 +106,9 @@ def _contenders(
     backend: str | None, arch: str | None, modes: Sequence[str], config: Config
 ) -> Generator[Contender | Drawn, None, None]:
     """Those of the host, then those of each machine, which is booted when it is its turn."""
+    from harness.cli.transfers import transfers  # noqa: PLC0415
     from harness.guests.model import Arch  # noqa: PLC0415
+    from harness.host.qemu import qemu_for  # noqa: PLC0415
     from harness.host.system import host_arch  # noqa: PLC0415
     from harness.machines.catalogue import NATIVE, fastest, guest_backends  # noqa: PLC0415
     from harness.machines.native.gpu import native_contenders  # noqa: PLC0415
@@ -116,30 +121,46 @@ def _contenders(
     if (arch or here) not in list(Arch):
         raise UnknownName("architecture", arch or here, [known.value for known in Arch])
     guest_arch = Arch(arch or here)
+    _check_modes(modes)
     qemu = None
     if backend != NATIVE:
-        qemu = gpu_qemu_folder(config.runtime, guest_arch.value, qemu=config.qemu, mirror=config.mirror)
+        with transfers() as progress:
+            qemu = gpu_qemu_folder(
+                config.runtime, guest_arch.value, qemu=config.qemu, progress=progress, mirror=config.mirror
+            )
+        if config.qemu is not None:  # a mistake in it is told before anything draws
+            qemu_for(guest_arch.value, qemu)
     if backend in (None, NATIVE):
         yield from native_contenders(NativeRunner(), str(qemu) if qemu else None)
     if backend != NATIVE:
-        yield from _guest_contenders(backend or fastest(guest_arch, qemu=qemu), guest_arch, modes, qemu)
+        yield from _guest_contenders(
+            backend or fastest(guest_arch, qemu=qemu), guest_arch, modes, qemu, config.mirror
+        )
+
+
+def _check_modes(modes: Sequence[str]) -> None:
+    from harness.machines.gpu_routes import GUEST_ROUTES  # noqa: PLC0415
+
+    known = [mode.value for mode in GUEST_ROUTES]
+    for name in modes:
+        if name not in known:
+            raise UnknownName("GPU mode", name, known)
 
 
 def _guest_contenders(
-    backend: str, arch: Arch, modes: Sequence[str], qemu: Path | None
+    backend: str, arch: Arch, modes: Sequence[str], qemu: Path | None, mirror: str | None
 ) -> Generator[Contender | Drawn, None, None]:
+    from harness.cli.transfers import transfers  # noqa: PLC0415
     from harness.guests.catalogue import ensure_built  # noqa: PLC0415
     from harness.machines.catalogue import get  # noqa: PLC0415
     from harness.machines.gpu_guest import proved  # noqa: PLC0415
     from harness.machines.gpu_routes import GUEST_ROUTES  # noqa: PLC0415
     from harness.machines.model import GpuMode, MachineSpec  # noqa: PLC0415
 
-    known = [mode.value for mode in GUEST_ROUTES]
-    for name in modes:
-        if name not in known:
-            raise UnknownName("GPU mode", name, known)
-    guest = ensure_built("gpu", arch)
-    for name in modes or known:
+    with transfers() as progress:
+        guest = ensure_built("gpu", arch, progress=progress, mirror=mirror)
+    for name in modes or [mode.value for mode in GUEST_ROUTES]:
+        click.echo(f"booting gpu ({arch}) on {backend}, {name}", err=True)
         try:
             with get(backend, qemu=qemu).machine(MachineSpec(guest, gpu=GpuMode(name))) as machine:
                 machine.boot(timeout_s=180)
@@ -147,12 +168,13 @@ def _guest_contenders(
         except VisorbenchError as error:
             if not isinstance(error, GpuUnavailable) and modes:
                 raise
-            yield Drawn(f"{backend} {arch} {name}", "", "", {}, {}, failure=str(error))
+            yield Drawn(f"gpu ({arch}) on {backend} {name}", "", "", {}, {}, failure=str(error))
 
 
 def _draw(one: Contender, scene: str, size: tuple[int, int], options: dict[str, Any]) -> Drawn:
     from harness.gpu.metrics import metrics  # noqa: PLC0415
 
+    click.echo(f"{one.name}: {scene}", err=True)
     try:
         report = one.draw(scene, size, frames=options["frames"], seconds=options["seconds"])
     except VisorbenchError as error:
@@ -180,5 +202,9 @@ def _show(rows: Sequence[Drawn]) -> None:
         cells = [
             quantity(row.metrics[name], row.units[name]) if name in row.metrics else DASH for name in _COLUMNS
         ]
-        table.add_row(row.where, row.scene, *cells, row.failure or row.renderer)
-    Console(highlight=False, markup=False, emoji=False).print(table)
+        table.add_row(row.where, row.scene, *cells, "failed" if row.failure else row.renderer)
+    width = None if sys.stdout.isatty() else _UNWATCHED_COLUMNS
+    Console(highlight=False, markup=False, emoji=False, width=width).print(table)
+    for row in rows:
+        if row.failure:
+            click.echo(f"{row.where} {row.scene}".rstrip() + f": {row.failure}")

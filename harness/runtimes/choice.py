@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import HostLacks, InvalidConfiguration
+from harness.errors import HostLacks, InvalidConfiguration, UnknownName, nearest
 from harness.host.qemu import choose, find_qemus
 from harness.runtimes import catalogue
 from harness.runtimes.model import LAUNCHERS, read
@@ -37,10 +37,10 @@ def qemu_folder(
 ) -> Path | None:
     """What to hand on as ``--qemu PATH`` for a ``--runtime``: ``system``, ``managed``, a folder, or None, not given.
 
-    ``qemu`` is what the user named with --qemu, and comes back when no runtime is chosen. Raises
-    InvalidConfiguration for both at once and for a folder that is no runtime, HostLacks for one that does not run
-    here, and what :func:`harness.runtimes.catalogue.ensure` raises; without ``install``, ToolMissing for one that
-    is not installed.
+    ``qemu`` is what the user named with --qemu, and comes back when no runtime is chosen. Raises UnknownName for a
+    word like those two, InvalidConfiguration for both at once and for a folder that is no runtime, HostLacks for one
+    that does not run here, and what :func:`harness.runtimes.catalogue.ensure` raises; without ``install``,
+    ToolMissing for one that is not installed.
     """
     if choice in (None, SYSTEM):
         return qemu
@@ -58,6 +58,8 @@ def qemu_folder(
     if folder.parent.name == LAUNCHERS:  # one of its two ways, by name
         read(folder.parents[1])
         return folder
+    if folder.parent == Path.cwd() and not folder.exists() and nearest(folder.name, (SYSTEM, MANAGED)):
+        raise UnknownName("runtime", folder.name, (SYSTEM, MANAGED))
     runtime = read(folder)
     return runtime.programs(way_for(runtime))
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from harness.errors import InvalidConfiguration, ToolMissing
+from harness.errors import InvalidConfiguration, ToolMissing, UnknownName
 from harness.host.qemu import find_qemus
 from harness.runtimes.choice import gpu_lack, gpu_qemu_folder, qemu_folder
 from harness.runtimes.model import Way
@@ -29,6 +29,12 @@ def test_a_folder_must_be_a_runtime(tmp_path) -> None:
     for path in (tmp_path, tmp_path / "absent", tmp_path / "launchers" / "bwrap"):
         with pytest.raises(InvalidConfiguration, match="is not a managed runtime"):
             qemu_folder(str(path))
+
+
+def test_a_word_like_a_choice_names_it() -> None:
+    with pytest.raises(UnknownName, match="managedd") as raised:
+        qemu_folder("managedd")
+    assert "did you mean 'managed'" in (raised.value.fix or "")
 
 
 def test_what_must_not_install_says_how_to(cache) -> None:
