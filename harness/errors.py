@@ -31,6 +31,7 @@
     │   └── ControlError            ControlTimeout, ControlRefused, ControlLost
     ├── ChannelError
     │   ├── HostKeyChanged, CommandTimeout, CommandFailed, ChannelClosed
+    │   ├── PortRefused, VsockLost
     │   ├── InvalidMessage          a peer's bytes are no message of the protocol
     │   └── NotSeen, OutputTooLarge, TransferFailed
     ├── MeasurementError
@@ -305,6 +306,18 @@ class ChannelClosed(ChannelError):
     """The peer closed the channel."""
 
 
+class InvalidMessage(ChannelError):
+    """A peer sent bytes that are no message of the protocol, or one that cannot be; the connection is over."""
+
+
+class PortRefused(ChannelError):
+    """Nobody in the guest listens on a vsock port."""
+
+
+class VsockLost(ChannelError):
+    """The process that carries a machine's vsock has ended; facts: status, log."""
+
+
 class NotSeen(ChannelError):
     """What was awaited did not appear on a console or event port in time; facts: awaited, timeout_s, tail."""
 
@@ -315,10 +328,6 @@ class OutputTooLarge(ChannelError):
 
 class TransferFailed(ChannelError):
     """A file did not arrive, or not as it was sent."""
-
-
-class InvalidMessage(ChannelError):
-    """A peer sent bytes that are no message of the protocol, or one that cannot be; the connection is over."""
 
 
 class MeasurementError(VisorbenchError):

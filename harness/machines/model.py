@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harness.channels.console import Console
     from harness.channels.ssh import Ssh
     from harness.channels.stamp import Stamp
+    from harness.channels.vsock import Vsock
     from harness.guests.model import Arch, GuestImage
 
 
@@ -82,6 +83,8 @@ class MachineSpec:
     machine_type: str | None = None
     cpu_model: str | None = None
     gpu: GpuMode = GpuMode.NONE
+    vsock: bool = False
+    """Whether the guest has AF_VSOCK, and the machine :attr:`Machine.vsock`."""
     extra: Mapping[str, str] = field(default_factory=dict)
     """Options only one backend knows, named in its documentation; an unknown one is an error."""
 
@@ -99,6 +102,7 @@ class Capabilities:
     """Whether MachineSpec.machine_type chooses between several."""
     virtio_serial: bool = False
     ssh: bool = True
+    vsock: bool = False
     gpus: frozenset[GpuMode] = frozenset({GpuMode.NONE})
     """What MachineSpec.gpu may ask for; whether a host has it, :meth:`Backend.probe_gpu` proves."""
 
@@ -154,6 +158,11 @@ class Machine(Protocol):
     def console(self) -> Console: ...
     @property
     def ssh(self) -> Ssh: ...
+    @property
+    def vsock(self) -> Vsock:
+        """Raises InvalidConfiguration when MachineSpec.vsock did not ask for it."""
+        ...
+
     @property
     def pids(self) -> list[int]:
         """Every process that runs this machine, helpers included."""

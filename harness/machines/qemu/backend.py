@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -61,8 +62,9 @@ class QemuBackend:
         """Everything, for every architecture that the accelerator can run on this host."""
         archs = frozenset(arch for arch in Arch if self._accelerator == "tcg" or arch == host_arch())
         return Capabilities(
-            archs=archs, screenshot=True, machine_types=True, virtio_serial=True, gpus=frozenset(GpuMode)
-        )
+            archs=archs, screenshot=True, machine_types=True, virtio_serial=True, gpus=frozenset(GpuMode),
+            vsock=sys.platform == "linux",
+        )  # fmt: skip
 
     def probe_gpu(self, arch: Arch, mode: GpuMode) -> GpuProbe:
         """Start QEMU with the mode's GPU, paused and without a guest; codes are those of GpuProbe."""

@@ -12,6 +12,7 @@ from harness.host.accelerators import ACCELERATORS
 from harness.machines.qemu.devices import Aio, Cache, Drive, Inherited, UserNet
 from harness.machines.qemu.graphics_checks import check_graphics
 from harness.machines.qemu.options import plain, word
+from harness.machines.qemu.vsock import check_vsock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,6 +32,7 @@ def check(config: QemuConfig) -> None:
     _check_machine(config)
     _check_known(config)
     check_graphics(config)
+    check_vsock(config)
     _check_boot(config)
     for drive in config.drives:
         _check_drive(drive)

@@ -17,6 +17,7 @@ from harness.machines.qemu.devices import (
     Stdio,
     ToFile,
     UserNet,
+    VsockCard,
 )
 from harness.machines.qemu.options import joined, plain, word
 
@@ -47,7 +48,8 @@ def shell_quoted(argv: Sequence[str | Path]) -> str:
 
 def _arguments(config: QemuConfig) -> Iterator[str]:
     yield from ("-name", joined(None, {"guest": config.name}), "-nodefaults", "-no-user-config")
-    yield from ("-machine", config.machine, "-cpu", config.cpu)
+    yield from _memory(config)
+    yield from ("-cpu", config.cpu)
     yield from ("-accel", joined(config.accelerator.name, config.accelerator.properties))
     yield from ("-m", joined(None, {"size": f"{config.memory_mib}M"}), "-smp", _processors(config))
     yield from ("-action", joined(None, {"reboot": config.on_reboot.value}))
@@ -64,6 +66,8 @@ def _arguments(config: QemuConfig) -> Iterator[str]:
         yield from _drive(f"drive{number}", drive)
     for number, network in enumerate(config.networks):
         yield from _network(f"net{number}", network)
+    if config.vsock:
+        yield from _vsock(config.vsock)
     if config.rng:
         yield from ("-device", "virtio-rng-pci")
     for device in config.devices:
@@ -74,6 +78,25 @@ def _arguments(config: QemuConfig) -> Iterator[str]:
 
 def _processors(config: QemuConfig) -> str:
     return joined(str(config.cpus), {"maxcpus": config.most_cpus})
+
+
+def _memory(config: QemuConfig) -> Iterator[str]:
+    """The machine type, and its memory where that is to be shared."""
+    if not config.shared_memory:
+        yield from ("-machine", config.machine)
+        return
+    size = f"{config.memory_mib}M"
+    yield from ("-object", joined("memory-backend-memfd", {"id": "memory", "size": size, "share": True}))
+    yield from ("-machine", f"{config.machine},memory-backend=memory")
+
+
+def _vsock(card: VsockCard) -> Iterator[str]:
+    """A device process tells the CID itself; the kernel is told it."""
+    if card.chardev is None:
+        yield from ("-device", joined(card.driver, {"guest-cid": card.guest_cid}))
+        return
+    yield from ("-chardev", _chardev("vsock", card.chardev))
+    yield from ("-device", joined(card.driver, {"chardev": "vsock"}))
 
 
 def _rest(option: str) -> str:

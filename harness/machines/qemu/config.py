@@ -13,6 +13,7 @@ from harness.machines.qemu.devices import (
     OnReboot,
     Port,
     UserNet,
+    VsockCard,
 )
 from harness.machines.qemu.graphics import Display, Gpu
 
@@ -52,6 +53,9 @@ class QemuConfig:
     ports: tuple[Port, ...] = ()
     monitor: Chardev | None = None
     """QMP."""
+    vsock: VsockCard | None = None
+    shared_memory: bool = False
+    """The guest's memory is a memfd that device processes (vhost-user) map too."""
     rng: bool = False
     video: str | None = None
     """A display device, such as ``VGA`` or ``virtio-gpu-pci``; screenshots need one, or ``gpu``."""

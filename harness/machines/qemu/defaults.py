@@ -56,14 +56,14 @@ def cpus(arch: Arch, accelerator: str) -> int:
     return max(1, min(_MOST_DEFAULT_CPUS, os.cpu_count() or 1))
 
 
-def most_cpus(accelerator: str, gpu: GpuMode, cpus: int) -> int | None:
-    """One more than there are for one vCPU that shares memory with the render server, another process of the host.
+def most_cpus(accelerator: str, gpu: GpuMode, cpus: int, *, vsock: bool = False) -> int | None:
+    """One more than there are for one vCPU that shares memory with another process: the render server, a vsock device.
 
     For a machine that can have but one vCPU, TCG translates an exchange into a plain load and store (QEMU: CF_PARALLEL,
     accel/tcg/tcg-accel-ops.c), without the barrier that Venus's ring relies on: wake-ups were lost, and one
     program in ten hung.
     """
-    shares = gpu in (GpuMode.VIRGL, GpuMode.VENUS)
+    shares = vsock or gpu in (GpuMode.VIRGL, GpuMode.VENUS)
     return 2 if accelerator == "tcg" and shares and cpus == 1 else None
 
 

@@ -24,6 +24,7 @@ from harness.machines.qemu.devices import (
 from harness.machines.qemu.gpu import GPUS, Surface, surface_for
 from harness.machines.qemu.graphics import Display, Gpu
 from harness.machines.qemu.images import image_format
+from harness.machines.qemu.vsock import card
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,13 +52,14 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
     """The configuration of ``spec``, its channels leading nowhere yet.
 
     Raises UnknownName, InvalidConfiguration, ToolMissing for an arm64 disk without firmware on this host, and
-    GpuUnavailable.
+    GpuUnavailable; HostLacks where nothing carries vsock.
     """
     guest, extra = spec.guest, spec.extra
     for key in extra:
         if key not in OPTIONS:
             raise UnknownName("option", key, OPTIONS, where=f"what the backend {accelerator} can be told")
     video = extra.get("video") or _default_video(spec)
+    vsock = card() if spec.vsock else None
     cpus = defaults.cpus(guest.arch, accelerator) if spec.cpus is None else spec.cpus
     asked = extra.get("display")
     surface = Surface(Display.parse(asked)) if asked else surface_for(spec.gpu, guest.arch, qemu)
@@ -69,7 +71,7 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         accelerator=defaults.accelerator(accelerator, guest.arch),
         memory_mib=guest.memory_mib if spec.memory_mib is None else spec.memory_mib,
         cpus=cpus,
-        most_cpus=defaults.most_cpus(accelerator, spec.gpu, cpus),
+        most_cpus=defaults.most_cpus(accelerator, spec.gpu, cpus, vsock=spec.vsock),
         kernel=guest.kernel,
         initrd=guest.initrd,
         append=guest.append,
@@ -79,6 +81,8 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         console=Nowhere(),
         ports=(Port(guest.ready_port, Nowhere()),) if guest.ready_port else (),
         monitor=Nowhere(),
+        vsock=vsock,
+        shared_memory=vsock is not None and vsock.chardev is not None,
         rng=_switch(spec, "rng"),
         video=None if video == "none" else video,
         gpu=_gpu(spec),

@@ -130,6 +130,19 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
+class VsockCard:
+    """AF_VSOCK for the guest; ``chardev``: the device process that carries it (vhost-user), None: the host's kernel."""
+
+    guest_cid: int
+    chardev: Chardev | None = None
+
+    @property
+    def driver(self) -> str:
+        """QEMU's name for the device."""
+        return "vhost-user-vsock-pci" if self.chardev is not None else "vhost-vsock-pci"
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """Any other ``-device``, with its properties."""
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from harness.channels.stamp import Stamp
-from harness.errors import ControlLost, ControlTimeout, GuestSilent, WrongState
+from harness.errors import ControlLost, ControlTimeout, GuestSilent, InvalidConfiguration, WrongState
 from harness.host.paths import private_directory
 from harness.machines.milestones import Milestones
 from harness.machines.model import Phase, State, Timeline
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.channels.console import Console
     from harness.channels.qmp_events import Event
     from harness.channels.ssh import Ssh
+    from harness.channels.vsock import Vsock
     from harness.errors import MachineError
     from harness.machines.model import MachineSpec
     from harness.machines.qemu.config import QemuConfig
@@ -126,6 +127,18 @@ class QemuMachine:
         return self._login.ssh(vmm.control)
 
     @property
+    def vsock(self) -> Vsock:
+        """As :attr:`harness.machines.model.Machine.vsock`."""
+        vmm, card = self._started(), self._config.vsock
+        if vmm.vsock:
+            return vmm.vsock.channel
+        if card is None:
+            raise InvalidConfiguration(f"{self.name} has no vsock", fix="ask for it: MachineSpec(vsock=True)")
+        from harness.channels.vsock_kernel import KernelVsock  # noqa: PLC0415 - only Linux has it
+
+        return KernelVsock(card.guest_cid)
+
+    @property
     def pids(self) -> list[int]:
         if self._vmm is None or self._vmm.process.exited is not None:
             return []
@@ -133,7 +146,9 @@ class QemuMachine:
 
         try:
             qemu = psutil.Process(self._vmm.process.pid)
-            return [qemu.pid, *(child.pid for child in qemu.children(recursive=True))]
+            vsock = self._vmm.vsock.process if self._vmm.vsock else None
+            others = [vsock.pid] if vsock and vsock.exited is None else []
+            return [qemu.pid, *(child.pid for child in qemu.children(recursive=True)), *others]
         except psutil.NoSuchProcess:
             return []
 

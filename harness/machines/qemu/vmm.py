@@ -19,6 +19,7 @@ from harness.machines.qemu.command import build
 from harness.machines.qemu.control import QemuControl
 from harness.machines.qemu.devices import Port
 from harness.machines.qemu.gpu import environment
+from harness.machines.qemu.vsock import VsockDevice
 from harness.machines.qemu.wire_pairs import WirePairs
 from harness.machines.qemu.wire_tcp import TcpWires
 from harness.machines.qemu.wires import Channel
@@ -53,6 +54,7 @@ class Vmm:
     """Where console.log, stderr.log, qmp.log and argv are."""
     private: bool
     """Whether ``logs`` goes when the machine goes."""
+    vsock: VsockDevice | None = None
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -82,6 +84,8 @@ class Vmm:
             self.process.kill()
             with suppress(TimeoutError):  # a process that even SIGKILL cannot end is the kernel's now
                 self.process.wait(_KILL_TIMEOUT_S)
+        if self.vsock:
+            self.vsock.close()
         self.qmp.close()
         self.console.close()
         if self.ready:
@@ -99,7 +103,13 @@ def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str, windo
     wires = WIRES.lay(channels)
     with ExitStack() as undo:
         undo.callback(wires.close)
-        argv = build(_wired(config, wires))
+        config = _wired(config, wires)
+        vsock = None
+        if config.vsock and config.vsock.chardev:
+            vsock = VsockDevice.start(config.vsock, purpose, window, logs)
+            undo.callback(vsock.close)
+            config = vsock.attached(config)
+        argv = build(config)
         with naming_write_errors("the logs of a machine", logs, elsewhere="name another folder for them"):
             (logs / "argv").write_text("\n".join(argv) + "\n", encoding="utf-8", errors="surrogateescape")
             stderr = undo.enter_context((logs / "stderr.log").open("wb"))
@@ -109,7 +119,7 @@ def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str, windo
                 argv,
                 purpose=purpose,
                 stderr=stderr,
-                pass_fds=fds,
+                pass_fds=[*fds, *([vsock.front.fileno()] if vsock else [])],
                 env=environment(config.environment, window),
             )
 
@@ -127,8 +137,10 @@ def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str, windo
 
         process, (qmp, console, ready) = wires.start(start, read)
         stderr.close()
+        if vsock:
+            vsock.front.close()
         undo.pop_all()
-    return Vmm(process, qmp, QemuControl(qmp), console, ready, logs, private)
+    return Vmm(process, qmp, QemuControl(qmp), console, ready, logs, private, vsock)
 
 
 def _wired(config: QemuConfig, wires: Wires) -> QemuConfig:
