@@ -13,6 +13,7 @@ from harness import __version__
 from harness.errors import UnknownName, VisorbenchError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "baseline": ("harness.cli.baseline:baseline", "Name runs that others are compared with."),
     "bench": ("harness.cli.bench:bench", "Measure every usable backend against native and write a report."),
     "boot": ("harness.cli.boot:boot", "Boot any kernel or disk and show its phases."),
     "compare": ("harness.cli.compare:compare", "Compare two runs, metric by metric."),

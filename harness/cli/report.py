@@ -64,16 +64,21 @@ def runs(as_json: bool, store: str | None) -> None:
 
 
 def find_run(name: str, *, store: str | None, reports: Path | None) -> tuple[Run, Path]:
-    """A run by folder, id, start of an id or "latest": from the reports' folder, else from the store.
+    """A run by folder, baseline, id, start of an id or "latest": from the reports' folder, else from the store.
 
-    Returns it with its folder. Raises UnknownName, with the names of both, when neither has it; UsageError for a start
-    that several share; StoreError.
+    A baseline comes from the store, which has its name. Returns the run with its folder. Raises UnknownName, with the
+    names of both, when neither has it; UsageError for a start that several share; StoreError.
     """
     from harness.config.load import load, reports_folder  # noqa: PLC0415 - pydantic
+    from harness.results.baselines import may_name, named  # noqa: PLC0415 - sqlalchemy
     from harness.results.folder import find_folder, read_run  # noqa: PLC0415
-    from harness.results.store import Store  # noqa: PLC0415 - sqlalchemy
+    from harness.results.store import Store  # noqa: PLC0415
 
     root = reports or reports_folder(load())
+    if may_name(name) and not Path(name).exists():
+        with Store(store_url(store)) as results:
+            if baseline := named(results, name):
+                return baseline, root / baseline.id
     try:
         folder = find_folder(name, root)
     except UnknownName as absent:
