@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import psutil
@@ -95,10 +96,11 @@ def test_a_render_server_that_dies_while_it_draws_is_a_lost_device(gpus, gpu_gue
         def kill_renderers() -> None:
             while not killed.is_set():
                 for pid in machine.pids:
-                    process = psutil.Process(pid)
-                    if "virgl_render" in process.name() and process.children():
-                        process.children()[0].kill()
-                        killed.set()
+                    with suppress(psutil.NoSuchProcess, IndexError):  # it ended while we looked
+                        process = psutil.Process(pid)
+                        if "virgl_render" in process.name():
+                            process.children()[0].kill()
+                            killed.set()
 
         killer = threading.Thread(target=kill_renderers)
         killer.start()
