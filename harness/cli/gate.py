@@ -43,7 +43,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def gate(ctx: click.Context, /, baseline: str | None, run: str, as_json: bool, **options: Any) -> int | None:
     """Fail when a run is slower than its baseline: beyond chance, and by more than is minded.
 
-    A metric has regressed when a permutation test finds it worse, at a false-discovery rate of 1 % over all metrics
+    A metric has regressed when a permutation test finds it worse, at a false-discovery rate of 0.5 % over all metrics
     together, and by 2 % of the baseline at least; [gate] in visorbench.toml changes both, for each metric if need be.
     An improvement is reported. Exit codes: 0 nothing regressed, 1 something did or fails now, 2 the baseline cannot be
     used or is not alike, 4 nothing could be judged. Under GitHub Actions the job's summary and annotations are written.

@@ -32,10 +32,10 @@ def _lines(decision: Decision) -> Iterator[str]:
     yield from _list("Mind", decision.warnings)
     yield ""
     yield (
-        f"<sub>A metric has regressed when a permutation test, at a false-discovery rate of "
-        f"{decision.false_discovery_rate:.0%} over all metrics together, finds it worse, and it is worse by what is "
-        "minded at least. Change: Hodges-Lehmann shift ÷ the baseline's median; interval: BCa bootstrap of the ratio "
-        "of the medians.</sub>"
+        "<sub>A metric has regressed when a permutation test, at a false-discovery rate of "
+        f"{words.share(decision.false_discovery_rate)} over all metrics together, finds it worse, and it is worse by "
+        "what is minded at least. Change: Hodges-Lehmann shift ÷ the baseline's median; interval: BCa bootstrap of the "
+        "ratio of the medians.</sub>"
     )
 
 
@@ -56,7 +56,7 @@ def _table(title: str, found: tuple[Judged, ...]) -> Iterator[str]:
             words.interval(one),
             words.counts(one),
         )
-        yield "| " + " | ".join(map(escaped, (*cells, f"{one.min_effect:.0%}"))) + " |"
+        yield "| " + " | ".join(map(escaped, (*cells, words.share(one.min_effect)))) + " |"
     yield from _rest(len(found))
 
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from harness.results.models import Series
 
-FALSE_DISCOVERY_RATE = 0.01
-"""Where nothing changed, at most one gate in a hundred fails."""
+FALSE_DISCOVERY_RATE = 0.005
+"""Where nothing changed, at most one gate in two hundred fails."""
 MIN_EFFECT = 0.02
 """A metric may become this much worse, as a share of the baseline."""
 

@@ -34,8 +34,13 @@ def named(one: Judged) -> str:
 
 
 def change(one: Judged) -> str:
-    """``+5.2 % slower (worse)``: which way the number went and what that means."""
+    """``+5.2 %``: which way the number went."""
     return f"{one.change:+.1%}".replace("%", f"{NO_BREAK}%") if abs(one.change) < float("inf") else "from 0"
+
+
+def share(value: float) -> str:
+    """``2 %``, ``0.5 %``."""
+    return f"{value * 100:.3g}{NO_BREAK}%"
 
 
 def medians(one: Judged) -> str:
@@ -61,7 +66,7 @@ def sentence(one: Judged) -> str:
     return (
         f"{named(one)}: {medians(one)}, {change(one)} ({interval(one)}), {counts(one)} samples, "
         f"false-discovery rate {max(one.q_worse if one.worse > 0 else one.q_better, 1e-6):.1g}; "
-        f"{one.min_effect:.0%} is minded"
+        f"{share(one.min_effect)} is minded"
     )
 
 

@@ -116,7 +116,7 @@ def test_what_too_few_samples_cannot_see_is_said(tmp_path):
     decision = decide(run(tmp_path, seed=1, n=5), run(tmp_path, seed=2, n=5))
     (warning,) = [each for each in decision.warnings if "one metric alone" in each]
     assert "5 + 5 samples among 6 metrics" in warning
-    assert "with 6 + 6 it can" in warning
+    assert "with 7 + 7 it can" in warning
 
 
 def test_a_host_that_changed_is_said_and_is_no_regression(tmp_path):

@@ -35,7 +35,9 @@ def test_the_split_is_the_one_that_scipy_tells_apart_best(random):
         x = np.concatenate([random.normal(1.5, 1, n // 5), random.normal(1, 1, n - n // 5)])
         options = {"method": "asymptotic", "use_continuity": False}
         p = [scipy.stats.mannwhitneyu(x[:d], x[d:], **options).pvalue for d in range(1, n // 2 + 1)]
-        assert best_split(x) == 1 + int(np.argmin(p))
+        cut, z = best_split(x)
+        assert cut == 1 + int(np.argmin(p))
+        assert 2 * scipy.stats.norm.sf(z) == pytest.approx(min(p))
 
 
 def test_the_nile_starts_with_the_years_before_the_dam():
