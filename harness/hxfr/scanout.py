@@ -31,17 +31,14 @@ _WAIT_S = 1.0
 
 
 class Scanout:
-    """Owns ``source`` and a thread that takes its frames; ``on_lost`` is called once when no more can come."""
+    """Owns ``source`` and a thread that takes its frames.
 
-    def __init__(
-        self,
-        source: FrameSource,
-        wanted: Wanted | None = None,
-        *,
-        on_lost: Callable[[str], None] | None = None,
-    ) -> None:
+    Subscribers are given access units, and one Failure at the end when the display ends before they do.
+    """
+
+    def __init__(self, source: FrameSource, wanted: Wanted | None = None) -> None:
         self._source = source
-        self._on_lost = on_lost
+        self._lost: str | None = None
         self._pixels = threading.Lock()
         self._current: Surface | None = None
         self._stream = Stream(wanted or Wanted())
@@ -62,12 +59,16 @@ class Scanout:
     def subscribe(self, key: object, subscriber: Subscriber) -> None:
         """Call ``subscriber`` for every later frame, in the scanout's thread: it must not wait.
 
-        It begins with a keyframe: the picture that is shown now, which the display may never change.
+        It begins with a keyframe: the picture that is shown now, which the display may never change. Raises
+        RequestFailed (RESOURCE_NOT_FOUND) when no frames can come any more.
         """
         with self._newcomers:
             self._subscribers = {**self._subscribers, key: subscriber}
         self._stream.force_keyframe()
         with self._pixels:
+            if self._lost is not None:
+                self.unsubscribe(key)
+                raise RequestFailed(ErrorCode.RESOURCE_NOT_FOUND, self._lost)
             if self._current is not None:
                 self._publish(self._current, 0)
 
@@ -92,6 +93,11 @@ class Scanout:
                     ErrorCode.RESOURCE_NOT_FOUND, self._lost or "the display shows nothing yet"
                 )
             return stream.encode(of_display(self._current), pts_ns)
+
+    def wait(self, timeout_s: float | None = None) -> str | None:
+        """Wait until no more frames can come, and return why; None when that did not happen in time."""
+        self._thread.join(timeout_s)
+        return self._lost
 
     def close(self) -> None:
         """Let go of the display, and wait for the thread; idempotent."""

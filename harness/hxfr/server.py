@@ -37,7 +37,7 @@ class HxfrServer:
         wanted: Wanted | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self._scanouts = scanouts or {}
+        self._scanouts = dict(scanouts or {})
         self._wanted = wanted or Wanted()
         self._limits = limits or Limits()
         self._loop = asyncio.new_event_loop()
@@ -61,6 +61,10 @@ class HxfrServer:
         self._thread.join()
         self._workers.shutdown()
         self._loop.close()
+
+    def offer(self, number: int, scanout: Scanout) -> None:
+        """One more scanout, from now on."""
+        self._scanouts[number] = scanout
 
     def listen_unix(self, path: Path) -> None:
         """Listen on a unix socket; raises InvalidConfiguration when that cannot be."""

@@ -236,7 +236,13 @@ def test_a_display_that_dies_is_told_to_subscribers_and_askers(connect, canvas) 
         next(frames)
     client = connect()
     assert failure(client, Message(Type.FRAME_REQUEST, 0, shown())) is ErrorCode.RESOURCE_NOT_FOUND
+    with pytest.raises(RequestFailed, match="died"):
+        list(client.subscribe(0))
     assert client.encode(with_pixels(1)).is_keyframe
+
+
+def test_a_display_that_shows_nothing_yet(connect) -> None:
+    assert failure(connect(), Message(Type.FRAME_REQUEST, 0, shown())) is ErrorCode.RESOURCE_NOT_FOUND
 
 
 def test_tcp_and_a_connected_socket_are_served_too(connect) -> None:
