@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "harness.cli.doctor:doctor",
         "Explain this host: what it can run, and what would fix the rest.",
     ),
+    "frames": ("harness.cli.frames:frames", "Serve a guest's display as H.264, record it, or watch it."),
     "gpu": ("harness.cli.gpu:gpu", "Draw with every route to a GPU, on the host and in a guest."),
     "gate": ("harness.cli.gate:gate", "Fail when a run is slower than its baseline; calibrate on this host."),
     "guests": ("harness.cli.guests:guests", "List, build, show or clean the reference guests."),

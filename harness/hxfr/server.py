@@ -45,6 +45,7 @@ class HxfrServer:
         self._thread = threading.Thread(target=self._loop.run_forever, name="hxfr", daemon=True)
         self._listening: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
+        self._paths: list[Path] = []
 
     @property
     def clients(self) -> int:
@@ -61,14 +62,17 @@ class HxfrServer:
         self._thread.join()
         self._workers.shutdown()
         self._loop.close()
+        for path in self._paths:
+            path.unlink(missing_ok=True)
 
     def offer(self, number: int, scanout: Scanout) -> None:
         """One more scanout, from now on."""
         self._scanouts[number] = scanout
 
     def listen_unix(self, path: Path) -> None:
-        """Listen on a unix socket; raises InvalidConfiguration when that cannot be."""
+        """Listen on a unix socket, which goes with the server; raises InvalidConfiguration when that cannot be."""
         self._listen(self._loop.create_unix_server(self._client, str(path)), str(path))
+        self._paths.append(path)
 
     def listen_tcp(self, port: int = 0, host: str = "127.0.0.1") -> int:
         """Listen on TCP, and return the port; 0: the system picks one. Raises InvalidConfiguration."""

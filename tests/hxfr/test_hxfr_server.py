@@ -11,10 +11,11 @@ import av
 import pytest
 
 from harness.display.pattern import decode
-from harness.errors import DisplayLost, NoFrame
+from harness.errors import DisplayLost, InvalidConfiguration, NoFrame
 from harness.hxfr.client import HxfrClient
 from harness.hxfr.failures import RequestFailed
 from harness.hxfr.messages import ConfigRequest, ErrorCode, Failure, FrameRequest, Message, Type
+from harness.hxfr.server import HxfrServer
 from tests.hxfr.conftest import HEIGHT, WIDTH, shown, with_pixels
 from tests.hxfr.test_hxfr_parser import BAD
 
@@ -253,6 +254,16 @@ def test_tcp_and_a_connected_socket_are_served_too(connect) -> None:
     server.attach(theirs)
     with HxfrClient(ours) as client:
         assert client.encode(with_pixels(0)).is_keyframe
+
+
+def test_a_unix_socket_goes_with_its_server(tmp_path) -> None:
+    path = tmp_path / "frames.sock"
+    with HxfrServer() as server:
+        server.listen_unix(path)
+        assert path.is_socket()
+        with pytest.raises(InvalidConfiguration):
+            server.listen_unix(tmp_path / "no" / "such.sock")
+    assert not path.exists()
 
 
 def test_clients_come_and_go_and_nothing_stays(connect) -> None:
