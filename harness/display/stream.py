@@ -46,7 +46,7 @@ class Stream:
         while count:
             count -= len(self.read(min(count, _CHUNK), deadline))
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         """Send all; raises DisplayLost."""
         try:
             self._sock.settimeout(10)
