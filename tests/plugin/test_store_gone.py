@@ -90,6 +90,16 @@ def test_the_next_bench_delivers_what_waits(bench, postgresql, interrupted_store
         }
 
 
+def test_a_store_that_is_away_before_anything_is_measured_is_said_at_once(bench, interrupted_store):
+    url, _ = interrupted_store
+    done = bench.run(bench.scenario(SHORT, "test_short.py"), "--backend", "tcg", "--store", url)
+    assert done.returncode == 1
+    assert (
+        "start the server, or check host and port in its URL, or name another with --store URL" in done.stderr
+    )
+    assert "still has everything" not in done.stderr
+
+
 def test_a_run_that_waits_and_whose_folder_is_gone_is_named(bench, postgresql, interrupted_store, visorbench):
     url, _ = interrupted_store
     run = read_run(bench.folder / "reports" / "latest")
