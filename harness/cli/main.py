@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
+import os
 import sys
 from typing import Any
 
 import click
 
 from harness import __version__
-from harness.errors import UnknownName, VisorbenchError
+from harness.errors import NO_SPACE, UnknownName, VisorbenchError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "baseline": ("harness.cli.baseline:baseline", "Name runs that others are compared with."),
@@ -21,11 +23,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "harness.cli.doctor:doctor",
         "Explain this host: what it can run, and what would fix the rest.",
     ),
+    "export": ("harness.cli.exchange:export", "Write a run in the format of another program."),
     "frames": ("harness.cli.frames:frames", "Serve a guest's display as H.264, record it, or watch it."),
     "gpu": ("harness.cli.gpu:gpu", "Draw with every route to a GPU, on the host and in a guest."),
     "gate": ("harness.cli.gate:gate", "Fail when a run is slower than its baseline; calibrate on this host."),
     "guests": ("harness.cli.guests:guests", "List, build, show or clean the reference guests."),
     "history": ("harness.cli.history:history", "Show how a metric went over the runs, and where it changed."),
+    "import": ("harness.cli.exchange:import_", "Put the runs of other machines into the store."),
     "publish": ("harness.cli.publish:publish", "Write a site of every run, or add to it what is new."),
     "ps": ("harness.cli.processes:ps", "List the processes the harness owns."),
     "reap": ("harness.cli.processes:reap", "End what a crashed harness left behind."),
@@ -86,6 +90,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line; a foreseen failure is one sentence on stderr and its own exit code."""
     try:
         code = cli.main(args=argv, standalone_mode=False)
+        sys.stdout.flush()
     except VisorbenchError as error:
         _complain(error.message, error.fix)
         sys.exit(error.exit_code)
@@ -98,12 +103,38 @@ def main(argv: list[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in {*NO_SPACE, errno.EIO} or _stdout_takes_more():
+            raise
+        _forget_stdout()
+        _complain(
+            f"cannot write to standard output: {error.strerror}",
+            "make room there, or send the output elsewhere",
+        )
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def print_json(value: object) -> None:
     """One JSON document on stdout, for ``--json``."""
     click.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def _stdout_takes_more() -> bool:
+    """Whether an OSError that names no file was not standard output's: one that is refused is refused again."""
+    try:
+        sys.stdout.flush()
+        os.write(sys.stdout.fileno(), b"\n")  # where nothing is buffered, there is nothing to flush
+    except OSError:
+        return False
+    return True
+
+
+def _forget_stdout() -> None:
+    """Let what is still buffered go nowhere: the interpreter would complain of it at its end, with a status of 120."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _complain(message: str, fix: str | None) -> None:
