@@ -90,7 +90,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line; a foreseen failure is one sentence on stderr and its own exit code."""
     try:
         code = cli.main(args=argv, standalone_mode=False)
-        sys.stdout.flush()
+        click.echo(nl=False)  # what a library left unflushed
     except VisorbenchError as error:
         _complain(error.message, error.fix)
         sys.exit(error.exit_code)
