@@ -222,7 +222,7 @@ def _report(machine: Machine, ending: Ending, options: dict[str, Any], *, as_jso
                 "guest": machine.spec.guest.name,
                 "arch": machine.spec.guest.arch.value,
                 "ended": ending.why,
-                "line": ending.line,
+                "line": ending.line.text if ending.line else None,
                 "phases": phases,
                 "screenshot": str(screenshot) if screenshot else None,
                 "logs": str(options["logs"]) if options["logs"] else None,

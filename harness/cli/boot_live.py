@@ -37,7 +37,8 @@ class Ending:
 
     why: str
     sentence: str
-    line: str | None = None
+    line: Line | None = None
+    """The one that was waited for; a prompt is one that has not ended."""
 
 
 def watch(machine: Machine, *, until: str | None, timeout_s: float, show: bool) -> Ending:
@@ -66,7 +67,7 @@ def watch(machine: Machine, *, until: str | None, timeout_s: float, show: bool) 
             raise said
         if isinstance(said, Ending):
             if screen:
-                screen.finish()
+                screen.finish(said.line)
             return said
         if screen:
             screen.show(said)
@@ -112,7 +113,7 @@ def _ending(machine: Machine, pattern: str | None, timeout_s: float, deadline: f
     except ChannelClosed:
         return _powered_off(machine, pattern)
     seconds = (line.stamp.at_ns - machine.timeline.spawn.at_ns) / 1e9
-    return Ending("marker", f"{line.text.strip()!r} after {seconds:.3f} s", line.text)
+    return Ending("marker", f"{line.text.strip()!r} after {seconds:.3f} s", line)
 
 
 def _powered_off(machine: Machine, pattern: str | None) -> Ending:
@@ -134,6 +135,7 @@ class _Screen:
         self._spoken = spoken
         self._shown: set[Phase] = set()
         self._left_out = 0
+        self._last = ""
 
     def offer(self, line: Line) -> None:
         """From the console's reader: never waits for the terminal."""
@@ -147,12 +149,17 @@ class _Screen:
 
     def show(self, line: Line) -> None:
         self.phases(line.stamp.at_ns)
+        self._last = line.text
         click.echo(f"{self._seconds(line.stamp.at_ns):9.3f}  {line.text}")
 
-    def finish(self) -> None:
-        """What is left when every line was shown: how many were not, and the last phases."""
+    def finish(self, line: Line | None) -> None:
+        """What is left when every line was shown: how many were not, the one waited for if it has not ended, and
+        the last phases.
+        """
         if self._left_out:
             click.echo(f"{'':>9}  … {self._left_out} lines not shown …")
+        elif line and not self._last.startswith(line.text):
+            self.show(line)
         self.phases(time.monotonic_ns())
 
     def phases(self, until_ns: int) -> None:

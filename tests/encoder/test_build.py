@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -46,6 +47,7 @@ def test_it_is_built_once_and_linked_with_the_systems_libraries(own_cache):
     assert bool(bound.c.vb_encoder_has(Backend.VIDEOTOOLBOX)) is (sys.platform == "darwin")
 
 
+@pytest.mark.skipif(shutil.which("nm") is None, reason="no nm (binutils) to read the library with")
 def test_only_its_own_functions_are_seen():
     names = subprocess.run(
         ["nm", "-D", "--defined-only", build.library()], capture_output=True, text=True, check=True

@@ -32,6 +32,11 @@ def test_what_was_said_before_the_view_began_is_shown(sector, capsys, monkeypatc
     assert shown[-1] == "three", "the line that ended it is shown, too"
 
 
+def test_a_prompt_is_shown_although_its_line_has_not_ended(sector, capsys):
+    watch(sector(b"hello\r\nlogin: "), until="login:", timeout_s=30, show=True)
+    assert texts(capsys.readouterr().out)[-1].strip() == "login:"
+
+
 def test_lines_are_shown_before_the_error_that_ends_the_view(sector, capsys):
     with pytest.raises(BootTimeout):
         watch(sector(b"one\r\n"), until="never", timeout_s=3, show=True)
