@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.main import print_json
-from harness.errors import UnknownName, UsageError
+from harness.errors import AcceleratorUnusable, InvalidConfiguration, UnknownName, UsageError
 
 if TYPE_CHECKING:
     from harness.cli.boot_live import Ending
@@ -73,6 +73,8 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
     if options["until"] and options["login"]:
         raise UsageError("--until and --login exclude each other", fix="give the one that ends the boot")
 
+    until = _regex(LOGIN if options["login"] else options["until"])
+
     from harness.config.load import load  # noqa: PLC0415 - pydantic
 
     arch = _arch(options["arch"])
@@ -89,12 +91,24 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
     from harness.cli.boot_live import watch  # noqa: PLC0415 - only a boot needs threads
 
     with machine:
-        until = LOGIN if options["login"] else options["until"]
         ending = watch(machine, until=until, timeout_s=options["timeout"], show=not as_json)
         if options["screenshot"]:
             machine.screenshot(options["screenshot"])
         _report(machine, ending, options, as_json=as_json)
     return 0
+
+
+def _regex(until: str | None) -> str | None:
+    """``until``, which is one; raises InvalidConfiguration."""
+    import re  # noqa: PLC0415
+
+    try:
+        re.compile(until or "")
+    except re.error as error:
+        raise InvalidConfiguration(
+            f"--until {until!r} is not a regular expression: {error}", fix="correct it"
+        ) from None
+    return until
 
 
 def _arch(name: str | None) -> Arch | None:
@@ -204,10 +218,18 @@ def _qemu(arch: Arch, options: dict[str, Any], config: Config, *, install: bool)
 
 
 def _backend(name: str | None, arch: Arch, options: dict[str, Any]) -> Backend:
-    """The backend asked for, else the accelerator of this host when a guest runs on it, else tcg."""
-    from harness.machines.catalogue import fastest, get  # noqa: PLC0415
+    """The backend asked for, else the accelerator of this host when a guest runs on it, else tcg.
+
+    Raises AcceleratorUnusable for one that no QEMU of this host could have: QEMU says "invalid accelerator" to that.
+    """
+    from harness.host.accelerators import impossible_here  # noqa: PLC0415
+    from harness.machines.catalogue import fastest, get, guest_backends  # noqa: PLC0415
 
     chosen = name or fastest(arch, qemu=options["qemu"])
+    if chosen in guest_backends() and (lack := impossible_here(chosen, arch.value)):
+        raise AcceleratorUnusable(
+            f"a guest for {arch} on {chosen}: {lack.reason}", fix=lack.fix, code=lack.code
+        )
     return get(chosen, qemu=options["qemu"], logs=options["logs"])
 
 

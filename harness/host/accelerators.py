@@ -97,7 +97,7 @@ def prove_all(qemus: Sequence[QemuBinary], *, deadline_s: float = DEADLINE_S) ->
     pairs = [(accelerator, arch) for accelerator in ACCELERATORS for arch in _MACHINES]
 
     def one(pair: tuple[str, str]) -> Proof:
-        impossible = _not_here(*pair)
+        impossible = impossible_here(*pair)
         if impossible is not None:
             return impossible
         try:
@@ -146,7 +146,7 @@ def judge(accelerator: str, arch: str, said: Transcript) -> Proof:
     return verdict(code, reason, _FIXES.get(key, _USE_TCG))
 
 
-def _not_here(accelerator: str, arch: str) -> Proof | None:
+def impossible_here(accelerator: str, arch: str) -> Proof | None:
     """Why no QEMU could do it on this host; raises UnknownName."""
     if accelerator not in ACCELERATORS:
         raise UnknownName("accelerator", accelerator, ACCELERATORS)
@@ -170,7 +170,7 @@ def _not_here(accelerator: str, arch: str) -> Proof | None:
 
 def _lack(accelerator: str, arch: str, qemu: QemuBinary) -> Proof | None:
     """What makes a run pointless, if anything; raises UnknownName."""
-    impossible = _not_here(accelerator, arch)
+    impossible = impossible_here(accelerator, arch)
     if impossible is not None:
         return impossible
     if accelerator not in qemu.features.accelerators:

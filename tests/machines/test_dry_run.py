@@ -12,6 +12,8 @@ import pytest
 from harness.channels.console import Console
 from harness.channels.qmp import Qmp
 from harness.guests.model import Arch
+from harness.host.accelerators import impossible_here
+from harness.host.system import host_arch
 from harness.machines.catalogue import fastest
 from harness.machines.qemu.by_hand import ByHand
 from tests.machines.boot_sector import write_boot_sector
@@ -113,10 +115,36 @@ def test_the_backend_is_chosen_as_a_boot_chooses_it(boot, tmp_path):
     disk = write_boot_sector(tmp_path / "disk", b"one\r\n")
     argv = json.loads(boot("--disk", disk, "--arch", "x86-64", "--dry-run", "--json").stdout)["argv"]
     assert argv[argv.index("-accel") + 1].partition(",")[0] == fastest(Arch.X86_64)
-    named = json.loads(
-        boot("--disk", disk, "--arch", "x86-64", "--backend", "kvm", "--dry-run", "--json").stdout
-    )["argv"]
-    assert named[named.index("-accel") + 1] == "kvm"
+    if impossible_here("kvm", Arch.X86_64) is None:
+        named = json.loads(
+            boot("--disk", disk, "--arch", "x86-64", "--backend", "kvm", "--dry-run", "--json").stdout
+        )["argv"]
+        assert named[named.index("-accel") + 1] == "kvm"
+
+
+FOREIGN = "x86-64" if host_arch() == "arm64" else "arm64"
+NOT_HERE = "hvf" if sys.platform == "linux" else "kvm"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--until", "["], 2, "--until '[' is not a regular expression"),
+        (
+            ["--backend", {"linux": "kvm", "darwin": "hvf"}.get(sys.platform, "whpx"), "--arch", FOREIGN],
+            3,
+            "own",
+        ),
+        (["--backend", NOT_HERE], 3, f"{NOT_HERE} exists on"),
+    ],
+)
+def test_what_a_boot_refuses_a_dry_run_refuses_in_the_same_words(boot, tmp_path, options, code, words):
+    disk = write_boot_sector(tmp_path / "disk", b"one\r\n")
+    real, dry = boot("--disk", disk, *options), boot("--disk", disk, *options, "--dry-run")
+    assert (real.returncode, dry.returncode) == (code, code)
+    assert real.stderr == dry.stderr
+    assert words in dry.stderr
+    assert (real.stdout, dry.stdout) == ("", "")
 
 
 def test_a_guest_that_is_not_built_is_not_built_by_a_dry_run(boot, tmp_path):
