@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from harness.channels.doorbell import doorbell
 from harness.channels.qmp_lines import LINE_LIMIT, LineTooLongError, QmpLines
 from harness.errors import ControlLost, ControlTimeout, WrongState
+from harness.host.unix_sockets import send_fds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -96,7 +97,7 @@ class Link:
         """
         try:
             self._sock.settimeout(max(0.001, deadline - time.monotonic()))
-            sent = socket.send_fds(self._sock, [data], fds) if fds else 0
+            sent = send_fds(self._sock, data, fds) if fds else 0
             self._sock.sendall(data[sent:])
         except TimeoutError:
             self._lose(f"{self.name} stopped reading in the middle of a command")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from harness.errors import GuestSilent, InvalidConfiguration, NotSeen, PortRefused, VsockLost
 from harness.host.paths import SOCKADDR_UN_MAX
+from harness.host.unix_sockets import unix_socket
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +72,7 @@ class UnixVsock:
         """As :meth:`Vsock.connect`."""
         _check(port)
         deadline = time.monotonic() + timeout_s
-        stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        stream = unix_socket()
         try:
             stream.settimeout(timeout_s)
             stream.connect(os.fspath(self._path))
@@ -137,7 +138,7 @@ class UnixListener:
         self._port = port
         self._path = path
         self._wakes, self._woken = socket.socketpair()  # a listening socket that is shut down wakes nobody
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket = unix_socket()
         try:
             if len(os.fsencode(path)) > SOCKADDR_UN_MAX:
                 raise InvalidConfiguration(f"the path {path} is too long for a socket", fix="set TMPDIR")

@@ -148,12 +148,13 @@ def _received(client: HxfrClient, seconds: float | None, most: int | None) -> It
 
 
 def _connected(address: str) -> HxfrClient:
+    from harness.host.unix_sockets import unix_socket  # noqa: PLC0415
     from harness.hxfr.client import HxfrClient  # noqa: PLC0415
 
     kind, where = _parsed(address)
     try:
         if kind == "unix":
-            sock = socket.socket(socket.AF_UNIX)
+            sock = unix_socket()
             sock.connect(where)
         else:
             host, _, port = where.rpartition(":")

@@ -55,7 +55,7 @@ class MappedScanout:
         known = self._maps.get(key)
         if known is None or len(known) != status.st_size:
             try:
-                known = mmap.mmap(fd, status.st_size, mmap.MAP_SHARED, mmap.PROT_READ)
+                known = mmap.mmap(fd, status.st_size, access=mmap.ACCESS_READ)
             except (OSError, ValueError) as error:
                 raise DisplayError(f"the memory of the guest's display cannot be mapped: {error}") from None
             self._maps[key] = known

@@ -18,6 +18,7 @@ from jeepney.fds import FileDescriptor
 from jeepney.low_level import HeaderFields, MessageFlag, Parser
 
 from harness.errors import DisplayLost, DisplayRefused, NoFrame
+from harness.host.unix_sockets import receive_fds, send_fds
 
 if TYPE_CHECKING:
     from jeepney.low_level import Message
@@ -84,7 +85,7 @@ class DbusWire:
         fds = array.array("i")
         data = message.serialise(serial=self._serial, fds=fds)
         try:
-            sent = socket.send_fds(self._sock, [data], fds) if fds else 0
+            sent = send_fds(self._sock, data, fds) if fds else 0
             self._sock.sendall(data[sent:])
         except OSError as error:
             raise _lost(error) from None
@@ -109,7 +110,7 @@ class DbusWire:
     def _received(self, deadline: float, most: int) -> tuple[bytes, list[Any]]:
         try:
             self._sock.settimeout(max(0.000_001, deadline - time.monotonic()))
-            data, raw, _, _ = socket.recv_fds(self._sock, most, _MOST_FDS, _CLOEXEC)
+            data, raw = receive_fds(self._sock, most, _MOST_FDS, _CLOEXEC)
             self._sock.settimeout(None)
         except TimeoutError:
             raise NoFrame("the display said nothing") from None

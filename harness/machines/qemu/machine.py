@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -134,9 +135,11 @@ class QemuMachine:
             return vmm.vsock.channel
         if card is None:
             raise InvalidConfiguration(f"{self.name} has no vsock", fix="ask for it: MachineSpec(vsock=True)")
-        from harness.channels.vsock_kernel import KernelVsock  # noqa: PLC0415 - only Linux has it
+        if sys.platform == "linux":
+            from harness.channels.vsock_kernel import KernelVsock  # noqa: PLC0415 - only Linux has it
 
-        return KernelVsock(card.guest_cid)
+            return KernelVsock(card.guest_cid)
+        raise AssertionError("only Linux's kernel gives out a CID")
 
     @property
     def pids(self) -> list[int]:
