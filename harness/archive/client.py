@@ -31,12 +31,15 @@ class Archive:
     """As Debian names it: ``amd64``, ``arm64``."""
     keyring: Path
     fetcher: Fetcher
+    fresh: bool = False
+    """Only what a mirror says now will do, not what the cache has of an earlier day."""
 
     def release(self) -> Release:
         """The newest trusted Release that can be had: from a mirror, else the one in the cache.
 
         A mirror that is older than the cache is not followed back in time. Raises ArchiveUnreachable when
-        there is neither, ArchiveUntrusted when mirrors answered, and none with a Release to be trusted.
+        there is neither, or no mirror where it must be ``fresh``, ArchiveUntrusted when mirrors answered, and none with
+        a Release to be trusted.
         """
         path = self.folder / self.suite / "InRelease"
         cached = self._cached(path)
@@ -55,6 +58,12 @@ class Archive:
             return release
         if isinstance(failure, ArchiveUntrusted):
             raise failure
+        if self.fresh and cached is not None:
+            raise ArchiveUnreachable(
+                f"today's packages of {self.suite} were asked for, and no mirror answers"
+                + (f": {failure.message}" if failure else ""),
+                fix=f"{transfer.FIX}; without --refresh, what is there is used",
+            )
         if cached is None:
             raise failure or ArchiveUnreachable(
                 f"nothing of the suite {self.suite} is in the cache, and this is offline", fix=transfer.FIX

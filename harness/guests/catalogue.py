@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.errors import UnknownName
@@ -85,7 +86,7 @@ def ensure(
         from harness.guests.plan import plan  # noqa: PLC0415
 
         archive = _archive(spec, mirror, progress, keyring, offline=offline)
-        planned = plan(spec, archive)
+        planned = plan(spec, replace(archive, fresh=refresh and not offline))
         target = folder / planned.fingerprint[:16]
         if not (target / MANIFEST).is_file():
             with new_folder(target) as draft:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.errors import HostLacks, InvalidConfiguration, ToolMissing, UnknownName
@@ -79,9 +80,10 @@ def ensure(
 ) -> Runtime:
     """The installed runtime ``name``, installed now if it is not; one that is installed stays as it is.
 
-    ``refresh`` installs it again with the packages that the archive has today; ``offline`` forbids the network;
-    ``mirror`` is the only one to ask; ``keyring`` and ``spec`` replace what comes with the harness. Raises
-    UnknownName, HostLacks where no runtime runs, ArchiveUnreachable, ArchiveError, DiskFull, CacheReadOnly.
+    ``refresh`` installs it again with the packages that the archive has today; ``offline`` forbids the network, and a
+    refresh is then made of what the cache has; ``mirror`` is the only one to ask; ``keyring`` and ``spec`` replace what
+    comes with the harness. Raises UnknownName, HostLacks where no runtime runs, ArchiveUnreachable, ArchiveError,
+    DiskFull, CacheReadOnly.
     """
     spec = spec or get(name)
     if not refresh and (found := find(name)):
@@ -96,6 +98,7 @@ def ensure(
 
         told = progress or silent
         archive = _archive(spec.suite, debian_arch, mirror, keyring, told, offline=offline)
+        archive = replace(archive, fresh=refresh and not offline)
         planned = plan(name, spec, archive)
         target = folder / planned.fingerprint[:16]
         _sweep(folder, ".*")  # what an installation that was killed left

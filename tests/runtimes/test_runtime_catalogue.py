@@ -63,6 +63,15 @@ def test_a_refresh_that_fails_leaves_the_old_one(archive, install) -> None:
     assert install() == first == read(first.root)
 
 
+def test_a_refresh_without_an_archive_says_so(install) -> None:
+    first = install()
+    with pytest.raises(
+        ArchiveUnreachable, match="today's packages of trixie were asked for, and no mirror answers"
+    ):
+        install(refresh=True, mirror="http://127.0.0.1:9")
+    assert install() == install(refresh=True, offline=True) == first
+
+
 def test_a_new_date_of_the_suite_makes_no_new_runtime(archive, install) -> None:
     first = install()
     archive.publish(Version="13.9")
