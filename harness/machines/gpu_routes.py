@@ -140,7 +140,7 @@ def contender(
     if not found:
         raise GpuApiMissing(
             f"on {runner.name}: no adapter speaks {route.api} along the route {route.name}",
-            fix=APIS.get(route.api), api=route.api,
+            fix=APIS.get(route.api), api=route.api, route=route.name,
         )  # fmt: skip
     prove(route, found[0], runner.name)
     return Contender(along, workload, route, found[0])
