@@ -17,6 +17,7 @@
     │   ├── ArchiveUnreachable      no network, and nothing cached
     │   ├── GuestNotBuilt           and what was asked for does not build it
     │   ├── DiskFull, CacheReadOnly
+    │   ├── RuntimeInUse            processes run from a runtime that is to be deleted
     │   ├── HostBusy                another harness is measuring on this host
     │   └── LockUnusable            nobody can tell whether another harness is measuring
     ├── ArchiveError
@@ -200,6 +201,10 @@ NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 class CacheReadOnly(HostLacks):
     """The cache cannot be written and does not have what is needed."""
+
+
+class RuntimeInUse(HostLacks):
+    """Processes run programs of a managed runtime that was to be deleted; facts: pids."""
 
 
 class HostBusy(HostLacks):

@@ -14,6 +14,7 @@ from harness.host.storage import ELSEWHERE, locked, new_folder, write_whole
 from harness.host.system import host_arch
 from harness.host.write_errors import naming_write_errors
 from harness.runtimes.model import read
+from harness.runtimes.users import check_unused, users_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +84,7 @@ def ensure(
     ``refresh`` installs it again with the packages that the archive has today; ``offline`` forbids the network, and a
     refresh is then made of what the cache has; ``mirror`` is the only one to ask; ``keyring`` and ``spec`` replace what
     comes with the harness. Raises UnknownName, HostLacks where no runtime runs, ArchiveUnreachable, ArchiveError,
-    DiskFull, CacheReadOnly.
+    DiskFull, CacheReadOnly; RuntimeInUse for a refresh that would replace in its place what processes run.
     """
     spec = spec or get(name)
     if not refresh and (found := find(name)):
@@ -103,6 +104,7 @@ def ensure(
         target = folder / planned.fingerprint[:16]
         _sweep(folder, ".*")  # what an installation that was killed left
         if refresh or not _complete(target):
+            check_unused(name, target)  # the same packages: it would be replaced in its place
             with new_folder(target) as draft:
                 build(planned, archive, draft, told, home=target)
         write_whole(folder / _COMMIT, json.dumps({"folder": target.name}).encode())
@@ -111,7 +113,10 @@ def ensure(
 
 
 def remove(name: str) -> bool:
-    """Remove the installed runtime ``name``; False when there was nothing. Raises UnknownName, CacheReadOnly."""
+    """Remove the installed runtime ``name``; False when there was nothing.
+
+    Raises UnknownName, RuntimeInUse, CacheReadOnly.
+    """
     folder = _folder(name)
     if name not in known() and not folder.is_dir():
         raise UnknownName("runtime", name, known())
@@ -121,6 +126,7 @@ def remove(name: str) -> bool:
         locked(folder.with_name(f"{name}.lock")),
         naming_write_errors("the cache", folder, elsewhere=ELSEWHERE),
     ):
+        check_unused(name, folder)
         (folder / _COMMIT).unlink(missing_ok=True)
         shutil.rmtree(folder)
     return True
@@ -135,10 +141,10 @@ def _complete(target: Path) -> bool:
 
 
 def _sweep(folder: Path, pattern: str, *, keep: Path | None = None) -> None:
-    """Remove the folders below ``folder`` that match; under the lock."""
+    """Remove the folders below ``folder`` that match; those in use are left to a later sweep; under the lock."""
     with naming_write_errors("the cache", folder, elsewhere=ELSEWHERE):
         for path in folder.glob(pattern):
-            if path.is_dir() and path != keep:
+            if path.is_dir() and path != keep and not users_of(path):
                 shutil.rmtree(path)
 
 

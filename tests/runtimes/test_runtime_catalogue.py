@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 
 import pytest
 
@@ -12,6 +14,7 @@ from harness.errors import (
     CacheReadOnly,
     DiskFull,
     InvalidConfiguration,
+    RuntimeInUse,
     ToolMissing,
     UnknownName,
 )
@@ -168,6 +171,46 @@ def test_removing(install, cache) -> None:
     assert catalogue.remove("mini")
     assert not runtime.root.exists()
     assert not catalogue.remove("gpu")
+
+
+@pytest.fixture
+def running(install):
+    """A process of the host's ``cat``, run by the loader of the installed tree until the test ends."""
+    runtime = install()
+    loader = next((runtime.tree / "usr/lib64").glob("ld-linux-*")).absolute()
+    with subprocess.Popen(
+        [loader, shutil.which("cat")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as cat:
+        cat.stdin.write(b"up")
+        cat.stdin.flush()
+        assert cat.stdout.read(2) == b"up"
+        yield runtime, cat
+        cat.kill()
+
+
+def test_what_processes_run_from_is_not_removed(running) -> None:
+    runtime, cat = running
+    with pytest.raises(RuntimeInUse, match=rf"in use by process {cat.pid}\b") as refused:
+        catalogue.remove("mini")
+    assert refused.value.pids == [cat.pid]
+    assert catalogue.find("mini") == runtime
+    cat.kill()
+    cat.wait()
+    assert catalogue.remove("mini")
+
+
+def test_a_refresh_leaves_a_tree_that_is_in_use_to_a_later_one(archive, install, cache, running) -> None:
+    old, cat = running
+    with pytest.raises(RuntimeInUse):  # the same packages would replace it in its place
+        install(refresh=True)
+    fill(archive, version="2")
+    new = install(refresh=True)
+    assert folders(cache) == sorted([old.root.name, new.root.name])
+    assert catalogue.find("mini") == new
+    cat.kill()
+    cat.wait()
+    install(refresh=True)
+    assert folders(cache) == [new.root.name]
 
 
 def test_what_is_not_installed(cache) -> None:
