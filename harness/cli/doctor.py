@@ -7,10 +7,11 @@ The document of ``--json``::
      "qemus":    [{"path", "arch", "version": "7.2.22", "version_text", "source", "too_old", "features": {…}}],
      "rejected": [{"path", "source", "reason", "fix", "version"}],
      "backends": [{"backend", "arch", "usable", "version", "code", "reason", "fix", "seconds"}],
-     "gpu":      what harness.cli.doctor_gpu says}
+     "gpu":      {"render_nodes", "adapters": [{"api", "code", "adapters": […], …}], "qemus": [{"path", "mode", …}]}}
 
 ``features`` has the fields of harness.host.introspection.QemuFeatures; ``code`` is one of those of
 harness.host.accelerators.Proof. ``seconds`` is how long the proof took; ``native`` needs none.
+What ``gpu`` has, harness.cli.doctor_gpu says of QEMUs and harness.cli.doctor_adapters of the host's own adapters.
 """
 
 from __future__ import annotations

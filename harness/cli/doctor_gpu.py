@@ -1,8 +1,9 @@
-"""The doctor on graphics: what each QEMU can give a guest, proved by starting it, and what renders on this host.
+"""The doctor on graphics: what renders on this host, and what each QEMU can give a guest, proved by starting it.
 
 ::
 
     {"render_nodes": ["/dev/dri/renderD128"],
+     "adapters": what harness.cli.doctor_adapters says of the host, for each API,
      "qemus": [{"path", "arch", "mode", "usable", "display", "code", "reason", "fix"}]}
 
 ``mode`` is a harness.machines.model.GpuMode, ``code`` one of those of harness.machines.model.GpuProbe.
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
+
+from harness.cli.doctor_adapters import adapter_rows, examine_adapters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,10 +37,12 @@ def examine_gpus(qemus: Sequence[QemuBinary]) -> dict[str, Any]:
 
     modes = [mode for mode in GpuMode if mode is not GpuMode.NONE]
     pairs = [(qemu, mode) for qemu in qemus if not qemu.too_old for mode in modes]
-    with ThreadPoolExecutor(_AT_ONCE, "gpu-probe") as pool:
+    with ThreadPoolExecutor(_AT_ONCE, "gpu-probe") as pool, ThreadPoolExecutor(1, "adapters") as beside:
+        adapters = beside.submit(examine_adapters)
         probes = pool.map(lambda pair: probe(pair[1], Arch(pair[0].arch), pair[0]), pairs)
         verdicts = [_verdict(qemu, verdict) for (qemu, _), verdict in zip(pairs, probes, strict=True)]
-    return {"render_nodes": sorted(map(str, RENDER_NODES.glob("renderD*"))), "qemus": verdicts}
+    nodes = sorted(map(str, RENDER_NODES.glob("renderD*")))
+    return {"render_nodes": nodes, "adapters": adapters.result(), "qemus": verdicts}
 
 
 def _verdict(qemu: QemuBinary, found: GpuProbe) -> dict[str, Any]:
@@ -48,11 +53,12 @@ def _verdict(qemu: QemuBinary, found: GpuProbe) -> dict[str, Any]:
 
 
 def gpu_rows(found: Mapping[str, Any]) -> Iterator[tuple[Text, Text]]:
-    """For people: the host's render nodes, then a row for all QEMUs of a folder that can do the same."""
+    """For people: the host's render nodes and adapters, then a row for all QEMUs of a folder that can do the same."""
     if sys.platform == "linux":
         nodes = ", ".join(found["render_nodes"])
         words = nodes or "no DRM render node: it renders for guests in software"
         yield Text("host", style="cyan"), Text(words)
+    yield from adapter_rows(found["adapters"])
     for (folder, modes), (names, why) in _alike(found["qemus"]).items():
         text = Text.assemble(f"{folder}/", ", ".join(names), "\n")
         for mode, usable in modes:

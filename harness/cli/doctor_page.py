@@ -37,13 +37,18 @@ def show(found: Mapping[str, Any], console: Console | None = None) -> None:
     _section(out, "Host", _lines([*_host(found["host"]), ("noise", _causes(found["noise"]))]))
     _section(out, "QEMU", _qemus(found["qemus"], found["rejected"]))
     _section(out, "Backends", _backends(found["backends"]))
-    _section(out, "GPUs of guests", _gpus(found["gpu"]))
+    show_gpus(found["gpu"], out)
     if found["noise"]:
         _section(
             out,
             "For quieter timings",
             _rows((one["code"], f"{one['text']} {one['step']}") for one in found["noise"]),
         )
+
+
+def show_gpus(found: Mapping[str, Any], out: Console) -> None:
+    """The section of what renders here, on the host and for its guests."""
+    _section(out, "GPUs", _gpus(found))
 
 
 def _section(out: Console, title: str, body: Table) -> None:

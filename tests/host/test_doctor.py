@@ -74,6 +74,8 @@ def test_the_document_has_its_documented_shape(visorbench: Any) -> None:
     assert {one["backend"] for one in found["backends"]} == {"native", *ACCELERATORS}
     assert all(one["usable"] or (one["reason"] and one["fix"]) for one in found["backends"])
     assert [one["usable"] for one in found["backends"] if one["backend"] in ("native", "tcg")] == [True] * 3
+    assert set(found["gpu"]) == {"render_nodes", "adapters", "qemus"}
+    assert {one["code"] for one in found["gpu"]["adapters"]} == {"not-asked"}  # in an empty cache
     gpus = found["gpu"]["qemus"]
     assert {(one["path"], one["mode"]) for one in gpus} == {
         (one["path"], mode) for one in found["qemus"] for mode in ("2d", "virgl", "venus")
@@ -92,7 +94,8 @@ def test_qemus_of_a_folder_that_can_do_the_same_share_a_row() -> None:
         for mode in ("2d", "virgl", "venus")
     ]
     rows = [
-        (name.plain, text.plain) for name, text in gpu_rows({"render_nodes": ["/dev/dri/r"], "qemus": found})
+        (name.plain, text.plain)
+        for name, text in gpu_rows({"render_nodes": ["/dev/dri/r"], "adapters": [], "qemus": found})
     ]
     assert rows[-1] == (
         "virgl",
@@ -134,7 +137,7 @@ def test_the_host_is_ten_lines_and_the_advice_comes_last(codes: tuple[str, ...])
             "qemus": [],
             "rejected": [],
             "backends": [],
-            "gpu": {"render_nodes": [], "qemus": []},
+            "gpu": {"render_nodes": [], "adapters": [], "qemus": []},
         },
         Console(file=stream, width=120, highlight=False, emoji=False, markup=False),
     )
