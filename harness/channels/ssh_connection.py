@@ -83,7 +83,10 @@ def connect(
         transport.auth_publickey(user, client_key)
     except BaseException as error:
         transport.close()
-        if isinstance(error, paramiko.AuthenticationException) and transport.get_exception() is None:
+        # A server that refuses a key may close at once: then the end of the connection is kept as another error.
+        if isinstance(error, paramiko.AuthenticationException) and (
+            transport.get_exception() is None or str(error) == "Authentication failed."
+        ):
             raise ChannelError(
                 f"{address[0]}:{address[1]} does not take the client key of {user!r}",
                 fix="is it another guest's?",

@@ -29,7 +29,7 @@ def users_of(root: Path) -> list[int]:
 
 def check_unused(name: str, root: Path) -> None:
     """Raise RuntimeInUse when processes run from the runtime at ``root``."""
-    if pids := users_of(root):
+    if root.exists() and (pids := users_of(root)):
         raise RuntimeInUse(
             f"the runtime {name} is in use by {'process' if len(pids) == 1 else 'processes'} "
             f"{', '.join(map(str, pids))}",

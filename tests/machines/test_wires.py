@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import re
 import signal
 import socket
@@ -85,8 +86,12 @@ def test_a_life(wires: type[Wires], sector: Callable[..., QemuMachine]) -> None:
         machine.pause()
         assert machine.state is State.PAUSED
         machine.resume()
+        lines: queue.Queue[str] = queue.Queue()
+        machine.console.on_line(lambda line: lines.put(line.text), replay=True)
+        assert lines.get(timeout=30)  # to its end: a reset in its middle would glue the next boot's to it
         machine.reset()
         machine.wait_for(Phase.GUEST_READY, 60)
+        assert lines.get(timeout=30)
         with pytest.raises(GuestSilent):
             machine.powerdown(timeout_s=0.2)
         machine.stop()

@@ -48,7 +48,9 @@ def _best(native: Runner, workload: GpuWorkload, route: Route, qemu: str | None)
     if runtime is None:
         return own
     try:
-        launcher = tuple(runtime.command([], way_for(runtime)))
+        # Not the host's: another Mesa that shares its folder of shaders truncates the index that this one has mapped.
+        own_shaders = f"MESA_SHADER_CACHE_DIR={runtime.root / 'shaders'}"
+        launcher = ("env", own_shaders, *runtime.command([], way_for(runtime)))
     except HostLacks:
         return own
     return _try(native, workload, route, launcher) or own

@@ -152,8 +152,13 @@ def _complaint(mode: GpuMode, arch: Arch, qemu: QemuBinary, surface: Surface) ->
 
 
 def environment(own: Mapping[str, str], private: Path) -> dict[str, str]:
-    """The harness's environment with ``own`` in it, and a folder for the sockets of window systems if it has none."""
-    return {**os.environ, "XDG_RUNTIME_DIR": os.environ.get("XDG_RUNTIME_DIR", str(private)), **own}
+    """The harness's environment with ``own`` in it, and folders for the sockets of window systems and for Mesa's
+    shaders if it names none.
+
+    Mesas of different versions that share a folder truncate each other's mapped index: SIGBUS (22.3 and 26.1).
+    """
+    folders = ("XDG_RUNTIME_DIR", "MESA_SHADER_CACHE_DIR")
+    return {**os.environ, **{name: os.environ.get(name, str(private)) for name in folders}, **own}
 
 
 def _verdict(mode: GpuMode, arch: Arch, qemu: QemuBinary, complaints: Mapping[str, str]) -> GpuProbe:

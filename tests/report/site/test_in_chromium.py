@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -12,6 +13,7 @@ from harness.results.folder import read_run
 from tests.report.site.made import factory, many
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+compute_driver_executable = pytest.importorskip("playwright._impl._driver").compute_driver_executable
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this host: apt install chromium")
 
@@ -35,6 +37,11 @@ def site(reports, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
+    driver = subprocess.run(
+        [compute_driver_executable()[0], "--version"], capture_output=True, text=True, check=False
+    )
+    if driver.returncode:
+        pytest.skip(f"playwright's driver does not run on this host: {driver.stderr.strip()}")
     with sync_api.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield started
