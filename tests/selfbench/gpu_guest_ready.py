@@ -7,7 +7,7 @@ from harness.machines.model import GpuMode
 from tests.selfbench.guest_ready import medians_s
 from tests.selfbench.result import Result
 
-LIMIT = 2.0
+LIMIT = 1.6
 PAIRS = 4
 MOST_S = 12
 """What a boot may take, two emulated processors on two cores."""

@@ -1,0 +1,222 @@
+"""Every failure that can be foreseen, as one tree.
+
+::
+
+    VisorbenchError                 exit 1
+    ├── UsageError                  exit 2: the user asked for something that does not exist or fit
+    │   ├── UnknownName             backend, guest, profile, key, option: names the nearest known one
+    │   ├── InvalidConfiguration    a value that QEMU or the configuration file cannot take
+    │   ├── BaselineUnusable        what a gate is to compare with is missing, empty, damaged or edited
+    │   ├── UnlikeRuns              two runs whose hosts or subjects differ
+    │   └── RunIncomplete           a run that was interrupted
+    ├── HostLacks                   exit 3: the host lacks something, and how to get it
+    │   ├── QemuNotFound, QemuTooOld, AcceleratorUnusable, ToolMissing
+    │   ├── GpuUnavailable          no virtio-gpu-gl, venus, OpenGL display or render node
+    │   ├── RenderServerMissing     Venus is offered, and nothing on the host renders for it
+    │   ├── InstallRefused          installing is forbidden, or needs a password
+    │   ├── ArchiveUnreachable      no network, and nothing cached
+    │   ├── GuestNotBuilt           and what was asked for does not build it
+    │   ├── DiskFull, CacheReadOnly
+    │   ├── RuntimeInUse            processes run from a runtime that is to be deleted
+    │   ├── HostBusy                another harness is measuring on this host
+    │   └── LockUnusable            nobody can tell whether another harness is measuring
+    ├── ArchiveError
+    │   ├── ArchiveUntrusted        no valid signature by a key of the keyring
+    │   ├── ArchiveCorrupt          truncated, wrong size, wrong hash
+    │   └── PackageNotFound
+    ├── MachineError
+    │   ├── MachineDied, BootTimeout, GuestPanicked, GuestSilent
+    │   ├── GuestGpuMissing         the guest's kernel has no virtio-gpu, or no device came of it
+    │   ├── WrongState              the lifecycle does not allow this now
+    │   ├── DisplayError            a frame that makes no sense; NoFrame in time, DisplayLost, DisplayRefused
+    │   └── ControlError            ControlTimeout, ControlRefused, ControlLost
+    ├── ChannelError
+    │   ├── HostKeyChanged, CommandTimeout, CommandFailed, ChannelClosed
+    │   ├── PortRefused, VsockLost
+    │   ├── InvalidMessage          a peer's bytes are no message of the protocol
+    │   └── NotSeen, OutputTooLarge, TransferFailed
+    ├── MeasurementError
+    │   ├── NothingMeasured         exit 4
+    │   │   └── NothingCompared     two runs without a metric that can be judged
+    │   ├── WrongAnswer             a workload that checked its own result and found it wrong
+    │   │   └── WrongPicture
+    │   └── GpuError                a GPU, the host's or a guest's, did not do its work
+    │       ├── GpuApiMissing, AdapterMissing, SceneUnsupported
+    │       ├── AccelerationUnproved  another renderer's name than the one that was asked for
+    │       └── DeviceLost, GpuHung
+    ├── EncoderError                surfaces did not become a stream
+    │   ├── SurfaceUnusable         a surface that cannot be what it says, or cannot be read
+    │   └── EncodeFailed            x264 or VideoToolbox gave up
+    ├── BuildFailed                 a workload's sources did not compile
+    └── StoreError                  the results store is locked, full, or of an unknown schema
+        └── RunNotStored            a run is measured and kept, and waits for its store
+
+An error's message is one sentence: what is wrong, and where. ``fix`` is the sentence that says what to do.
+Facts (argv, exit status, log path, tails of stderr and console) are attributes, kept in ``facts``.
+"""
+
+from harness.errors.archive import (
+    ArchiveCorrupt,
+    ArchiveError,
+    ArchiveUntrusted,
+    PackageNotFound,
+)
+from harness.errors.base import VisorbenchError
+from harness.errors.channel import (
+    ChannelClosed,
+    ChannelError,
+    CommandFailed,
+    CommandTimeout,
+    HostKeyChanged,
+    InvalidMessage,
+    NotSeen,
+    OutputTooLarge,
+    PortRefused,
+    TransferFailed,
+    VsockLost,
+)
+from harness.errors.host import (
+    NO_SPACE,
+    AcceleratorUnusable,
+    ArchiveUnreachable,
+    CacheReadOnly,
+    DiskFull,
+    GpuUnavailable,
+    GuestNotBuilt,
+    HostBusy,
+    HostLacks,
+    InstallRefused,
+    LockUnusable,
+    QemuNotFound,
+    QemuTooOld,
+    RenderServerMissing,
+    RuntimeInUse,
+    ToolMissing,
+)
+from harness.errors.machine import (
+    BootTimeout,
+    ControlError,
+    ControlLost,
+    ControlRefused,
+    ControlTimeout,
+    DisplayError,
+    DisplayLost,
+    DisplayRefused,
+    GuestGpuMissing,
+    GuestPanicked,
+    GuestSilent,
+    MachineDied,
+    MachineError,
+    NoFrame,
+    WrongState,
+)
+from harness.errors.measurement import (
+    AccelerationUnproved,
+    AdapterMissing,
+    BuildFailed,
+    DeviceLost,
+    EncodeFailed,
+    EncoderError,
+    GpuApiMissing,
+    GpuError,
+    GpuHung,
+    MeasurementError,
+    NothingCompared,
+    NothingMeasured,
+    SceneUnsupported,
+    SurfaceUnusable,
+    WrongAnswer,
+    WrongPicture,
+)
+from harness.errors.store import (
+    RunNotStored,
+    StoreError,
+)
+from harness.errors.usage import (
+    MOST_SHOWN,
+    SHOWN_OF_MANY,
+    BaselineUnusable,
+    InvalidConfiguration,
+    RunIncomplete,
+    UnknownName,
+    UnlikeRuns,
+    UsageError,
+    nearest,
+)
+
+__all__ = [
+    "MOST_SHOWN",
+    "NO_SPACE",
+    "SHOWN_OF_MANY",
+    "AccelerationUnproved",
+    "AcceleratorUnusable",
+    "AdapterMissing",
+    "ArchiveCorrupt",
+    "ArchiveError",
+    "ArchiveUnreachable",
+    "ArchiveUntrusted",
+    "BaselineUnusable",
+    "BootTimeout",
+    "BuildFailed",
+    "CacheReadOnly",
+    "ChannelClosed",
+    "ChannelError",
+    "CommandFailed",
+    "CommandTimeout",
+    "ControlError",
+    "ControlLost",
+    "ControlRefused",
+    "ControlTimeout",
+    "DeviceLost",
+    "DiskFull",
+    "DisplayError",
+    "DisplayLost",
+    "DisplayRefused",
+    "EncodeFailed",
+    "EncoderError",
+    "GpuApiMissing",
+    "GpuError",
+    "GpuHung",
+    "GpuUnavailable",
+    "GuestGpuMissing",
+    "GuestNotBuilt",
+    "GuestPanicked",
+    "GuestSilent",
+    "HostBusy",
+    "HostKeyChanged",
+    "HostLacks",
+    "InstallRefused",
+    "InvalidConfiguration",
+    "InvalidMessage",
+    "LockUnusable",
+    "MachineDied",
+    "MachineError",
+    "MeasurementError",
+    "NoFrame",
+    "NotSeen",
+    "NothingCompared",
+    "NothingMeasured",
+    "OutputTooLarge",
+    "PackageNotFound",
+    "PortRefused",
+    "QemuNotFound",
+    "QemuTooOld",
+    "RenderServerMissing",
+    "RunIncomplete",
+    "RunNotStored",
+    "RuntimeInUse",
+    "SceneUnsupported",
+    "StoreError",
+    "SurfaceUnusable",
+    "ToolMissing",
+    "TransferFailed",
+    "UnknownName",
+    "UnlikeRuns",
+    "UsageError",
+    "VisorbenchError",
+    "VsockLost",
+    "WrongAnswer",
+    "WrongPicture",
+    "WrongState",
+    "nearest",
+]

@@ -1,0 +1,73 @@
+"""The host lacks something, and how to get it: exit 3."""
+
+from __future__ import annotations
+
+import errno
+
+from harness.errors.base import VisorbenchError
+
+
+class HostLacks(VisorbenchError):
+    """The host lacks something; ``fix`` says how to get it."""
+
+    exit_code = 3
+
+
+class QemuNotFound(HostLacks):
+    """No QEMU binary for this architecture."""
+
+
+class QemuTooOld(HostLacks):
+    """A QEMU older than the harness can drive."""
+
+
+class AcceleratorUnusable(HostLacks):
+    """An accelerator that did not run the proof payload."""
+
+
+class GpuUnavailable(HostLacks):
+    """The QEMU or the host cannot give a guest this GPU; facts: code."""
+
+
+class RenderServerMissing(HostLacks):
+    """A guest is offered OpenGL or Vulkan of its host, and nothing there renders it; facts: log."""
+
+
+class ToolMissing(HostLacks):
+    """A program or library that a feature needs is not installed."""
+
+
+class InstallRefused(HostLacks):
+    """System packages are missing and may not, or cannot, be installed here."""
+
+
+class ArchiveUnreachable(HostLacks):
+    """No mirror answered and the cache does not have what is needed."""
+
+
+class GuestNotBuilt(HostLacks):
+    """A reference guest is not in the cache, and what was asked for does not build it."""
+
+
+class DiskFull(HostLacks):
+    """No space left where the harness writes; nothing half-written was kept."""
+
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where DiskFull is meant."""
+
+
+class CacheReadOnly(HostLacks):
+    """The cache cannot be written and does not have what is needed."""
+
+
+class RuntimeInUse(HostLacks):
+    """Processes run programs of a managed runtime that was to be deleted; facts: pids."""
+
+
+class HostBusy(HostLacks):
+    """Another harness is measuring on this host."""
+
+
+class LockUnusable(HostLacks):
+    """What lies in the place of the measuring lock is no lock file that this user may use; facts: path."""
