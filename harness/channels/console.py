@@ -81,6 +81,11 @@ class Console:
         """Where the console is now, for ``since``."""
         return self._reader.mark()
 
+    def cut(self, timeout_s: float = 1) -> int:
+        """Where the console is now, for ``since``; a prompt or half a line that is there is no beginning of
+        what comes."""
+        return self._reader.cut(timeout_s)
+
     def wait_for(self, pattern: str | re.Pattern[str], timeout_s: float, *, since: int = 0) -> Line:
         """The first line since the mark in which ``pattern`` is found, an unfinished one (a prompt) included.
 

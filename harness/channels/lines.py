@@ -94,6 +94,25 @@ class LineReader:
         with self._lock:
             return self._end
 
+    def cut(self, timeout_s: float) -> int:
+        """Where the channel is now, what has come and not ended being a line of its own before it.
+
+        A peer that begins anew leaves a prompt or half a line behind, which is no beginning of what it says next.
+        """
+        done = threading.Event()
+
+        def end_the_line() -> None:
+            if self.closed_at is None:
+                self._take(self._splitter.finish(), self._last_ns)
+            done.set()
+
+        if threading.current_thread() is self._thread:
+            end_the_line()
+        else:
+            self._have_done(end_the_line)
+            done.wait(timeout_s)
+        return self.mark()
+
     def watch(self, pattern: str | re.Pattern[str], since: int) -> Watch:
         """Look for a pattern in what is held since the mark, and in everything that comes."""
         watch = Watch(LinePattern(pattern), since)
@@ -168,26 +187,29 @@ class LineReader:
             last_reads = _LAST_READS
             while last_reads:
                 ready = [key for key, _ in selector.select()]
+                if source in ready and not self._read():
+                    break
                 if bell in ready and not self._answered():
                     last_reads -= 1
                     if source not in ready:
                         break
-                if source not in ready:
-                    continue
-                try:
-                    data = self.source.read(_READ_BYTES)
-                except BlockingIOError:
-                    continue
-                except OSError:  # EIO: the far side of a pty is gone; ECONNRESET: that of a socket
-                    data = b""
-                at_ns = time.monotonic_ns()
-                if not data:
-                    break
-                self._arrived(data, at_ns)
         self._ended(time.monotonic_ns())
         self._bell.close()
         if self._close_in_thread:  # a callback closed it
             self.source.close()
+
+    def _read(self) -> bool:
+        """Take in what has come; False when nothing will come any more."""
+        try:
+            data = self.source.read(_READ_BYTES)
+        except BlockingIOError:
+            return True
+        except OSError:  # EIO: the far side of a pty is gone; ECONNRESET: that of a socket
+            data = b""
+        at_ns = time.monotonic_ns()
+        if data:
+            self._arrived(data, at_ns)
+        return bool(data)
 
     def _answered(self) -> bool:
         """Run the errands for which the bell rang; False when it was the word to stop."""

@@ -108,6 +108,49 @@ def test_a_panic_ends_the_wait_and_is_an_event(wire):
     assert console.wait_for("ready", 5, since=mark).text == "ready"
 
 
+def test_a_cut_makes_a_prompt_what_came_before(wire):
+    guest, console = wire
+    heard = []
+    console.on_line(lambda line: heard.append(line.text))
+    guest.sendall(b"old\nlogin: ")
+    console.wait_for("login:", 5)
+    assert console.wait_for("login:", 0, since=console.mark())  # unfinished, it counts as what comes
+    mark = console.cut()
+    with pytest.raises(NotSeen):
+        console.wait_for("login:", 0.05, since=mark)
+    assert console.cut() == mark
+    guest.sendall(b"new\n")
+    assert console.wait_for("new", 5, since=mark).text == "new"
+    assert console.settle(5)
+    assert heard == ["old", "login: ", "new"]
+
+
+def test_what_has_arrived_is_before_the_cut_even_if_nobody_has_read_it(wire):
+    guest, console = wire
+    reading, go_on = threading.Event(), threading.Event()
+    console.on_line(lambda line: (reading.set(), go_on.wait(30)) if line.text == "first" else None)
+    guest.sendall(b"first\n")
+    assert reading.wait(30)
+    guest.sendall(b"second, unread")
+    threading.Timer(0.1, go_on.set).start()
+    mark = console.cut(30)
+    assert console.tail() == ["first", "second, unread"]
+    with pytest.raises(NotSeen):
+        console.wait_for("second", 0.05, since=mark)
+
+
+def test_a_listener_may_cut_and_so_may_who_comes_after_the_end(wire):
+    guest, console = wire
+    cuts = []
+    console.on_line(lambda _line: cuts.append(console.cut()))
+    guest.sendall(b"one\ntwo")
+    guest.close()
+    with pytest.raises(ChannelClosed):
+        console.wait_for("three", 5)
+    assert console.tail() == ["one", "two"]
+    assert console.cut() == cuts[-1]
+
+
 def test_a_panic_can_be_what_is_waited_for(wire):
     guest, console = wire
     guest.sendall(b"Kernel panic - not syncing: as told\n")

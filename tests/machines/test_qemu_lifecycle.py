@@ -25,13 +25,6 @@ from harness.machines.model import Phase, State
 pytestmark = pytest.mark.guest_boot
 
 
-def said_to_its_end(machine):
-    """Until the boot sector's line has ended: a reset in its middle would glue the next boot's to it."""
-    ended = threading.Event()
-    machine.console.on_line(lambda _line: ended.set(), replay=True)
-    assert ended.wait(30)
-
-
 def test_nothing_but_kill_is_allowed_before_the_start(sector):
     machine = sector()
     assert machine.state is State.DEFINED
@@ -51,7 +44,6 @@ def test_a_life(sector, tmp_path):
         assert timeline.seconds(Phase.FIRST_CONSOLE) <= timeline.seconds(Phase.GUEST_READY)
         pids = machine.pids
         assert pids
-        said_to_its_end(machine)
 
         machine.pause()
         machine.pause()

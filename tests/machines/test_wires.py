@@ -88,7 +88,7 @@ def test_a_life(wires: type[Wires], sector: Callable[..., QemuMachine]) -> None:
         machine.resume()
         lines: queue.Queue[str] = queue.Queue()
         machine.console.on_line(lambda line: lines.put(line.text), replay=True)
-        assert lines.get(timeout=30)  # to its end: a reset in its middle would glue the next boot's to it
+        assert lines.get(timeout=30)  # to its end: it is counted in the log below
         machine.reset()
         machine.wait_for(Phase.GUEST_READY, 60)
         assert lines.get(timeout=30)

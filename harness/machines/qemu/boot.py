@@ -64,7 +64,7 @@ class BootWatch:
 
     def again(self) -> None:
         """The machine is about to be reset: what the console has said until now is another boot's."""
-        self._since, self.since_ns = self._vmm.console.mark(), time.monotonic_ns()
+        self._since, self.since_ns = self._vmm.console.cut(), time.monotonic_ns()
 
     def wait(self, phase: Phase, timeout_s: float, login: Login, *, asked_s: float) -> Stamp:
         """When ``phase`` was reached; ``asked_s`` is the timeout that an error names.
