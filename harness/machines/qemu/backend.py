@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from typing import TYPE_CHECKING
 
 from harness.errors import QemuNotFound, QemuTooOld, UnknownName
@@ -11,7 +10,7 @@ from harness.guests.model import Arch
 from harness.host.accelerators import ACCELERATORS, DEADLINE_S, prove
 from harness.host.qemu import qemu_for
 from harness.host.system import host_arch
-from harness.host.write_errors import naming_write_errors
+from harness.machines.logs import LogFolders
 from harness.machines.model import Capabilities, GpuMode, GpuProbe, Probe
 from harness.machines.qemu import gpu
 from harness.machines.qemu.command import build
@@ -37,8 +36,7 @@ class QemuBackend:
             raise UnknownName("backend", accelerator, ACCELERATORS)
         self._accelerator = accelerator
         self._qemu = qemu
-        self._logs = logs
-        self._folders = threading.Lock()
+        self._logs = LogFolders(logs) if logs else None
 
     @property
     def name(self) -> str:
@@ -81,20 +79,4 @@ class QemuBackend:
         config = define(spec, qemu, self._accelerator)
         build(config)
         name = f"{spec.guest.name} ({spec.guest.arch}) on {self.name}"
-        return QemuMachine(name, spec, config, logs=self._folder if self._logs else None)
-
-    def _folder(self) -> Path:
-        """A folder of its own for each machine that starts."""
-        if self._logs is None:
-            raise AssertionError("a backend without logs makes no folders")
-        with self._folders:
-            folder, number = self._logs, 1
-            while (folder / "argv").exists():
-                number += 1
-                folder = self._logs / str(number)
-            with naming_write_errors(
-                "the logs of a machine", folder, elsewhere="name another folder for them"
-            ):
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / "argv").touch()
-            return folder
+        return QemuMachine(name, spec, config, logs=self._logs.next if self._logs else None)

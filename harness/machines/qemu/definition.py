@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.errors import InvalidConfiguration, ToolMissing, UnknownName
 from harness.guests.model import Arch
 from harness.host.firmware import firmware_for
+from harness.machines.login import SSH_PORT
 from harness.machines.model import GpuMode
 from harness.machines.qemu import defaults
 from harness.machines.qemu.config import QemuConfig
@@ -44,7 +45,6 @@ OPTIONS = {
     "writable": "on: the guest's writes to its disk image are kept",
 }
 """What MachineSpec.extra may say to a QEMU backend."""
-SSH_PORT = 22
 SIZE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from harness.errors import BootTimeout, ControlError, GuestPanicked, MachineDied, MachineError
+from harness.errors import ControlError, GuestPanicked, MachineDied, MachineError
+from harness.host import hvf
 from harness.host.processes import signal_name
 
 if TYPE_CHECKING:
-    from harness.machines.model import Phase
     from harness.machines.qemu.vmm import Vmm
 
 _SHUTDOWN_WAIT_S = 1
-EXIT_WAIT_S = 10
-"""How long a QEMU whose channels have closed may take to be gone."""
 
 
 def failure(vmm: Vmm, name: str, *, since_ns: int = 0) -> MachineError:
@@ -22,7 +21,7 @@ def failure(vmm: Vmm, name: str, *, since_ns: int = 0) -> MachineError:
         vmm.drain()
     panic = vmm.console.panic
     panicked = panic is not None and panic.stamp.at_ns >= since_ns
-    facts = {
+    facts: dict[str, Any] = {
         "argv": vmm.argv,
         "status": vmm.process.poll(),
         "stderr": vmm.stderr_tail(),
@@ -34,22 +33,11 @@ def failure(vmm: Vmm, name: str, *, since_ns: int = 0) -> MachineError:
     if panicked or any(event.name == "GUEST_PANICKED" for event in told):
         text = panic.text if panic and panicked else "it said so through pvpanic"
         return GuestPanicked(f"the kernel of {name} panicked: {text}", fix=vmm.read_on(), **facts)
+    said = "\n".join(facts["stderr"])
+    if hvf.refused(said):
+        cause = hvf.explain(said, Path(vmm.argv[0]))
+        return MachineDied(f"{name}: QEMU {_how(vmm)}: {cause.reason}", fix=cause.fix, **facts)
     return MachineDied(f"{name}: QEMU {_how(vmm)}", fix=vmm.read_on(), **facts)
-
-
-def timeout(vmm: Vmm, name: str, phase: Phase, timeout_s: float) -> BootTimeout:
-    """The guest did not reach ``phase``; names the last thing it said."""
-    console = vmm.console.tail()
-    last = f"the last line of its console is {console[-1]!r}" if console else "its console is empty"
-    return BootTimeout(
-        f"{name} did not reach {phase} within {timeout_s:g} s, and {last}",
-        fix=f"allow more time, or {vmm.read_on()}",
-        phase=phase,
-        timeout_s=timeout_s,
-        console=console,
-        log=vmm.logs / "console.log",
-        logs=vmm.logs,
-    )
 
 
 def shutdown_reason(vmm: Vmm) -> str | None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from harness.channels.stamp import Stamp
 from harness.errors import ControlLost, ControlTimeout, GuestSilent, InvalidConfiguration, WrongState
 from harness.host.paths import private_directory
+from harness.machines.boot import BootWatch
+from harness.machines.login import SSH_PORT, Login
 from harness.machines.milestones import Milestones
 from harness.machines.model import Phase, State, Timeline
 from harness.machines.qemu import endings
-from harness.machines.qemu.boot import BootWatch
-from harness.machines.qemu.login import Login
 from harness.machines.qemu.vmm import Vmm, launch
 from harness.runtimes.model import containing
 
@@ -125,7 +126,7 @@ class QemuMachine:
         vmm = self._started()
         if self._login is None:
             raise WrongState(f"{self.name} has not started", state=self.state, required=State.RUNNING)
-        return self._login.ssh(vmm.control)
+        return self._login.ssh(lambda: ("127.0.0.1", vmm.control.forwarded_port(SSH_PORT)))
 
     @property
     def vsock(self) -> Vsock:
@@ -169,7 +170,8 @@ class QemuMachine:
                 state=self.state, required=State.DEFINED,
             )  # fmt: skip
         private = self._kept.enter_context(private_directory())
-        self._login, config = Login.prepare(self._spec.guest, self._config, private)
+        self._login, initrd = Login.prepare(self._spec.guest, private)
+        config = replace(self._config, initrd=initrd)
         self._vmm = vmm = launch(
             config, self._logs() if self._logs else private, private=self._logs is None, purpose=self.name,
             window=private,
@@ -267,9 +269,9 @@ class QemuMachine:
 
     def _wait(self, phase: Phase, timeout_s: float, *, asked_s: float) -> Stamp:
         self._started()
-        if self._watch is None or self._login is None:
+        if self._watch is None:
             raise WrongState(f"{self.name} is still starting", state=self.state, required=State.RUNNING)
-        return self._watch.wait(phase, timeout_s, self._login, asked_s=asked_s)
+        return self._watch.wait(phase, timeout_s, lambda: self.ssh, asked_s=asked_s)
 
     def _started(self) -> Vmm:
         if self._vmm is None:

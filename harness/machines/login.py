@@ -1,22 +1,22 @@
-"""How the harness gets into one machine: its own keys, in its own initrd, and a port that QEMU picked."""
+"""How the harness gets into one machine: its own keys, in its own initrd, and an address that the VMM tells."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import InvalidConfiguration
 from harness.host.write_errors import naming_write_errors
-from harness.machines.qemu.definition import SSH_PORT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from harness.channels.ssh import Ssh
     from harness.guests.credentials import Credentials
     from harness.guests.model import GuestImage
-    from harness.machines.qemu.config import QemuConfig
-    from harness.machines.qemu.control import QemuControl
+
+SSH_PORT = 22
 
 
 @dataclass(slots=True)
@@ -29,14 +29,14 @@ class Login:
     client: Ssh | None = None
 
     @classmethod
-    def prepare(cls, guest: GuestImage, config: QemuConfig, private: Path) -> tuple[Login, QemuConfig]:
-        """Fresh keys for a guest that takes them, and the configuration with the initrd that has them.
+    def prepare(cls, guest: GuestImage, private: Path) -> tuple[Login, Path | None]:
+        """Fresh keys for a guest that takes them, and the initrd to boot, which then has them.
 
         Raises DiskFull, CacheReadOnly.
         """
         key = private / "client-key"
         if not guest.takes_credentials or guest.initrd is None:
-            return cls(guest, None, key), config
+            return cls(guest, None, key), guest.initrd
         from harness.guests.credentials import Credentials, with_credentials  # noqa: PLC0415 - cryptography
 
         credentials = Credentials.generate()
@@ -44,10 +44,10 @@ class Login:
             key.touch(mode=0o600)
             key.write_text(credentials.client.openssh)
         initrd = with_credentials(guest, credentials, private / "initrd")
-        return cls(guest, credentials, key), replace(config, initrd=initrd)
+        return cls(guest, credentials, key), initrd
 
-    def ssh(self, control: QemuControl) -> Ssh:
-        """The client; raises InvalidConfiguration when the guest lets nobody in, ControlError."""
+    def ssh(self, address: Callable[[], tuple[str, int]]) -> Ssh:
+        """The client; raises InvalidConfiguration when the guest lets nobody in, and what ``address`` raises."""
         if self.client is None:
             if self.credentials is None or self.guest.ssh_user is None:
                 raise InvalidConfiguration(
@@ -56,10 +56,8 @@ class Login:
                 )
             from harness.channels.ssh import Ssh  # noqa: PLC0415 - paramiko is slow to import
 
-            port = control.forwarded_port(SSH_PORT)
-            self.client = Ssh(
-                "127.0.0.1", port, self.guest.ssh_user, self.key, self.credentials.host.public_line
-            )
+            public_line = self.credentials.host.public_line
+            self.client = Ssh(*address(), self.guest.ssh_user, self.key, public_line)
         return self.client
 
     def disconnect(self) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from harness.channels.stamp import Stamp
 from harness.errors import (
+    BootTimeout,
     ChannelClosed,
     ChannelError,
     GuestSilent,
@@ -17,19 +18,42 @@ from harness.errors import (
     NotSeen,
 )
 from harness.machines.model import Phase
-from harness.machines.qemu import endings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from harness.channels.console import Console
+    from harness.channels.events import EventPort
     from harness.channels.pattern import Line
+    from harness.channels.ssh import Ssh
     from harness.guests.model import GuestImage
+    from harness.host.processes import OwnedProcess
     from harness.machines.milestones import Milestones
-    from harness.machines.qemu.login import Login
-    from harness.machines.qemu.vmm import Vmm
 
+EXIT_WAIT_S = 10
+"""How long a VMM whose channels have closed may take to be gone."""
 _BANNER_SLICE_S = 1
 """While it waits for SSH, the harness looks this often whether there still is a machine."""
+
+
+class Watched(Protocol):
+    """What a boot is seen through: a VMM of any backend."""
+
+    @property
+    def process(self) -> OwnedProcess: ...
+    @property
+    def console(self) -> Console: ...
+    @property
+    def ready(self) -> EventPort | None:
+        """Where the guest says that it is ready; None: on its console."""
+        ...
+
+    @property
+    def logs(self) -> Path: ...
+    def read_on(self) -> str:
+        """What a user does who wants to know more."""
+        ...
 
 
 class BootWatch:
@@ -37,7 +61,7 @@ class BootWatch:
 
     def __init__(
         self,
-        vmm: Vmm,
+        vmm: Watched,
         guest: GuestImage,
         milestones: Milestones,
         failure: Callable[[], MachineError],
@@ -66,16 +90,16 @@ class BootWatch:
         """The machine is about to be reset: what the console has said until now is another boot's."""
         self._since, self.since_ns = self._vmm.console.cut(), time.monotonic_ns()
 
-    def wait(self, phase: Phase, timeout_s: float, login: Login, *, asked_s: float) -> Stamp:
-        """When ``phase`` was reached; ``asked_s`` is the timeout that an error names.
+    def wait(self, phase: Phase, timeout_s: float, ssh: Callable[[], Ssh], *, asked_s: float) -> Stamp:
+        """When ``phase`` was reached; ``asked_s`` is the timeout that an error names, ``ssh`` gives the client.
 
         Raises BootTimeout, GuestPanicked, MachineDied, InvalidConfiguration.
         """
         if phase in (Phase.SSH_BANNER, Phase.FIRST_COMMAND):
-            return self._over_ssh(phase, time.monotonic() + timeout_s, asked_s, login)
+            return self._over_ssh(phase, time.monotonic() + timeout_s, asked_s, ssh)
         stamp = self._seen(phase, timeout_s)
         if stamp is None:
-            raise endings.timeout(self._vmm, self._name, phase, asked_s)
+            raise timeout(self._vmm, self._name, phase, asked_s)
         self._milestones.reach(phase, stamp)
         self._fill_in(phase)
         return stamp
@@ -119,19 +143,19 @@ class BootWatch:
             return None
         except ChannelClosed:
             with suppress(TimeoutError):
-                self._vmm.process.wait(endings.EXIT_WAIT_S)
+                self._vmm.process.wait(EXIT_WAIT_S)
             raise self._failure() from None
 
-    def _over_ssh(self, phase: Phase, deadline: float, asked_s: float, login: Login) -> Stamp:
-        client = login.ssh(self._vmm.control)
+    def _over_ssh(self, phase: Phase, deadline: float, asked_s: float, ssh: Callable[[], Ssh]) -> Stamp:
+        client = ssh()
         if self._vmm.ready or Phase.GUEST_READY in self._markers:
             left = max(0.0, deadline - time.monotonic())
-            self.wait(Phase.GUEST_READY, left, login, asked_s=asked_s)
+            self.wait(Phase.GUEST_READY, left, ssh, asked_s=asked_s)
         banner = self._milestones.wait(Phase.SSH_BANNER, 0)
         while banner is None:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise endings.timeout(self._vmm, self._name, Phase.SSH_BANNER, asked_s)
+                raise timeout(self._vmm, self._name, Phase.SSH_BANNER, asked_s)
             try:
                 banner = client.wait_banner(min(_BANNER_SLICE_S, left))
             except GuestSilent:
@@ -145,7 +169,7 @@ class BootWatch:
             self._milestones.wait(Phase.FIRST_COMMAND, 0)  # raises when the machine has ended
             if time.monotonic() < deadline:
                 raise
-            raise endings.timeout(self._vmm, self._name, Phase.FIRST_COMMAND, asked_s) from error
+            raise timeout(self._vmm, self._name, Phase.FIRST_COMMAND, asked_s) from error
         done = Stamp(time.monotonic_ns())
         self._milestones.reach(Phase.FIRST_COMMAND, done)
         return done
@@ -160,3 +184,18 @@ class BootWatch:
         for phase, marker in self._markers.items():
             if marker.search(line.text):
                 self._milestones.reach(phase, line.stamp)
+
+
+def timeout(vmm: Watched, name: str, phase: Phase, timeout_s: float) -> BootTimeout:
+    """The guest did not reach ``phase``; names the last thing it said."""
+    console = vmm.console.tail()
+    last = f"the last line of its console is {console[-1]!r}" if console else "its console is empty"
+    return BootTimeout(
+        f"{name} did not reach {phase} within {timeout_s:g} s, and {last}",
+        fix=f"allow more time, or {vmm.read_on()}",
+        phase=phase,
+        timeout_s=timeout_s,
+        console=console,
+        log=vmm.logs / "console.log",
+        logs=vmm.logs,
+    )
