@@ -22,7 +22,9 @@ LOGIN = r"login:\s*$"
 
 @click.command()
 @click.argument("guest", required=False)
-@click.option("--backend", metavar="NAME", help="tcg, kvm, hvf, whpx; default: the fastest that works here.")
+@click.option(
+    "--backend", metavar="NAME", help="auto (the default: the fastest that works here), tcg, kvm, hvf, …"
+)
 @click.option("--arch", metavar="ARCH", help="arm64 or x86-64; default: the host's.")
 @click.option("--kernel", type=_path, help="Boot this kernel …")
 @click.option("--initrd", type=_path, help="… with this initial RAM disk …")
@@ -218,14 +220,15 @@ def _qemu(arch: Arch, options: dict[str, Any], config: Config, *, install: bool)
 
 
 def _backend(name: str | None, arch: Arch, options: dict[str, Any]) -> Backend:
-    """The backend asked for, else the accelerator of this host when a guest runs on it, else tcg.
+    """The backend asked for, else the accelerator of this host when a guest runs on it, else tcg, which is said.
 
     Raises AcceleratorUnusable for one that no QEMU of this host could have: QEMU says "invalid accelerator" to that.
     """
+    from harness.cli.automatic import backend_name  # noqa: PLC0415
     from harness.host.accelerators import impossible_here  # noqa: PLC0415
-    from harness.machines.catalogue import fastest, get, guest_backends  # noqa: PLC0415
+    from harness.machines.catalogue import get, guest_backends  # noqa: PLC0415
 
-    chosen = name or fastest(arch, qemu=options["qemu"])
+    chosen = backend_name(name, arch, options["qemu"])
     if chosen in guest_backends() and (lack := impossible_here(chosen, arch.value)):
         raise AcceleratorUnusable(
             f"a guest for {arch} on {chosen}: {lack.reason}", fix=lack.fix, code=lack.code

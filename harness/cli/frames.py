@@ -181,12 +181,13 @@ def _machine(
     guest: str, *, size: str, backend: str | None, qemu: Path | None, runtime: str | None, **_: Any
 ) -> QemuMachine:
     """A guest with a display of this size that can be looked at over D-Bus."""
+    from harness.cli.automatic import backend_name  # noqa: PLC0415
     from harness.cli.transfers import transfers  # noqa: PLC0415
     from harness.errors import UnknownName  # noqa: PLC0415
     from harness.guests import catalogue  # noqa: PLC0415
     from harness.guests.model import Arch  # noqa: PLC0415
     from harness.host.system import host_arch  # noqa: PLC0415
-    from harness.machines.catalogue import fastest, get  # noqa: PLC0415
+    from harness.machines.catalogue import get  # noqa: PLC0415
     from harness.machines.model import GpuMode, MachineSpec  # noqa: PLC0415
     from harness.machines.qemu.machine import QemuMachine  # noqa: PLC0415
     from harness.runtimes.choice import MANAGED, qemu_folder  # noqa: PLC0415
@@ -199,7 +200,7 @@ def _machine(
     image = catalogue.ensure_built(guest, arch)
     extra = {"display": "dbus,p2p=yes", "size": size}
     spec = MachineSpec(image, gpu=GpuMode.TWO_D, extra=extra)
-    machine = get(backend or fastest(arch, qemu=folder), qemu=folder).machine(spec)
+    machine = get(backend_name(backend, arch, folder), qemu=folder).machine(spec)
     if not isinstance(machine, QemuMachine):
         raise InvalidConfiguration("only QEMU's displays can be served", fix="choose tcg, kvm or hvf")
     return machine

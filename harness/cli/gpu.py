@@ -106,16 +106,17 @@ def _contenders(
     backend: str | None, arch: str | None, modes: Sequence[str], config: Config
 ) -> Generator[Contender | Drawn, None, None]:
     """Those of the host, then those of each machine, which is booted when it is its turn."""
+    from harness.cli.automatic import backend_name  # noqa: PLC0415
     from harness.cli.transfers import transfers  # noqa: PLC0415
     from harness.guests.model import Arch  # noqa: PLC0415
     from harness.host.qemu import qemu_for  # noqa: PLC0415
     from harness.host.system import host_arch  # noqa: PLC0415
-    from harness.machines.catalogue import NATIVE, fastest, guest_backends  # noqa: PLC0415
+    from harness.machines.catalogue import AUTO, NATIVE, guest_backends  # noqa: PLC0415
     from harness.machines.native.gpu import native_contenders  # noqa: PLC0415
     from harness.machines.native.runner import NativeRunner  # noqa: PLC0415
     from harness.runtimes.choice import gpu_qemu_folder  # noqa: PLC0415
 
-    if backend is not None and backend not in (NATIVE, *guest_backends()):
+    if backend is not None and backend not in (AUTO, NATIVE, *guest_backends()):
         raise UnknownName("backend", backend, (NATIVE, *guest_backends()))
     here = host_arch() if host_arch() in list(Arch) else Arch.X86_64.value
     if (arch or here) not in list(Arch):
@@ -134,7 +135,7 @@ def _contenders(
         yield from native_contenders(NativeRunner(), str(qemu) if qemu else None)
     if backend != NATIVE:
         yield from _guest_contenders(
-            backend or fastest(guest_arch, qemu=qemu), guest_arch, modes, qemu, config.mirror
+            backend_name(backend, guest_arch, qemu), guest_arch, modes, qemu, config.mirror
         )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import QemuNotFound, QemuTooOld, ToolMissing, UnknownName
-from harness.host import payload
+from harness.host import hvf, payload
 from harness.host.paths import private_directory
 from harness.host.qemu import QemuBinary, choose
 from harness.host.system import host_arch
@@ -36,8 +36,8 @@ _CPU_STOPPED = re.compile(rb"(KVM internal error|kvm run failed)[\s\S]*?\n *(RAX
 """QEMU's complaint up to the registers that it prints next; it then waits for ever in the state internal-error."""
 _USE_TCG = "use the backend tcg"
 _REFUSALS = (
-    (r"Could not access KVM.*[Pp]ermission denied|HV_DENIED", "no-permission"),
-    (r"Could not access KVM|HV_UNSUPPORTED|WHPX: No accelerator found", "no-device"),
+    (r"Could not access KVM.*[Pp]ermission denied", "no-permission"),
+    (r"Could not access KVM|WHPX: No accelerator found", "no-device"),
     (r"invalid accelerator|[Nn]o accelerator|accelerator .* (not found|not supported)", "not-built"),
 )
 """What QEMU says when it will not start a guest → the code; anything else is ``refused``."""
@@ -45,7 +45,6 @@ _FIXES = {
     "no-permission": "add yourself to the group kvm (`sudo usermod -aG kvm $USER`) and log in again",
     "no-device": "switch hardware virtualisation on in the firmware, or nested virtualisation in the outer host",
     "not-built": "install a QEMU that was built with it, or name one with --qemu PATH",
-    "no-entitlement": "sign it: codesign -s - --entitlements ENTITLEMENTS --force QEMU (com.apple.security.hypervisor)",
 }
 
 
@@ -54,7 +53,7 @@ class Proof:
     """What happened to the payload; when it is not usable, ``reason`` and ``fix`` are one sentence each.
 
     Codes: ``usable``; not started: ``wrong-os``, ``wrong-arch``, ``no-qemu``, ``old-qemu``, ``not-built``,
-    ``no-device``, ``no-permission``;
+    ``no-device``, ``no-permission``, ``no-entitlement``;
     QEMU ended without running it: ``refused``; the virtual CPU stopped: ``cpu-error``; not done at the deadline:
     ``hangs``; it ran and got its sum wrong: ``wrong-answer``.
     """
@@ -89,7 +88,7 @@ def prove(accelerator: str, arch: str, qemu: QemuBinary, *, deadline_s: float = 
             )
         except ToolMissing as error:
             return _unusable(accelerator, arch, "refused", error.message, error.fix or "")
-    return judge(accelerator, arch, said)
+    return judge(accelerator, arch, said, qemu.path)
 
 
 def prove_all(qemus: Sequence[QemuBinary], *, deadline_s: float = DEADLINE_S) -> list[Proof]:
@@ -121,8 +120,8 @@ def command(accelerator: str, arch: str, qemu: Path, firmware: Path) -> list[str
     return argv
 
 
-def judge(accelerator: str, arch: str, said: Transcript) -> Proof:
-    """From what the payload's QEMU said and how it ended to a verdict."""
+def judge(accelerator: str, arch: str, said: Transcript, qemu: Path) -> Proof:
+    """From what the payload's ``qemu`` said and how it ended to a verdict."""
     if payload.TOKEN in said.stdout and said.ending == "ended" and said.status == payload.POWERED_OFF[arch]:
         return Proof(accelerator, arch, True, "usable", "", "", said.seconds)  # noqa: FBT003 - a record
 
@@ -140,10 +139,12 @@ def judge(accelerator: str, arch: str, said: Transcript) -> Proof:
     if begun:
         return verdict("wrong-answer", f"a guest ran and failed (QEMU's status {said.status})", _USE_TCG)
     text = said.stderr.decode(errors="replace")
+    if accelerator == "hvf" and hvf.refused(text):
+        cause = hvf.explain(text, qemu)
+        return verdict(cause.code, cause.reason, cause.fix)
     code = next((code for pattern, code in _REFUSALS if re.search(pattern, text)), "refused")
     reason = said.last_error or f"QEMU ended with status {said.status} and said nothing"
-    key = "no-entitlement" if "HV_DENIED" in text else code
-    return verdict(code, reason, _FIXES.get(key, _USE_TCG))
+    return verdict(code, reason, _FIXES.get(code, _USE_TCG))
 
 
 def impossible_here(accelerator: str, arch: str) -> Proof | None:

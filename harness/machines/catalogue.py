@@ -10,13 +10,16 @@ from harness.host.accelerators import ACCELERATORS
 from harness.host.system import host_arch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from harness.guests.model import Arch
-    from harness.machines.model import Backend
+    from harness.machines.model import Backend, Probe
 
 
 NATIVE = "native"
+AUTO = "auto"
+"""In place of a backend's name: this platform's accelerator where it works, else ``tcg``, which is then said aloud."""
 PROOF_DEADLINE_S = 3
 """Where an accelerator works, its proof takes a fraction of a second."""
 _HARDWARE = {"linux": "kvm", "darwin": "hvf", "win32": "whpx"}
@@ -48,12 +51,27 @@ def backends(*, qemu: Path | None = None, logs: Path | None = None) -> dict[str,
     return {name: get(name, qemu=qemu, logs=logs) for name in (NATIVE, *guest_backends())}
 
 
-def fastest(arch: Arch, *, qemu: Path | None = None) -> str:
-    """The name of this platform's accelerator when a guest of ``arch`` runs on it, else ``tcg``.
+def accelerated(arch: Arch, *, qemu: Path | None = None) -> Probe | None:
+    """This platform's accelerator for guests of ``arch``, proved; None where there is none: tcg is then no fallback.
 
     Takes PROOF_DEADLINE_S where an accelerator hangs.
     """
     name = _HARDWARE.get(sys.platform)
-    if name and arch == host_arch() and get(name, qemu=qemu).probe(arch, deadline_s=PROOF_DEADLINE_S).usable:
-        return name
-    return "tcg"
+    if name is None or arch != host_arch():
+        return None
+    return get(name, qemu=qemu).probe(arch, deadline_s=PROOF_DEADLINE_S)
+
+
+def fallback(probe: Probe) -> str:
+    """What is said wherever ``tcg`` takes the place of an accelerator that does not work."""
+    return f"{probe.backend} does not run {probe.arch} guests here, so they run on tcg, emulated: {probe.reason}."
+
+
+def fastest(arch: Arch, *, qemu: Path | None = None, tell: Callable[[Probe], None] | None = None) -> str:
+    """The name of this platform's accelerator when a guest of ``arch`` runs on it, else ``tcg``, and ``tell`` why."""
+    probe = accelerated(arch, qemu=qemu)
+    if probe is None:
+        return "tcg"
+    if not probe.usable and tell:
+        tell(probe)
+    return probe.backend if probe.usable else "tcg"

@@ -227,6 +227,8 @@ class Session:
             )
             for absence in self.plan.absent:
                 self._recorder.skip("every scenario", **asdict(absence))
+            for notice in self.plan.notices:
+                self._recorder.notice(notice)
         return self._recorder
 
     @property

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import AcceleratorUnusable
 from harness.guests.model import Arch
+from harness.plugin.automatic import automatic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -111,16 +112,20 @@ class Plan:
 
     subjects: tuple[Subject, ...]
     absent: tuple[Absence, ...]
+    notices: tuple[str, ...] = ()
+    """What a reader must know before any number: which accelerator ``auto`` had to do without, and why."""
 
     def to_json(self) -> str:
         """For the workers of pytest-xdist, so that accelerators are proved once."""
-        return json.dumps([[s.to_dict() for s in self.subjects], [asdict(a) for a in self.absent]])
+        absent = [asdict(each) for each in self.absent]
+        return json.dumps([[each.to_dict() for each in self.subjects], absent, self.notices])
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
         """The inverse of :meth:`to_json`."""
-        subjects, absent = json.loads(text)
-        return cls(tuple(map(Subject.from_dict, subjects)), tuple(Absence(**each) for each in absent))
+        subjects, absent, notices = json.loads(text)
+        told = tuple(Absence(**each) for each in absent)
+        return cls(tuple(map(Subject.from_dict, subjects)), told, tuple(notices))
 
 
 def plan(config: Config, progress: Progress | None = None) -> Plan:
@@ -132,7 +137,7 @@ def plan(config: Config, progress: Progress | None = None) -> Plan:
     does not work, or when none works.
     """
     wanted = [_from_config(each, config, progress) for each in config.subjects]
-    wanted = wanted or _every_backend(config, progress)
+    wanted, notices = automatic(wanted or _every_backend(config, progress))
     with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
         probes = list(pool.map(_probe, wanted))
     usable = [replace(s, version=p.version) for s, p in zip(wanted, probes, strict=True) if p.usable]
@@ -145,7 +150,7 @@ def plan(config: Config, progress: Progress | None = None) -> Plan:
         raise AcceleratorUnusable(
             f"no backend works here; {subject.id}: {probe.reason}", fix=probe.fix, code=probe.code
         )
-    return Plan(tuple(usable), tuple(_absences(unusable)))
+    return Plan(tuple(usable), tuple(_absences(unusable)), notices)
 
 
 def _from_config(entry: SubjectConfig, config: Config, progress: Progress | None) -> Subject:

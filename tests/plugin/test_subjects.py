@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from harness.config.load import load
 from harness.errors import AcceleratorUnusable, UnknownName
 from harness.guests.model import Arch, GuestImage
+from harness.machines import catalogue
+from harness.machines.model import Probe
+from harness.plugin.automatic import automatic
 from harness.plugin.subjects import Absence, Plan, Subject, plan, with_guest
 
 TEXT = st.text(min_size=1, max_size=12)
@@ -28,9 +31,12 @@ SUBJECTS = st.builds(
 )
 
 
-@given(st.lists(SUBJECTS, max_size=4), st.lists(st.builds(Absence, TEXT, TEXT, TEXT, TEXT), max_size=3))
-def test_a_plan_travels_to_workers_unchanged(subjects, absent) -> None:
-    sent = Plan(tuple(subjects), tuple(absent))
+ABSENCES = st.builds(Absence, TEXT, TEXT, TEXT, TEXT)
+
+
+@given(st.lists(SUBJECTS, max_size=4), st.lists(ABSENCES, max_size=3), st.lists(TEXT, max_size=2))
+def test_a_plan_travels_to_workers_unchanged(subjects, absent, notices) -> None:
+    sent = Plan(tuple(subjects), tuple(absent), tuple(notices))
     assert Plan.from_json(sent.to_json()) == sent
 
 
@@ -84,3 +90,27 @@ def test_a_backend_asked_for_by_name_must_work(tmp_path) -> None:
         plan(load(directory=tmp_path, environ={}, options={"backends": ("tcg", "whpx")}))
     with pytest.raises(UnknownName, match="did you mean 'tcg'"):
         plan(load(directory=tmp_path, environ={}, options={"backends": ("tgc",)}))
+
+
+def test_auto_falls_back_to_tcg_and_says_so_where_a_name_does_not(tmp_path, monkeypatch) -> None:
+    """An accelerator that refuses, as hvf without its entitlement does: `auto` goes on, its own name does not."""
+    refused = Probe(
+        "hvf", Arch.X86_64, usable=False, code="no-entitlement", reason="QEMU is not signed", fix="sign it"
+    )
+    monkeypatch.setattr(
+        catalogue, "accelerated", lambda arch, qemu=None: refused if arch == "x86-64" else None
+    )
+    made = plan(load(directory=tmp_path, environ={}, options={"backends": ("auto", "tcg")}))
+    assert [each.id for each in made.subjects] == ["tcg-arm64", "tcg-x86-64"]
+    (notice,) = made.notices
+    assert "hvf does not run x86-64 guests here, so they run on tcg, emulated: QEMU is not signed." in notice
+    assert "sign it" in notice
+
+
+def test_auto_is_the_accelerator_where_it_works(monkeypatch) -> None:
+    works = Probe("kvm", Arch.ARM64, usable=True, version="9.0.0")
+    monkeypatch.setattr(catalogue, "accelerated", lambda arch, qemu=None: works)
+    assert automatic([Subject("auto", Arch.ARM64), Subject("tcg", Arch.ARM64)]) == (
+        [Subject("kvm", Arch.ARM64), Subject("tcg", Arch.ARM64)],
+        (),
+    )
