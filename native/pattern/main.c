@@ -1,16 +1,15 @@
 /* vb-pattern: a moving picture on a guest's display, so that whoever takes frames out of the machine can count them. */
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "clock.h"
+#include "encoding.h"
 #include "options.h"
 #include "picture.h"
+#include "report.h"
 #include "screen.h"
-
-enum { NS_PER_S = 1000000000 };
 
 static volatile sig_atomic_t asked_to_end;
 
@@ -20,13 +19,6 @@ static void on_signal(int number)
     asked_to_end = 1;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 static void sleep_until(uint64_t at_ns)
 {
     struct timespec at = {.tv_sec = (time_t)(at_ns / NS_PER_S), .tv_nsec = (long)(at_ns % NS_PER_S)};
@@ -34,45 +26,48 @@ static void sleep_until(uint64_t at_ns)
     }
 }
 
-static void end_line(void)
+/* When each frame was begun, drawn, given to the kernel to be shown, and flipped. */
+struct frame_times {
+    struct series begun, drawn, flip, flipped;
+};
+
+static void draw_in_place(struct screen *screen, uint64_t number)
 {
-    if (putchar('\n') == EOF || fflush(stdout) != 0)
-        die("cannot write the report");
+    struct page *page = &screen->pages[0];
+    draw_top_band(&page->picture, number);
+    screen_changed(screen, page, PICTURE_BAND);
 }
 
-static void report_start(const struct screen *screen)
+static void draw(struct screen *screen, struct encoding *encoding, const struct texture *texture,
+                 const struct options *options, uint64_t number, struct frame_times *times)
 {
-    printf("{\"event\":\"start\",\"schema\":1,\"width\":%" PRIu32 ",\"height\":%" PRIu32 ",\"stride\":%zu,\"resources\":[",
-           screen->width, screen->height, screen->pages[0].picture.stride * sizeof(uint32_t));
-    for (uint32_t i = 0; i < screen->count; i++)
-        printf("%s%" PRIu32, i == 0 ? "" : ",", screen->pages[i].resource);
-    putchar(']');
-    putchar('}');
-    end_line();
-}
-
-static void report_end(const struct options *options, uint64_t frames, uint64_t late, uint64_t ns)
-{
-    printf("{\"event\":\"end\",\"first\":%" PRIu64 ",\"frames\":%" PRIu64 ",\"late\":%" PRIu64 ",\"ns\":%" PRIu64 "}",
-           options->first, frames, late, ns);
-    end_line();
-}
-
-static void draw(struct screen *screen, const struct texture *texture, const struct options *options, uint64_t drawn)
-{
-    uint64_t number = options->first + drawn;
-    struct page *page = &screen->pages[options->in_place ? 0 : drawn % screen->count];
-    if (options->in_place && drawn > 0) {
-        draw_top_band(&page->picture, number);
-        screen_changed(screen, page, PICTURE_BAND);
-        return;
-    }
+    struct page *page = &screen->pages[number % screen->count];
     screen_await_shown(screen, page);
-    draw_frame(&page->picture, texture, number);
-    if (drawn == 0)
+    series_add(&times->begun, now_ns());
+    draw_frame(&page->picture, texture, options->first + number);
+    series_add(&times->drawn, now_ns());
+    if (encoding && options->by != BY_SUBSCRIPTION)
+        encoding_await(encoding, 0); /* the page that is being encoded stays shown until it was */
+    series_add(&times->flip, now_ns());
+    if (number == 0)
         screen_show_first(screen, page);
     else
         screen_flip(screen, page);
+    series_add(&times->flipped, now_ns());
+    if (!encoding)
+        return;
+    /* The host must have seen the flip before it is asked what is shown; a subscription tells it by itself. */
+    if (options->by != BY_SUBSCRIPTION || number == 0)
+        screen_await_shown(screen, page);
+    encoding_ask(encoding, page, number);
+}
+
+static void report_times(const struct frame_times *times, uint64_t begin)
+{
+    report_series("begun_ns", &times->begun, begin);
+    report_series("drawn_ns", &times->drawn, begin);
+    report_series("flip_ns", &times->flip, begin);
+    report_series("flipped_ns", &times->flipped, begin);
 }
 
 int main(int argc, char **argv)
@@ -84,20 +79,31 @@ int main(int argc, char **argv)
     sigaction(SIGHUP, &end, NULL);
     struct screen screen;
     screen_open(&screen, &options);
+    struct encoding *encoding = encoding_new(&options);
     struct texture *texture = texture_new(screen.width, screen.height);
     report_start(&screen);
+    struct frame_times times = {0};
     uint64_t begin = now_ns(), step = options.fps ? NS_PER_S / options.fps : 0, drawn = 0, late = 0;
     while (!asked_to_end && (options.frames == 0 || drawn < options.frames)) {
         if (options.seconds && now_ns() - begin >= options.seconds * NS_PER_S)
             break;
-        draw(&screen, texture, &options, drawn);
+        if (options.in_place && drawn > 0)
+            draw_in_place(&screen, options.first + drawn);
+        else
+            draw(&screen, encoding, texture, &options, drawn, &times);
         drawn++;
         if (step && now_ns() < begin + drawn * step)
             sleep_until(begin + drawn * step);
         else if (step)
             late++;
     }
-    report_end(&options, drawn, late, now_ns() - begin);
+    uint64_t ns = now_ns() - begin;
+    screen_finish(&screen);
+    if (options.times)
+        report_times(&times, begin);
+    if (encoding)
+        encoding_end(encoding, begin);
+    report_end(&options, drawn, late, ns);
     texture_free(texture);
     return EXIT_SUCCESS;
 }

@@ -22,8 +22,17 @@ static const char HELP[] =
     "  --first N       the number of the first frame (default 0)\n"
     "  --in-place      draw into the page that is shown, and only the band at its top: small damage\n"
     "  --device PATH   (default /dev/dri/card0)\n"
+    "  --memory FILE   no display: pages lie in FILE one after the other; each that is drawn is told on a line, and one\n"
+    "                  that is drawn into again awaits a byte on standard input (needs --size)\n"
+    "  --times         report when each frame was begun, drawn, given to the kernel and flipped\n"
     "\n"
-    "Exit status: 0 fine, 1 failed, 2 usage, 3 there is no display, or none of this size.\n";
+    "  --encode WHERE  have frames encoded by an HXFR server: vsock:PORT, tcp:HOST:PORT, unix:PATH or file:PATH; or, with\n"
+    "                  --by pipe, by a program behind two pipes: IN:OUT\n"
+    "  --by WAY        resource (the id of the page that is shown; the default), pixels (sent along), subscription\n"
+    "                  (asked once, frames are pushed), pipe (raw pixels in, NAL units behind their sizes out)\n"
+    "  --record FILE   write the coded stream there\n"
+    "\n"
+    "Exit status: 0 fine, 1 failed, 2 usage, 3 there is no display, or none of this size, 4 the encoder refused.\n";
 
 _Noreturn void die(const char *what)
 {
@@ -58,14 +67,27 @@ static void size(struct options *options, const char *text)
         usage("--size", text, "a size such as 1280x720, 320x64 at least");
 }
 
-enum option_name { FRAMES = 256, SECONDS, FPS, BUFFERS, SIZE, FIRST, IN_PLACE, DEVICE };
+static enum by way(const char *text)
+{
+    static const char *const WAYS[] = {
+        [BY_RESOURCE] = "resource", [BY_PIXELS] = "pixels", [BY_SUBSCRIPTION] = "subscription", [BY_PIPE] = "pipe"};
+    for (size_t i = 0; i < sizeof WAYS / sizeof *WAYS; i++)
+        if (strcmp(text, WAYS[i]) == 0)
+            return (enum by)i;
+    usage("--by", text, "resource, pixels, subscription or pipe");
+}
+
+enum option_name { FRAMES = 256, SECONDS, FPS, BUFFERS, SIZE, FIRST, IN_PLACE, DEVICE, MEMORY, TIMES, ENCODE, BY, RECORD };
 
 static const struct option LONG[] = {
     {"frames", required_argument, NULL, FRAMES},   {"seconds", required_argument, NULL, SECONDS},
     {"fps", required_argument, NULL, FPS},         {"buffers", required_argument, NULL, BUFFERS},
     {"size", required_argument, NULL, SIZE},       {"first", required_argument, NULL, FIRST},
     {"in-place", no_argument, NULL, IN_PLACE},     {"device", required_argument, NULL, DEVICE},
-    {"help", no_argument, NULL, 'h'},              {NULL, 0, NULL, 0},
+    {"memory", required_argument, NULL, MEMORY},   {"times", no_argument, NULL, TIMES},
+    {"encode", required_argument, NULL, ENCODE},   {"by", required_argument, NULL, BY},
+    {"record", required_argument, NULL, RECORD},   {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
 
 struct options parse_options(int argc, char **argv)
@@ -84,12 +106,21 @@ struct options parse_options(int argc, char **argv)
         case FIRST: options.first = number("--first", optarg, 0, PICTURE_NUMBERS - 1); break;
         case IN_PLACE: options.in_place = true; break;
         case DEVICE: options.device = optarg; break;
+        case MEMORY: options.memory = optarg; break;
+        case TIMES: options.times = true; break;
+        case ENCODE: options.encode = optarg; break;
+        case BY: options.by = way(optarg); break;
+        case RECORD: options.record = optarg; break;
         case 'h': fputs(HELP, stdout); exit(EXIT_SUCCESS);
         default: exit(EXIT_USAGE); /* getopt_long has said why */
         }
     }
     if (optind != argc)
         usage("argument", argv[optind], "known");
+    if (options.encode && options.in_place)
+        usage("--encode", options.encode, "possible with --in-place, which flips no page");
+    if (options.memory && options.width == 0)
+        usage("--memory", options.memory, "enough without --size");
     if (options.frames == 0 && options.seconds == 0)
         options.seconds = 10;
     return options;

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NO_DISPLAY = 3 };
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NO_DISPLAY = 3, EXIT_REFUSED = 4 };
+
+enum by { BY_RESOURCE, BY_PIXELS, BY_SUBSCRIPTION, BY_PIPE };
 
 struct options {
     const char *device;
@@ -16,6 +18,11 @@ struct options {
     uint32_t fps; /* 0: as fast as pages flip */
     uint64_t first;
     bool in_place;
+    bool times;         /* report every frame's */
+    const char *memory; /* a file to draw into where there is no display; NULL: a display */
+    const char *encode; /* whose address; NULL: nobody's */
+    enum by by;
+    const char *record; /* a file for the stream that comes back; NULL: none */
 };
 
 struct options parse_options(int argc, char **argv);

@@ -13,6 +13,8 @@
 #include <drm/drm_mode.h>
 #include <drm/virtgpu_drm.h>
 
+#include "memory.h"
+
 enum { MOST = 16, MOST_MODES = 256 };
 
 static uint64_t pointer(void *memory)
@@ -81,6 +83,10 @@ static struct page page_new(int fd, uint32_t width, uint32_t height)
 
 void screen_open(struct screen *screen, const struct options *options)
 {
+    if (options->memory) {
+        memory_open(screen, options);
+        return;
+    }
     int fd = open(options->device, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         no_display("this machine has no display device that can be opened");
@@ -124,6 +130,10 @@ static void mark(const struct screen *screen, struct page *page)
 
 void screen_show_first(struct screen *screen, struct page *page)
 {
+    if (screen->memory) {
+        memory_show(screen, page);
+        return;
+    }
     struct drm_mode_crtc crtc = {.crtc_id = screen->crtc,
                                  .fb_id = page->framebuffer,
                                  .set_connectors_ptr = pointer(&screen->connector),
@@ -138,6 +148,10 @@ void screen_await_shown(struct screen *screen, struct page *page)
 {
     if (page->mark == 0)
         return;
+    if (screen->memory) {
+        memory_await_shown(page);
+        return;
+    }
     struct drm_virtgpu_3d_wait wait = {.handle = page->mark};
     while (ioctl(screen->fd, DRM_IOCTL_VIRTGPU_WAIT, &wait) != 0)
         if (errno != EINTR && errno != EAGAIN && errno != EBUSY)
@@ -161,6 +175,10 @@ static void await_flip(int fd)
 
 void screen_flip(struct screen *screen, struct page *page)
 {
+    if (screen->memory) {
+        memory_show(screen, page);
+        return;
+    }
     struct drm_mode_crtc_page_flip flip = {
         .crtc_id = screen->crtc, .fb_id = page->framebuffer, .flags = DRM_MODE_PAGE_FLIP_EVENT};
     ask(screen->fd, DRM_IOCTL_MODE_PAGE_FLIP, &flip, "cannot flip the page");
@@ -168,8 +186,16 @@ void screen_flip(struct screen *screen, struct page *page)
     mark(screen, page);
 }
 
+void screen_finish(struct screen *screen)
+{
+    for (uint32_t i = 0; i < screen->count; i++)
+        screen_await_shown(screen, &screen->pages[i]);
+}
+
 void screen_changed(struct screen *screen, const struct page *page, uint32_t rows)
 {
+    if (screen->memory)
+        return;
     struct drm_clip_rect clip = {0, 0, (unsigned short)screen->width, (unsigned short)rows};
     struct drm_mode_fb_dirty_cmd dirty = {
         .fb_id = page->framebuffer, .clips_ptr = pointer(&clip), .num_clips = 1};

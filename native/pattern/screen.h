@@ -2,6 +2,8 @@
 #ifndef VB_SCREEN_H
 #define VB_SCREEN_H
 
+#include <stdbool.h>
+
 #include <drm/drm.h>
 #include <drm/drm_mode.h>
 
@@ -21,7 +23,8 @@ struct page {
 };
 
 struct screen {
-    int fd;
+    int fd; /* of the DRM device, or of the file that pages lie in */
+    bool memory; /* no display */
     uint32_t crtc, connector;
     uint32_t width, height;
     struct drm_mode_modeinfo mode;
@@ -43,6 +46,9 @@ void screen_flip(struct screen *screen, struct page *page);
  * page: a guest that draws into it by then shows a torn picture, or the same number twice.
  */
 void screen_await_shown(struct screen *screen, struct page *page);
+
+/* Returns when the host has seen every page. */
+void screen_finish(struct screen *screen);
 
 /* Tells the display that the rows from 0 to `rows` of the page that is shown have changed. */
 void screen_changed(struct screen *screen, const struct page *page, uint32_t rows);

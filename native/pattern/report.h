@@ -1,0 +1,26 @@
+/* The report: one JSON object a line. */
+#ifndef VB_REPORT_H
+#define VB_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "options.h"
+#include "screen.h"
+
+/* One number for each frame, or each access unit; grows. */
+struct series {
+    uint64_t *values;
+    size_t count, room;
+};
+
+void series_add(struct series *series, uint64_t value);
+
+void report_start(const struct screen *screen);
+
+/* Lines {"event":"series","name":…,"first":…,"values":[…]} of at most 128 values, each less `origin`. */
+void report_series(const char *name, const struct series *series, uint64_t origin);
+
+void report_end(const struct options *options, uint64_t frames, uint64_t late, uint64_t ns);
+
+#endif
