@@ -6,17 +6,17 @@ import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from harness.encoder import binding
-from harness.encoder.model import AccessUnit, Bitrate, EncoderStats, IOSurface, Quality
-from harness.errors import EncodeFailed, InvalidConfiguration, SurfaceUnusable, WrongState
+from harness.encoder.model import AccessUnit, Bitrate, EncoderStats, Quality
+from harness.encoder.native import Failures, fill_in, in_range
+from harness.errors import WrongState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from harness.encoder.binding import Binding
+    from harness.encoder.converter import Picture
     from harness.encoder.model import Backend, EncoderConfig, Surface
-    from harness.errors import VisorbenchError
-
-_U32, _U64, _I32 = 1 << 32, 1 << 64, 1 << 31
 
 
 def backends() -> frozenset[Backend]:
@@ -41,18 +41,16 @@ class Encoder:
         self._encoder: Any = None
         self._unit: Any = None
         self._surface: Any = None
-        self._failure: Any = None
         self.size = (config.width, config.height)
 
     def __enter__(self) -> Self:
         bound = self._binding = self._binding or binding.load()
         self._unit = bound.ffi.new("vb_access_unit *")
         self._surface = bound.ffi.new("vb_surface *")
-        self._failure = bound.ffi.new("vb_encoder_failure *")
+        self._failures = Failures(bound)
         opened = bound.ffi.new("vb_encoder **")
-        status = bound.c.vb_encoder_open(self._native_config(bound), opened, self._failure)
-        if status != bound.c.VB_ENCODER_OK:
-            raise self._error(bound, status)
+        status = bound.c.vb_encoder_open(self._native_config(bound), opened, self._failures.said)
+        self._failures.check(status, configuring=True)
         self._encoder = opened[0]
         return self
 
@@ -76,16 +74,28 @@ class Encoder:
         """
         with self._lock:
             bound, encoder = self._opened()
-            keep_alive = self._fill_in(bound, surface)
-            status = bound.c.vb_encoder_encode(encoder, self._surface, pts, self._unit, self._failure)
-            if status == bound.c.VB_ENCODER_OTHER_SIZE:
-                size = surface.width, surface.height
-                self._check(bound, bound.c.vb_encoder_resize(encoder, *size, self._failure))
-                self.size = size
-                status = bound.c.vb_encoder_encode(encoder, self._surface, pts, self._unit, self._failure)
+            keep_alive = fill_in(self._surface, surface, bound)
+            unit = self._coded(
+                surface.width,
+                surface.height,
+                lambda: bound.c.vb_encoder_encode(
+                    encoder, self._surface, pts, self._unit, self._failures.said
+                ),
+            )
             del keep_alive
-            self._check(bound, status)
-            return self._access_unit(bound)
+            return unit
+
+    def encode_picture(self, picture: Picture, pts: int = 0) -> AccessUnit:
+        """The same of what a :class:`harness.encoder.converter.Converter` made; the picture stays what it is."""
+        with self._lock:
+            bound, encoder = self._opened()
+            return self._coded(
+                picture.width,
+                picture.height,
+                lambda: bound.c.vb_encoder_encode_picture(
+                    encoder, picture.native, pts, self._unit, self._failures.said
+                ),
+            )
 
     def force_keyframe(self) -> None:
         """The next frame becomes a keyframe; raises WrongState."""
@@ -97,8 +107,9 @@ class Encoder:
         """From the next frame on; raises InvalidConfiguration for a stream of constant quality, WrongState."""
         with self._lock:
             bound, encoder = self._opened()
-            rate = _in_range("a bitrate", bitrate.bit_per_s, _U32)
-            self._check(bound, bound.c.vb_encoder_set_bitrate(encoder, rate, self._failure), configuring=True)
+            rate = in_range("a bitrate", bitrate.bit_per_s)
+            status = bound.c.vb_encoder_set_bitrate(encoder, rate, self._failures.said)
+            self._failures.check(status, configuring=True)
 
     def stats(self) -> EncoderStats:
         """What was done so far; raises WrongState."""
@@ -115,47 +126,31 @@ class Encoder:
             )
         return self._binding, self._encoder
 
+    def _coded(self, width: int, height: int, encode: Callable[[], int]) -> AccessUnit:
+        """What ``encode`` makes, after a change of size where it is told of one."""
+        bound, encoder = self._opened()
+        status = encode()
+        if status == bound.c.VB_ENCODER_OTHER_SIZE:
+            self._failures.check(bound.c.vb_encoder_resize(encoder, width, height, self._failures.said))
+            self.size = width, height
+            status = encode()
+        self._failures.check(status)
+        return self._access_unit(bound)
+
     def _native_config(self, bound: Binding) -> Any:
         config = self._config
         native = bound.ffi.new("vb_encoder_config *")
         for name in ("backend", "width", "height", "gop", "colour", "profile", "threads"):
-            setattr(native, name, _in_range(name, getattr(config, name), _U32))
-        native.fps_num = _in_range("frames per second", config.fps.numerator, _U32)
-        native.fps_den = _in_range("frames per second", config.fps.denominator, _U32)
+            setattr(native, name, in_range(name, getattr(config, name)))
+        native.fps_num = in_range("frames per second", config.fps.numerator)
+        native.fps_den = in_range("frames per second", config.fps.denominator)
         match config.rate:
             case Bitrate(bit_per_s):
                 # 0 would ask the library for constant quality.
-                native.bitrate = _in_range("a bitrate", bit_per_s, _U32, least=1)
+                native.bitrate = in_range("a bitrate", bit_per_s, least=1)
             case Quality(crf):
                 native.crf = crf
         return native
-
-    def _fill_in(self, bound: Binding, surface: Surface) -> object:
-        """Fill in the struct of ``surface``; what must live until it was read is returned."""
-        native, c = self._surface, bound.c
-        for name in ("width", "height", "stride"):
-            value = getattr(surface, name)
-            if not 0 <= value < _U32:
-                raise SurfaceUnusable(f"a surface cannot have a {name} of {value}")
-            setattr(native, name, value)
-        if not 0 <= surface.offset < _U64:
-            raise SurfaceUnusable(f"a surface cannot begin at {surface.offset}")
-        native.fourcc, native.offset = surface.format, surface.offset
-        native.fd, native.size, native.memory = -1, 0, bound.ffi.NULL
-        match surface.memory:
-            case int(fd):
-                native.kind = c.VB_SURFACE_FD
-                native.fd = fd if -1 <= fd < _I32 else -1
-                return None
-            case IOSurface(reference):
-                native.kind = c.VB_SURFACE_IOSURFACE
-                native.memory = bound.ffi.cast("void *", reference)
-                return None
-            case buffer:
-                native.kind = c.VB_SURFACE_MEMORY
-                held = bound.ffi.from_buffer(buffer)
-                native.memory, native.size = held, len(held)
-                return held
 
     def _access_unit(self, bound: Binding) -> AccessUnit:
         unit = self._unit
@@ -170,24 +165,3 @@ class Encoder:
             convert_ns=unit.convert_ns,
             encode_ns=unit.encode_ns,
         )
-
-    def _check(self, bound: Binding, status: int, *, configuring: bool = False) -> None:
-        if status != bound.c.VB_ENCODER_OK:
-            raise self._error(bound, status, configuring=configuring)
-
-    def _error(self, bound: Binding, status: int, *, configuring: bool = True) -> VisorbenchError:
-        """The library's failure as an error of ours."""
-        c = bound.c
-        said = bound.ffi.string(self._failure.message).decode(errors="replace")
-        if status == c.VB_ENCODER_BAD_CONFIG or (configuring and status == c.VB_ENCODER_UNSUPPORTED):
-            return InvalidConfiguration(said)
-        if status in (c.VB_ENCODER_BAD_SURFACE, c.VB_ENCODER_SHORT_SURFACE, c.VB_ENCODER_MAP_FAILED,
-                      c.VB_ENCODER_UNSUPPORTED):  # fmt: skip
-            return SurfaceUnusable(said, system_error=self._failure.system_error)
-        return EncodeFailed(said, system_error=self._failure.system_error)
-
-
-def _in_range(what: str, value: int, end: int, *, least: int = 0) -> int:
-    if not least <= value < end:
-        raise InvalidConfiguration(f"{what} of {value} is not possible in a stream")
-    return value

@@ -17,7 +17,7 @@ from harness.hxfr.messages import (
     Message,
     Type,
 )
-from harness.hxfr.stream import Stream, Wanted, of_request
+from harness.hxfr.stream import Stream, Wanted, of_request, response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,11 +92,11 @@ class Sessions:
         if request.force_keyframe:
             stream.force_keyframe()
         if request.pixels is not None:
-            work = partial(stream.encode, of_request(request), request.pts_ns)
+            work = partial(_encode_attached, stream, request)
         else:
             work = partial(self._shown(request).encode_current, stream, request.pts_ns)
-        response = await asyncio.get_running_loop().run_in_executor(self._workers, work)
-        return Message(Type.FRAME_RESPONSE, session, response)
+        answer = await asyncio.get_running_loop().run_in_executor(self._workers, work)
+        return Message(Type.FRAME_RESPONSE, session, answer)
 
     def _shown(self, request: FrameRequest) -> Scanout:
         """The scanout that a request without pixels means.
@@ -153,3 +153,7 @@ class Sessions:
                 raise RequestFailed(ErrorCode.INTERNAL, f"a client has {self._most} sessions at most")
             self._streams[session] = Stream(self._wanted)
         return self._streams[session]
+
+
+def _encode_attached(stream: Stream, request: FrameRequest) -> FrameResponse:
+    return response(stream.encode(of_request(request), request.pts_ns))

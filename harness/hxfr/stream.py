@@ -15,7 +15,10 @@ from harness.hxfr.failures import RequestFailed
 from harness.hxfr.messages import ErrorCode, FourCC, FrameResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.display.frame import Surface as Shown
+    from harness.encoder.converter import Converter, Picture
     from harness.encoder.model import AccessUnit
     from harness.hxfr.messages import ConfigRequest, FrameRequest
 
@@ -84,17 +87,26 @@ class Stream:
         """The next frame is a keyframe. Never waits for one that is being encoded."""
         self._keyframe = True
 
-    def encode(self, surface: Surface, pts_ns: int) -> FrameResponse:
-        """Raises RequestFailed (ENCODE_FAILED, INVALID_MESSAGE, INTERNAL)."""
+    def encode(self, surface: Surface, pts_ns: int) -> AccessUnit:
+        """Raises RequestFailed (ENCODE_FAILED, NOT_CONFIGURED, INTERNAL)."""
+        return self._encode(surface.width, surface.height, lambda encoder: encoder.encode(surface, pts_ns))
+
+    def encode_picture(self, picture: Picture, pts_ns: int) -> AccessUnit:
+        """The same of what was converted before."""
+        return self._encode(
+            picture.width, picture.height, lambda encoder: encoder.encode_picture(picture, pts_ns)
+        )
+
+    def _encode(self, width: int, height: int, encode: Callable[[Encoder], AccessUnit]) -> AccessUnit:
         with self._turn:
             if self._closed:
                 raise RequestFailed(ErrorCode.INTERNAL, "the stream was closed")
             try:
-                encoder = self._encoder or self._open(surface)
+                encoder = self._encoder or self._open(width, height)
                 if self._keyframe:
                     self._keyframe = False
                     encoder.force_keyframe()
-                return response(encoder.encode(surface, pts_ns))
+                return encode(encoder)
             except EncoderError as error:
                 self._drop()
                 raise RequestFailed(ErrorCode.ENCODE_FAILED, error.message) from error
@@ -108,10 +120,10 @@ class Stream:
             self._closed = True
             self._drop()
 
-    def _open(self, surface: Surface) -> Encoder:
+    def _open(self, width: int, height: int) -> Encoder:
         wanted = self._wanted
         config = EncoderConfig(
-            surface.width, surface.height, rate=Bitrate(wanted.bitrate), fps=wanted.fps, gop=wanted.gop,
+            width, height, rate=Bitrate(wanted.bitrate), fps=wanted.fps, gop=wanted.gop,
             backend=wanted.backend, profile=wanted.profile,
         )  # fmt: skip
         self._encoder = Encoder(config).__enter__()
@@ -127,6 +139,14 @@ class Stream:
 def of_display(shown: Shown) -> Surface:
     """A display's surface as the encoder takes it: the same memory."""
     return Surface(shown.width, shown.height, shown.stride, PixelFormat(shown.format), shown.pixels)
+
+
+def converted(converter: Converter, surface: Surface) -> Picture:
+    """A picture of the surface; raises RequestFailed (ENCODE_FAILED)."""
+    try:
+        return converter.convert(surface)
+    except EncoderError as error:
+        raise RequestFailed(ErrorCode.ENCODE_FAILED, error.message) from error
 
 
 def of_request(request: FrameRequest) -> Surface:

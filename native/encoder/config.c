@@ -14,6 +14,14 @@ vb_encoder_status vb_check_bitrate(uint32_t bitrate, vb_encoder_failure *failure
     return VB_ENCODER_OK;
 }
 
+vb_encoder_status vb_check_colour(uint32_t colour, vb_encoder_failure *failure)
+{
+    if (colour < VB_COLOUR_BT601_LIMITED || colour > VB_COLOUR_BT709_FULL) {
+        return vb_fail(failure, VB_ENCODER_BAD_CONFIG, 0, "there is no colour %u", colour);
+    }
+    return VB_ENCODER_OK;
+}
+
 vb_encoder_status vb_check_config(const vb_encoder_config *config, vb_encoder_failure *failure)
 {
     if (!vb_size_fits(config->width, config->height)) {
@@ -29,8 +37,9 @@ vb_encoder_status vb_check_config(const vb_encoder_config *config, vb_encoder_fa
         return vb_fail(failure, VB_ENCODER_BAD_CONFIG, 0, "a group of %u pictures is more than %d", config->gop,
                        GOP_MAX);
     }
-    if (config->colour < VB_COLOUR_BT601_LIMITED || config->colour > VB_COLOUR_BT709_FULL) {
-        return vb_fail(failure, VB_ENCODER_BAD_CONFIG, 0, "there is no colour %u", config->colour);
+    vb_encoder_status status = vb_check_colour(config->colour, failure);
+    if (status != VB_ENCODER_OK) {
+        return status;
     }
     if (config->profile != 66 && config->profile != 77 && config->profile != 100) {
         return vb_fail(failure, VB_ENCODER_BAD_CONFIG, 0, "profile %u is not 66, 77 or 100", config->profile);

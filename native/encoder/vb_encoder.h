@@ -2,7 +2,8 @@
  * libvbencoder: surfaces in, H.264 access units out.
  *
  * One encoder is one stream. Every call that can fail returns a status and, where `failure` is not NULL, says in a
- * sentence what was wrong; nothing ends the process. An encoder may be used by any thread, by one at a time.
+ * sentence what was wrong; nothing ends the process. An encoder may be used by any thread, by one at a time; so may
+ * a converter and a picture, and while one thread encodes a picture, another may convert the next.
  * Surfaces are only read, from where they are: their pixels are not copied on the way to the colour conversion.
  *
  * The Python binding parses this file with cffi: plain C declarations, and nothing that needs the preprocessor.
@@ -16,7 +17,7 @@
 #pragma GCC visibility push(default)
 
 enum {
-    VB_ENCODER_ABI = 1,              /* of every struct below */
+    VB_ENCODER_ABI = 2,              /* of every struct below */
     VB_ENCODER_DIMENSION_MAX = 16384, /* pixels */
     VB_ENCODER_MACROBLOCKS_MAX = 139264, /* in a picture: MaxFS of level 6.2, table A-1 of ITU-T H.264 */
     VB_ENCODER_STRIDE_MAX = 1048576, /* bytes */
@@ -101,10 +102,19 @@ typedef struct vb_encoder_stats {
     uint64_t stream_bytes;
     uint64_t copied_bytes; /* of pixels, by the CPU in this library, other than by colour conversion */
     uint64_t map_ns, convert_ns, encode_ns;
-    uint64_t mappings; /* made so far */
+    uint64_t mappings; /* made so far by vb_encoder_encode; a converter counts its own */
 } vb_encoder_stats;
 
+typedef struct vb_picture_facts {
+    uint32_t width, height; /* of the surface; 0 while there is no picture */
+    uint32_t borrows; /* whether the surface's own pixels will be encoded: it must stay until vb_picture_release */
+    uint64_t copied_bytes; /* of pixels, by the CPU, other than by colour conversion */
+    uint64_t map_ns, convert_ns;
+} vb_picture_facts;
+
 typedef struct vb_encoder vb_encoder;
+typedef struct vb_converter vb_converter; /* reads surfaces, for streams of one backend and colour */
+typedef struct vb_picture vb_picture;     /* what a converter made of a surface, ready to be encoded */
 
 uint32_t vb_encoder_abi(void);
 
@@ -114,9 +124,42 @@ int vb_encoder_has(uint32_t backend);
 /* A new stream in `*encoder`, which is NULL after a failure. */
 vb_encoder_status vb_encoder_open(const vb_encoder_config *config, vb_encoder **encoder, vb_encoder_failure *failure);
 
-/* One frame. The access unit is complete on return: nothing is held back for later frames. */
+/* One frame, all of it. The access unit is complete on return: nothing is held back for later frames. */
 vb_encoder_status vb_encoder_encode(vb_encoder *encoder, const vb_surface *surface, int64_t pts, vb_access_unit *unit,
                                     vb_encoder_failure *failure);
+
+/* What may be done in two steps: a display that waits for its surface waits for the first alone. */
+
+/* NULL: no memory. Whoever makes a picture of every frame keeps a few and converts into them again. */
+vb_picture *vb_picture_new(void);
+
+/* A new converter in `*converter`, which is NULL after a failure. `backend` and `colour` are those of the streams. */
+vb_encoder_status vb_converter_open(uint32_t backend, uint32_t colour, vb_converter **converter,
+                                    vb_encoder_failure *failure);
+
+/*
+ * Read a surface of any size into `picture`, in the place of what was there. Where the picture does not borrow, the
+ * surface is not needed any more on return: x264 borrows NV12 surfaces and no others, VideoToolbox every surface. Of a
+ * converter's pictures that borrow from a file one may be alive at a time. After a failure there is no picture.
+ */
+vb_encoder_status vb_converter_convert(vb_converter *converter, const vb_surface *surface, vb_picture *picture,
+                                       vb_encoder_failure *failure);
+
+void vb_picture_get_facts(const vb_picture *picture, vb_picture_facts *facts);
+
+/* One frame, as vb_encoder_encode does; the picture stays what it is. */
+vb_encoder_status vb_encoder_encode_picture(vb_encoder *encoder, const vb_picture *picture, int64_t pts,
+                                            vb_access_unit *unit, vb_encoder_failure *failure);
+
+/* The picture is not wanted any more: what it borrows may go. Its memory is kept for the next. */
+void vb_picture_release(vb_picture *picture);
+
+/* How often a file was mapped so far. */
+uint64_t vb_converter_mappings(const vb_converter *converter);
+
+/* NULL is fine. What was borrowed goes before the converter of which it is. */
+void vb_picture_free(vb_picture *picture);
+void vb_converter_close(vb_converter *converter);
 
 /* The next frame becomes a keyframe. */
 void vb_encoder_force_keyframe(vb_encoder *encoder);

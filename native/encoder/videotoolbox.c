@@ -160,22 +160,35 @@ static OSStatus submit(videotoolbox_stream *stream, CVPixelBufferRef picture, bo
     return result == noErr ? VTCompressionSessionCompleteFrames(stream->session, time) : result;
 }
 
-static vb_encoder_status encode(void *state, const vb_surface *surface, const uint8_t *pixels, bool keyframe,
-                                vb_access_unit *unit, uint64_t *copied_bytes, vb_encoder_failure *failure)
+/* The media engine reads the surface and converts its colours while it encodes: nothing is copied, all is borrowed. */
+static vb_encoder_status convert(uint32_t colour, const vb_surface *surface, const uint8_t *pixels,
+                                 vb_picture *picture, vb_encoder_failure *failure)
 {
-    (void)copied_bytes; /* none: the media engine reads the surface, and converts its colours */
+    CVPixelBufferRef wrapped = NULL;
+    vb_encoder_status status = vb_videotoolbox_wrap(surface, pixels, colour, &wrapped, failure);
+    picture->state = wrapped;
+    picture->facts.borrows = status == VB_ENCODER_OK;
+    return status;
+}
+
+static void release(vb_picture *picture, bool last)
+{
+    (void)last; /* nothing is worth keeping */
+    CVPixelBufferRef wrapped = picture->state;
+    if (wrapped != NULL) {
+        CFRelease(wrapped);
+        picture->state = NULL;
+    }
+}
+
+static vb_encoder_status encode(void *state, const vb_picture *picture, bool keyframe, vb_access_unit *unit,
+                                vb_encoder_failure *failure)
+{
     videotoolbox_stream *stream = state;
     uint64_t begin = vb_now_ns();
-    CVPixelBufferRef picture = NULL;
-    vb_encoder_status status = vb_videotoolbox_wrap(surface, pixels, stream->config.colour, &picture, failure);
-    if (status != VB_ENCODER_OK) {
-        return status;
-    }
-    uint64_t wrapped = vb_now_ns();
     vb_byte_stream_clear(&stream->coded);
     stream->status = vb_fail(&stream->failure, VB_ENCODER_BACKEND_FAILED, 0, "VideoToolbox made nothing of a frame");
-    OSStatus result = submit(stream, picture, keyframe);
-    CFRelease(picture);
+    OSStatus result = submit(stream, picture->state, keyframe);
     if (result != noErr) {
         return vb_fail(failure, VB_ENCODER_BACKEND_FAILED, result, "VideoToolbox does not take a frame: OSStatus %d",
                        (int)result);
@@ -190,8 +203,7 @@ static vb_encoder_status encode(void *state, const vb_surface *surface, const ui
     unit->width = stream->config.width;
     unit->height = stream->config.height;
     unit->is_keyframe = stream->is_keyframe;
-    unit->convert_ns = wrapped - begin;
-    unit->encode_ns = vb_now_ns() - wrapped;
+    unit->encode_ns = vb_now_ns() - begin;
     return VB_ENCODER_OK;
 }
 
@@ -206,4 +218,4 @@ static vb_encoder_status change_bitrate(void *state, uint32_t bitrate, vb_encode
     return VB_ENCODER_OK;
 }
 
-const vb_backend vb_videotoolbox = {open_stream, encode, change_bitrate, close_stream};
+const vb_backend vb_videotoolbox = {open_stream, convert, release, encode, change_bitrate, close_stream};

@@ -53,8 +53,13 @@ def test_only_its_own_functions_are_seen():
         ["nm", "-D", "--defined-only", build.library()], capture_output=True, text=True, check=True
     )
     assert {line.split()[-1] for line in names.stdout.splitlines() if " T " in line} == {
-        f"vb_encoder_{name}"
-        for name in ("abi", "close", "encode", "force_keyframe", "get_stats", "has", "open", "resize", "set_bitrate")
+        f"vb_{name}"
+        for name in (
+            "converter_close", "converter_convert", "converter_mappings", "converter_open",
+            "encoder_abi", "encoder_close", "encoder_encode", "encoder_encode_picture", "encoder_force_keyframe",
+            "encoder_get_stats", "encoder_has", "encoder_open", "encoder_resize", "encoder_set_bitrate",
+            "picture_free", "picture_get_facts", "picture_new", "picture_release",
+        )
     }  # fmt: skip
 
 

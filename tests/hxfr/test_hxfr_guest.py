@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.guest_boot, pytest.mark.timeout(600)]
 
 
 def test_every_flip_is_decoded_once_and_in_order(drawing_machine) -> None:  # noqa: F811
-    scanout = Scanout(DbusDisplay.open(drawing_machine.control.qmp))
+    scanout = Scanout(DbusDisplay.open(drawing_machine.control.qmp), lossless=True)
     responses = []
     try:
         with HxfrServer({0: scanout}) as server, connected(server) as client:

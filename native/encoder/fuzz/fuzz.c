@@ -72,22 +72,56 @@ static vb_surface take_surface(input *from, const uint8_t *memory, int fd)
     return surface;
 }
 
+static bool may_resize(const vb_surface *surface)
+{
+    return (uint64_t)surface->width * surface->height <= PIXELS_MAX;
+}
+
+static void check_outcome(vb_encoder_status status, const vb_access_unit *unit, const vb_encoder_failure *failure)
+{
+    if (status == VB_ENCODER_OK) {
+        walk(unit);
+    } else {
+        check(failure->message[0] != '\0' && memchr(failure->message, '\0', sizeof failure->message) != NULL);
+    }
+}
+
 static void encode(vb_encoder *encoder, input *from, const uint8_t *memory, int fd)
 {
     vb_encoder_failure failure = {0};
     vb_access_unit unit;
     vb_surface surface = take_surface(from, memory, fd);
     vb_encoder_status status = vb_encoder_encode(encoder, &surface, take(from, 2), &unit, &failure);
-    if (status == VB_ENCODER_OTHER_SIZE && (uint64_t)surface.width * surface.height <= PIXELS_MAX) {
+    if (status == VB_ENCODER_OTHER_SIZE && may_resize(&surface)) {
         status = vb_encoder_resize(encoder, surface.width, surface.height, &failure);
         check(status == VB_ENCODER_OK);
         status = vb_encoder_encode(encoder, &surface, 0, &unit, &failure);
         check(status != VB_ENCODER_OTHER_SIZE);
     }
-    if (status == VB_ENCODER_OK) {
-        walk(&unit);
-    } else {
-        check(failure.message[0] != '\0' && memchr(failure.message, '\0', sizeof failure.message) != NULL);
+    check_outcome(status, &unit, &failure);
+}
+
+/* In two steps: pictures in any order, encoded never, once or twice. */
+static void encode_picture(vb_encoder *encoder, vb_converter *converter, vb_picture *picture, input *from,
+                           const uint8_t *memory, int fd)
+{
+    vb_encoder_failure failure = {0};
+    vb_access_unit unit;
+    vb_picture_facts facts;
+    uint32_t what = take(from, 1);
+    if (what % 4 != 0) {
+        vb_surface surface = take_surface(from, memory, fd);
+        vb_encoder_status status = vb_converter_convert(converter, &surface, picture, &failure);
+        vb_picture_get_facts(picture, &facts);
+        check((status == VB_ENCODER_OK) == (facts.width != 0));
+        if (status == VB_ENCODER_OK && may_resize(&surface) && what & 0x10) {
+            check(vb_encoder_resize(encoder, surface.width, surface.height, &failure) == VB_ENCODER_OK);
+        }
+    }
+    check_outcome(vb_encoder_encode_picture(encoder, picture, what, &unit, &failure), &unit, &failure);
+    vb_picture_get_facts(picture, &facts);
+    if (facts.borrows || what & 0x20) { /* its file may be made shorter before the next operation */
+        vb_picture_release(picture);
     }
 }
 
@@ -109,6 +143,10 @@ static void run_stream(input *from, const uint8_t *memory, int fd)
         check(encoder == NULL && failure.message[0] != '\0');
         return;
     }
+    vb_converter *converter = NULL;
+    vb_picture *picture = vb_picture_new();
+    uint32_t colour = take(from, 1) % 8 == 0 ? VB_COLOUR_BT601_FULL : config.colour; /* it may be another's */
+    check(picture != NULL && vb_converter_open(VB_ENCODER_X264, colour, &converter, &failure) == VB_ENCODER_OK);
     for (int frame = 0; frame < FRAMES_MAX && from->size > 0; frame++) {
         switch (take(from, 1) % 8) {
         case 0:
@@ -122,10 +160,16 @@ static void run_stream(input *from, const uint8_t *memory, int fd)
                 abort();
             }
             break;
+        case 3:
+        case 4:
+            encode_picture(encoder, converter, picture, from, memory, fd);
+            break;
         default:
             encode(encoder, from, memory, fd);
         }
     }
+    vb_picture_free(picture);
+    vb_converter_close(converter);
     vb_encoder_close(encoder);
 }
 
