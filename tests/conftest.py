@@ -5,6 +5,7 @@ import signal
 import pytest
 from hypothesis import settings
 
+from harness.cli.main import main
 from tests.postgresql_server import running
 
 settings.register_profile("visorbench", deadline=None)  # a busy host is no failure
@@ -26,3 +27,26 @@ def postgresql():
             yield server
     except LookupError as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request, tmp_path):
+    """An empty store, in one database and then in the other."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'results.db'}"
+    return request.getfixturevalue("postgresql").fresh_database()
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Run ``visorbench`` in this process, in an empty folder; returns its exit code and both its outputs."""
+    monkeypatch.setenv("VISORBENCH_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(list(map(str, arguments)))
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
+
+    return call

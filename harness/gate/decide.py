@@ -18,112 +18,45 @@ for them, and a reader is told when they moved.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.errors import NothingCompared
-from harness.gate.evidence import Rates, rates, weigh
-from harness.gate.model import Decision, Judged
-from harness.gate.permutation import samples_needed, smallest_p
+from harness.gate.judge import judge
+from harness.gate.model import Decision
+from harness.gate.pairs import paired
+from harness.gate.permutation import samples_needed
 from harness.gate.rules import Rules
 from harness.gate.warnings import warnings
-from harness.measure.statistics import ratio_of_medians
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.gate.evidence import Evidence
-    from harness.gate.model import Verdict
-    from harness.results.models import Failure, Run, Series
-
-Pair = tuple["Series", "Series"]
-"""A series of the baseline and the same of the run."""
+    from harness.gate.model import Judged
+    from harness.gate.pairs import Paired
+    from harness.results.models import Failure, Run
 
 
 def decide(before: Run, after: Run, rules: Rules | None = None) -> Decision:
     """Judge every metric that both runs have; raises NothingCompared where no metric can be judged."""
     rules = rules or Rules()
-    natives = {
-        subject.id for run in (before, after) for subject in run.subjects if subject.backend == "native"
-    }
-    pairs = _pairs(before, after)
-    of_machines = [pair for pair in pairs if pair[0].subject not in natives]
-    judged = judge(of_machines, rules)
+    found = paired(before, after)
+    judged = judge(found.machines, rules)
     failed = _failed_only_now(before, after)
     if not failed:
-        _check_judged(judged, pairs, rules)
-    host = judge([pair for pair in pairs if pair[0].subject in natives], rules)
-    missing, added = _unmatched(before, after, failed, pairs)
+        _check_judged(judged, found, rules)
+    host = judge(found.host, rules)
     return Decision(
         baseline=before.id,
         run=after.id,
         judged=judged,
         failed=failed,
-        missing=missing,
-        added=added,
+        missing=_missing(found, failed),
+        added=tuple(map("/".join, found.only_after)),
         missing_fails=rules.missing == "fail",
         host=host,
         warnings=tuple(warnings(before, after, judged, host, rules)),
         false_discovery_rate=rules.false_discovery_rate,
     )
-
-
-def judge(pairs: Sequence[Pair], rules: Rules) -> tuple[Judged, ...]:
-    """A verdict on each pair, all of them together; in the order of ``pairs``."""
-    untested = [_untested(pair, rules) for pair in pairs]
-    weighed = [weigh(old.samples, new.samples, new.better) for old, new in pairs]
-    found = iter(rates([each for each, reason in zip(weighed, untested, strict=True) if reason is None]))
-    return tuple(
-        _judged(pair, rules, evidence, Rates(1.0, 1.0) if reason else next(found), reason)
-        for pair, evidence, reason in zip(pairs, weighed, untested, strict=True)
-    )
-
-
-def _untested(pair: Pair, rules: Rules) -> Verdict | None:
-    """Why a pair is not tested, None where it is."""
-    old, new = pair
-    if rules.of(new).ignore:
-        return "ignored"
-    if smallest_p(old.summary.n, new.summary.n) > rules.false_discovery_rate:
-        return "too few"
-    return None
-
-
-def _judged(pair: Pair, rules: Rules, evidence: Evidence, found: Rates, untested: Verdict | None) -> Judged:
-    old, new = pair
-    least = rules.of(new).min_effect or 0.0
-    one = Judged(
-        scenario=new.scenario,
-        metric=new.metric,
-        subject=new.subject,
-        unit=new.unit,
-        better=new.better,
-        before=old.summary.median,
-        after=new.summary.median,
-        samples=(old.summary.n, new.summary.n),
-        worse=evidence.worse,
-        min_effect=least,
-        q_worse=found.worse,
-        q_better=found.better,
-        verdict=untested or "same",
-    )
-    if untested is None and found.worse <= rules.false_discovery_rate and evidence.worse >= least:
-        return _changed(one, pair, "regressed")
-    if untested is None and found.better <= rules.false_discovery_rate and -evidence.worse >= least:
-        return _changed(one, pair, "improved")
-    return one
-
-
-def _changed(one: Judged, pair: Pair, verdict: Verdict) -> Judged:
-    ratio = ratio_of_medians(pair[1].samples, pair[0].samples)
-    return replace(one, verdict=verdict, ratio_ci95=ratio.ci95 if ratio else None)
-
-
-def _pairs(before: Run, after: Run) -> list[Pair]:
-    """Every series that both have, with the same unit and direction, in the order of the run."""
-    old = {series.key: series for series in before.series}
-    both = [(old[series.key], series) for series in after.series if series.key in old]
-    return [(one, two) for one, two in both if (one.unit, one.better) == (two.unit, two.better)]
 
 
 def _failed_only_now(before: Run, after: Run) -> tuple[Failure, ...]:
@@ -140,26 +73,21 @@ def _failed_only_now(before: Run, after: Run) -> tuple[Failure, ...]:
     )
 
 
-def _unmatched(
-    before: Run, after: Run, failed: Sequence[Failure], pairs: Sequence[Pair]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of what only the baseline has, failures aside, and of what only the run has."""
-    matched = {new.key for _, new in pairs}
+def _missing(found: Paired, failed: Sequence[Failure]) -> tuple[str, ...]:
+    """The names of what only the baseline has and no failure explains."""
     explained = {(failure.scenario, failure.subject) for failure in failed}
-    missing = [
-        series.key
-        for series in before.series
-        if series.key not in matched and (series.scenario, series.subject) not in explained
-    ]
-    added = [series.key for series in after.series if series.key not in matched]
-    return tuple(map("/".join, missing)), tuple(map("/".join, added))
+    return tuple(
+        f"{scenario}/{metric}/{subject}"
+        for scenario, metric, subject in found.only_before
+        if (scenario, subject) not in explained
+    )
 
 
-def _check_judged(judged: Sequence[Judged], pairs: Sequence[Pair], rules: Rules) -> None:
+def _check_judged(judged: Sequence[Judged], found: Paired, rules: Rules) -> None:
     """Raise NothingCompared unless something was judged: a gate that cannot fail has not passed."""
     if any(each.verdict not in ("too few", "ignored") for each in judged):
         return
-    if not pairs:
+    if not found.every:
         raise NothingCompared(
             "the two runs have no metric in common",
             fix="measure the same scenarios, subjects and profile in both",

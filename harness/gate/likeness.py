@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import RunIncomplete, UnlikeRuns
-from harness.report.compare import unlike_fingerprints
+from harness.host.facts import STABLE
 
 if TYPE_CHECKING:
-    from harness.results.models import Run
+    from harness.results.models import Run, Subject
 
 
 def check_alike(before: Run, after: Run) -> None:
@@ -33,3 +33,39 @@ def check_complete(before: Run, after: Run) -> None:
                 fix="measure again, or gate what it measured with --allow-incomplete",
                 run=run.id,
             )
+
+
+def unlike_fingerprints(before: Run, after: Run) -> list[str]:
+    """A sentence for the hosts, and for each subject of both runs, whose fingerprints differ."""
+    sentences = []
+    if before.run.host.fingerprint != after.run.host.fingerprint:
+        differing = _differences(stable_facts(before), stable_facts(after))
+        sentences.append(f"the hosts differ: {differing or 'their fingerprints do'}")
+    old = {subject.id: subject for subject in before.subjects}
+    for subject in after.subjects:
+        if subject.id in old and old[subject.id].fingerprint != subject.fingerprint:
+            differing = _differences(subject_facts(old[subject.id]), subject_facts(subject))
+            sentences.append(
+                f"{subject.id} differs: {differing or 'its fingerprint does (the guest, for one)'}"
+            )
+    return sentences
+
+
+def stable_facts(run: Run) -> dict[str, Any]:
+    """What can tell two hosts apart. Load and free memory differ between any two runs: they explain no fingerprint."""
+    return {name: value for name, value in run.run.host.facts.items() if name in {*STABLE, "memory_mib"}}
+
+
+def subject_facts(subject: Subject) -> dict[str, Any]:
+    """What can tell two subjects of one id apart."""
+    return {
+        "version": subject.backend_version,
+        "guest": subject.guest,
+        "arch": subject.arch,
+        **subject.config,
+    }
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> str:
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return ", ".join(f"{name} {old.get(name)!r} became {new.get(name)!r}"[:200] for name in names[:6])

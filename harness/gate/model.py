@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Judged:
     q_better: float
     verdict: Verdict
     ratio_ci95: Interval | None = None
-    """Of the ratio of the medians, after ÷ before; computed for what changed."""
+    """Of :attr:`ratio`; computed for what changed, or where every one is asked for."""
 
     @property
     def name(self) -> str:
@@ -41,9 +42,23 @@ class Judged:
         return f"{self.scenario}/{self.metric}/{self.subject}"
 
     @property
+    def changed(self) -> bool:
+        """Whether it regressed or improved."""
+        return self.verdict in ("regressed", "improved")
+
+    @property
+    def ratio(self) -> float | None:
+        """Of the medians, after ÷ before; None where that was zero."""
+        return self.after / self.before if self.before else None
+
+    @property
     def change(self) -> float:
         """The shift as the number went: 0.05 where it became 5 % larger, whichever way is better."""
         return self.worse if self.better == "lower" else -self.worse
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, which has no infinity: ``worse`` is null where something follows upon zero."""
+        return {**asdict(self), "worse": self.worse if isfinite(self.worse) else None, "ratio": self.ratio}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +102,8 @@ class Decision:
         return {
             **{name: getattr(self, name) for name in plain},
             "passed": self.passed,
-            "metrics": [asdict(each) for each in self.judged],
-            "host": [asdict(each) for each in self.host],
+            "metrics": [each.to_dict() for each in self.judged],
+            "host": [each.to_dict() for each in self.host],
             "failed": [each.model_dump() for each in self.failed],
         }
 

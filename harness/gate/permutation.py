@@ -49,7 +49,7 @@ def one_sided(after: Sequence[float] | Floats, before: Sequence[float] | Floats)
     if scores.size > EXACT_MAX:
         return _normal_tails(scores, m, total)
     high, low = _tails(tuple(np.sort(scores).tolist()), m)
-    return float(high[total]), float(low[total])
+    return min(1.0, float(high[total])), min(1.0, float(low[total]))  # all ways may sum to a hair more than 1
 
 
 @lru_cache(maxsize=64)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rich.padding import Padding
     from rich.table import Table
 
-    from harness.report.compare import Change, Comparison
+    from harness.gate.compare import Comparison
+    from harness.gate.model import Judged
     from harness.report.summary import KeyMetric
     from harness.report.targets import TargetTable
     from harness.results.models import Run, Series
@@ -29,8 +30,8 @@ INTERVALS_FOR = 2
 """Subjects whose intervals fit beside each other in 80 columns; for more, the page has them."""
 
 _COLOURS = {
-    "better": "green", "worse": "red", "same": "dim", "unclear": "yellow",
-    "reached": "green", "missed": "red",
+    "improved": "green", "regressed": "red", "same": "dim", "too few": "yellow", "ignored": "dim",
+    "reached": "green", "missed": "red", "unclear": "yellow",
 }  # fmt: skip
 
 
@@ -154,7 +155,7 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
             out.print(Text(f"series only {name}: {plain(shown)}", style="dim"))
 
 
-def _changes(subject: str, changes: Sequence[Change]) -> Table:
+def _changes(subject: str, changes: Sequence[Judged]) -> Table:
     """One subject's metrics under their scenarios; a name too long for the page goes on in the next line."""
     from rich.table import Table  # noqa: PLC0415 - slow to import
     from rich.text import Text  # noqa: PLC0415
@@ -174,12 +175,12 @@ def _changes(subject: str, changes: Sequence[Change]) -> Table:
     return table
 
 
-def _change_cells(change: Change) -> list[str]:
+def _change_cells(change: Judged) -> list[str]:
     ratio = units.DASH
     if change.ratio is not None:
         ratio = f"{change.ratio:.2f}"
-        if change.ci95:
-            ratio += f" [{units.TO.join(f'{end:.2f}' for end in change.ci95)}]"
+        if change.ratio_ci95:
+            ratio += f" [{units.TO.join(f'{end:.2f}' for end in change.ratio_ci95)}]"
     return [units.quantity(change.before, change.unit), units.quantity(change.after, change.unit), ratio]
 
 

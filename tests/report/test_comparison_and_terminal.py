@@ -1,14 +1,16 @@
 """Two runs side by side, and what the terminal shows."""
 
 import io
+import json
 import re
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from harness.gate.compare import compare
+from harness.gate.decide import decide
 from harness.report import units
-from harness.report.compare import compare
 from harness.report.terminal import print_comparison, print_runs, print_table
 from harness.results.recorder import RunRecorder
 from harness.results.store import RunLine
@@ -35,17 +37,17 @@ def test_faster_is_better_whichever_way_the_metric_goes(runs):
     changes = by_metric(compare(*runs))
     boot = changes["first-command", "tcg-arm64-tiny"]
     compute = changes["integer", "tcg-arm64-tiny"]
-    assert (boot.verdict, compute.verdict) == ("better", "better")
+    assert (boot.verdict, compute.verdict) == ("improved", "improved")
     assert boot.ratio == pytest.approx(0.8, abs=0.03)
     assert compute.ratio == pytest.approx(1.25, abs=0.04)
-    assert boot.ci95[0] < boot.ratio < boot.ci95[1]
+    assert boot.ratio_ci95[0] < boot.ratio < boot.ratio_ci95[1]
     assert changes["integer", "native-x86-64"].verdict == "same"
 
 
 def test_the_other_way_round_it_is_worse(runs):
     changes = by_metric(compare(*reversed(runs)))
-    assert changes["first-command", "tcg-arm64-tiny"].verdict == "worse"
-    assert changes["integer", "tcg-arm64-tiny"].verdict == "worse"
+    assert changes["first-command", "tcg-arm64-tiny"].verdict == "regressed"
+    assert changes["integer", "tcg-arm64-tiny"].verdict == "regressed"
 
 
 def test_a_run_is_the_same_as_itself(runs):
@@ -73,7 +75,6 @@ def test_unlike_fingerprints_are_said_aloud(tmp_path):
     ]
     assert comparison.unlike[0] == "the hosts differ: governor 'performance' became 'powersave'"
     assert "version '7.2' became '9.0'" in comparison.unlike[1]
-    assert [change.like for change in comparison.changes] == [False]
     assert "not like with like: the hosts differ" in printed(print_comparison, comparison, 200)
 
 
@@ -81,9 +82,22 @@ def test_the_load_of_a_host_makes_no_other_host_of_it(tmp_path):
     assert compare(_small(tmp_path), _small(tmp_path, load=3.7)).unlike == ()
 
 
-def test_too_few_samples_are_unclear(tmp_path):
+def test_too_few_samples_are_named_so_and_keep_their_ratio(tmp_path):
     (change,) = compare(_small(tmp_path, samples=(1.0,)), _small(tmp_path, samples=(9.0,))).changes
-    assert (change.verdict, change.ci95, change.ratio) == ("unclear", None, 9.0)
+    assert (change.verdict, change.ratio_ci95, change.ratio) == ("too few", None, 9.0)
+
+
+def test_a_comparison_and_a_gate_say_the_same(runs):
+    judged = {(each.metric, each.subject): each.verdict for each in decide(*runs).judged}
+    changes = by_metric(compare(*runs))
+    assert judged == {key: changes[key].verdict for key in judged}
+    assert {"improved", "same"} <= set(judged.values())
+
+
+def test_what_follows_upon_zero_is_json_all_the_same(tmp_path):
+    comparison = compare(_small(tmp_path, samples=[0.0] * 9), _small(tmp_path, samples=[1.0] * 9))
+    (change,) = json.loads(json.dumps(comparison.to_dict(), allow_nan=False))["changes"]
+    assert (change["ratio"], change["worse"], change["verdict"]) == (None, None, "regressed")
 
 
 def test_what_only_one_run_has_is_named(tmp_path):
@@ -97,8 +111,8 @@ def test_a_comparison_fits_80_columns_and_cuts_no_name(runs):
     comparison = compare(*runs)
     wordy = replace(
         next(change for change in comparison.changes if change.unit.endswith("/s")),
-        scenario="my-scenario", metric="cold/first-console-of-a-very-long-name", before=123e6, after=456e6,
-        unit="calls/s", ratio=10.25, ci95=(10.05, 11.45),
+        scenario="my-scenario", metric="cold/first-console-of-a-very-long-name", before=45.6e6, after=467.4e6,
+        unit="calls/s", ratio_ci95=(10.05, 11.45), verdict="regressed",
     )  # fmt: skip
     text = printed(print_comparison, replace(comparison, changes=(*comparison.changes, wordy)), 80)
     assert max(map(len, text.splitlines())) <= 80
@@ -112,7 +126,7 @@ def test_a_comparison_fits_80_columns_and_cuts_no_name(runs):
             "each metric in words, in one piece"
         )
     folded = lines[lines.index("my-scenario") + 1 :]
-    names = " ".join(line[: line.find("123")] if "123" in line else line for line in folded[:4])
+    names = " ".join(line[: line.find("45.6")] if "45.6" in line else line for line in folded[:4])
     assert " ".join(names.split()).startswith("first console of a very long name (cold)")
     assert f"10.25 [10.05 {units.DASH} 11.45]" in text
 

@@ -6,7 +6,6 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from harness.cli.main import main
 from harness.results.models import Series, Subject, Summary
 from harness.results.store import Store
 from tests.results.writer import STARTED, small_run
@@ -39,30 +38,17 @@ def run_of(number, *, host="host", slower=1.0):
     )  # fmt: skip
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    made = (
-        f"sqlite:///{tmp_path / 'results.db'}"
-        if request.param == "sqlite"
-        else request.getfixturevalue("postgresql").fresh_database()
-    )
-    with Store(made) as store:
+@pytest.fixture
+def url(store_url):
+    with Store(store_url) as store:
         for number in range(RUNS):
             store.save(run_of(number, slower=1.2 if number >= CHANGED_AT else 1))
         store.save(run_of(3, host="another", slower=9))
-    return made
+    return store_url
 
 
-def visorbench(capsys, *arguments):
-    with pytest.raises(SystemExit) as ended:
-        main(list(map(str, arguments)))
-    out, err = capsys.readouterr()
-    return ended.value.code, out, err
-
-
-def test_a_trend_names_the_run_that_changed_it_and_never_mixes_hosts(url, capsys):
-    code, out, _ = visorbench(capsys, "history", "guest-ready", "--store", url, "--json")
+def test_a_trend_names_the_run_that_changed_it_and_never_mixes_hosts(url, command):
+    code, out, _ = command("history", "guest-ready", "--store", url, "--json")
     trends = {trend["host"]: trend for trend in json.loads(out)}
     assert (code, set(trends)) == (0, {"host", "another"})
     assert [point["run"] for point in trends["host"]["points"]] == [f"run-{at:02}-host" for at in range(RUNS)]
@@ -71,36 +57,34 @@ def test_a_trend_names_the_run_that_changed_it_and_never_mixes_hosts(url, capsys
     assert change["after"] / change["before"] == pytest.approx(1.2, rel=0.02)
     (unlike,) = trends["host"]["unlike"]
     assert (unlike["at"], unlike["what"]) == (OTHER_QEMU_AT, "version 'QEMU 7.2' became 'QEMU 10.0'")
-    code, out, _ = visorbench(capsys, "history", "guest-ready", "--store", url)
+    code, out, _ = command("history", "guest-ready", "--store", url)
     assert f"worse by 20 % from run-{CHANGED_AT:02}-host on" in out
     assert "not the same subject from here on: version 'QEMU 7.2' became 'QEMU 10.0'" in out
     assert "2 hosts whose fingerprints differ" in out
 
 
-def test_a_limit_keeps_the_newest_and_a_scenario_may_be_named(url, capsys):
+def test_a_limit_keeps_the_newest_and_a_scenario_may_be_named(url, command):
     arguments = ("--store", url, "--json", "--limit", 2, "--subject", "tcg")
-    trends = json.loads(visorbench(capsys, "history", "boot/cold/guest-ready", *arguments)[1])
+    trends = json.loads(command("history", "boot/cold/guest-ready", *arguments)[1])
     newest = next(trend for trend in trends if trend["host"] == "host")
     assert [point["run"] for point in newest["points"]] == ["run-14-host", "run-15-host"]
 
 
-def test_the_plot_is_a_file_that_a_browser_shows(url, capsys, tmp_path):
+def test_the_plot_is_a_file_that_a_browser_shows(url, command, tmp_path):
     file = tmp_path / "history.svg"
-    assert visorbench(capsys, "history", "guest-ready", "--store", url, "--plot", file)[0] == 0
+    assert command("history", "guest-ready", "--store", url, "--plot", file)[0] == 0
     text = file.read_text(encoding="utf-8")
     assert ET.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
     assert "boot/guest-ready on tcg" in text
     assert "+20" in text
     assert "--accent:" in text
-    nowhere = visorbench(
-        capsys, "history", "guest-ready", "--store", url, "--plot", tmp_path / "no" / "x.svg"
-    )
+    nowhere = command("history", "guest-ready", "--store", url, "--plot", tmp_path / "no" / "x.svg")
     assert (nowhere[0], "cannot write" in nowhere[2]) == (2, True)
 
 
 @pytest.mark.parametrize(
     ("arguments", "nearest"), [(["gest-ready"], "guest-ready"), (["guest-ready", "--subject", "tgc"], "tcg")]
 )
-def test_an_unknown_name_names_the_nearest(url, capsys, arguments, nearest):
-    code, _, err = visorbench(capsys, "history", *arguments, "--store", url)
+def test_an_unknown_name_names_the_nearest(url, command, arguments, nearest):
+    code, _, err = command("history", *arguments, "--store", url)
     assert (code, f"did you mean '{nearest}'" in err) == (2, True)

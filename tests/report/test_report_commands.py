@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from harness.cli.main import main
 from harness.errors import StoreError, VisorbenchError
 from harness.report.child import render
 from harness.results.folder import read_run
@@ -18,74 +17,65 @@ FILES = {"index.html", "report.md", "results.json", "samples.csv", "junit.xml"}
 
 
 @pytest.fixture
-def reports(tmp_path, monkeypatch):
-    monkeypatch.setenv("VISORBENCH_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.chdir(tmp_path)
+def reports(tmp_path):
     return tmp_path / "reports with spaces, ünïcode"
 
 
-def visorbench(capsys, *arguments):
-    with pytest.raises(SystemExit) as ended:
-        main(list(map(str, arguments)))
-    out, err = capsys.readouterr()
-    return ended.value.code, out, err
-
-
-def test_a_run_becomes_a_report_and_a_line_in_the_store(reports, capsys):
+def test_a_run_becomes_a_report_and_a_line_in_the_store(reports, command):
     run = synthetic_run(reports, rounds=3)
-    code, out, _ = visorbench(capsys, "report", run.id, "--reports", reports)
+    code, out, _ = command("report", run.id, "--reports", reports)
     assert code == 0
     assert out.strip() == str(reports / run.id / "index.html")
     assert {path.name for path in (reports / run.id).iterdir()} == FILES | {"logs", JOURNAL}
-    code, out, _ = visorbench(capsys, "runs", "--json")
+    code, out, _ = command("runs", "--json")
     assert [(line["id"], line["samples"]) for line in json.loads(out)] == [(run.id, run.sample_count)]
-    code, out, _ = visorbench(capsys, "runs")
+    code, out, _ = command("runs")
     assert run.id in out
 
 
-def test_an_interrupted_run_is_read_from_its_journal(reports, capsys):
+def test_an_interrupted_run_is_read_from_its_journal(reports, command):
     run = synthetic_run(reports, rounds=3)
     journal = reports / run.id / JOURNAL
     journal.write_bytes(journal.read_bytes()[:-30])
-    assert visorbench(capsys, "report", reports / run.id)[0] == 0
+    assert command("report", reports / run.id)[0] == 0
     assert read_run(reports / run.id).unfinished
     assert "interrupted" in (reports / run.id / "index.html").read_text(encoding="utf-8")
 
 
-def test_a_run_whose_folder_is_gone_comes_from_the_store(reports, capsys):
+def test_a_run_whose_folder_is_gone_comes_from_the_store(reports, command):
     run = synthetic_run(reports / "old", rounds=3)
     with Store() as store:
         store.save(run)
-    assert visorbench(capsys, "report", run.id[:-2], "--reports", reports)[0] == 0
+    assert command("report", run.id[:-2], "--reports", reports)[0] == 0
     assert read_run(reports / run.id) == run
 
 
-def test_a_wrong_name_names_the_nearest(reports, capsys):
+def test_a_wrong_name_names_the_nearest(reports, command):
     run = synthetic_run(reports, rounds=3)
-    code, _, err = visorbench(capsys, "report", run.id + "x", "--reports", reports)
+    code, _, err = command("report", run.id + "x", "--reports", reports)
     assert code == 2
     assert f"did you mean '{run.id}'" in err
-    code, _, err = visorbench(capsys, "compare", "latest", "lastest", "--reports", reports)
+    code, _, err = command("compare", "latest", "lastest", "--reports", reports)
     assert code == 2
     assert "did you mean 'latest'" in err
 
 
-def test_no_runs_yet(reports, capsys):
-    assert "no runs yet" in visorbench(capsys, "runs")[1]
-    code, _, err = visorbench(capsys, "report", "--reports", reports)
+def test_no_runs_yet(reports, command):
+    assert "no runs yet" in command("runs")[1]
+    code, _, err = command("report", "--reports", reports)
     assert (code, "unknown run 'latest'" in err) == (2, True)
 
 
-def test_compare_prints_and_gives_json(reports, capsys):
+def test_compare_prints_and_gives_json(reports, command):
     one, two = synthetic_run(reports, rounds=6), synthetic_run(reports, rounds=6, seed=2, speed=2)
-    code, out, _ = visorbench(capsys, "compare", one.id, two.id, "--reports", reports)
+    code, out, _ = command("compare", one.id, two.id, "--reports", reports)
     assert code == 0
     assert "  guest ready " in out
-    code, out, _ = visorbench(capsys, "compare", one.id, two.id, "--json", "--reports", reports)
+    code, out, _ = command("compare", one.id, two.id, "--json", "--reports", reports)
     comparison = json.loads(out)
     assert (comparison["before"], comparison["after"]) == (one.id, two.id)
     assert {change["verdict"] for change in comparison["changes"] if change["scenario"] == "boot"} == {
-        "better"
+        "improved"
     }
 
 

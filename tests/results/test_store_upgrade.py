@@ -23,16 +23,9 @@ STORES = Path(__file__).parent / "stores"
 """Files that VisorBench wrote when its store was of that version, each with the run that is in it as JSON."""
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'results.db'}"
-    return request.getfixturevalue("postgresql").fresh_database()
-
-
-def test_the_migrations_make_the_tables_that_the_code_reads(url):
-    Store(url).close()
-    with connect(url, 10).connect() as connection:
+def test_the_migrations_make_the_tables_that_the_code_reads(store_url):
+    Store(store_url).close()
+    with connect(store_url, 10).connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"version_table": VERSION_TABLE, "compare_type": True}
         )
@@ -63,14 +56,14 @@ def test_a_file_of_an_older_version_keeps_its_runs_and_takes_new_ones(tmp_path, 
 
 
 @pytest.mark.parametrize("version", ["4", "99", "a name of later days"])
-def test_a_newer_store_is_left_alone(url, version):
-    with Store(url) as store:
+def test_a_newer_store_is_left_alone(store_url, version):
+    with Store(store_url) as store:
         store.save(small_run("kept", 1))
-    engine = connect(url, 10)
+    engine = connect(store_url, 10)
     with engine.begin() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{version}'"))
     with pytest.raises(StoreError, match=f"newer VisorBench .its schema is {version}, this one knows"):
-        Store(url)
+        Store(store_url)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT id FROM runs")).scalars().all() == ["kept"]
 

@@ -15,15 +15,8 @@ WRITERS = 6
 RUNS = 8
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'results.db'}"
-    return request.getfixturevalue("postgresql").fresh_database()
-
-
-def test_processes_that_open_a_new_store_together_and_write_lose_nothing(url):
-    command = [sys.executable, "-m", "tests.results.writer", url]
+def test_processes_that_open_a_new_store_together_and_write_lose_nothing(store_url):
+    command = [sys.executable, "-m", "tests.results.writer", store_url]
     writers = [
         subprocess.Popen(
             [*command, f"writer-{number}", str(RUNS)], cwd=Path(__file__).parents[2], text=True,
@@ -39,7 +32,7 @@ def test_processes_that_open_a_new_store_together_and_write_lose_nothing(url):
     said = [writer.communicate()[1] for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * WRITERS, "\n".join(said)
     expected = {f"writer-{writer}-{number}": number for writer in range(WRITERS) for number in range(RUNS)}
-    with Store(url) as store:
+    with Store(store_url) as store:
         lines = store.runs()
         assert {line.id for line in lines} == {*expected, SHARED}
         assert len(lines) == len(expected) + 1
@@ -49,8 +42,8 @@ def test_processes_that_open_a_new_store_together_and_write_lose_nothing(url):
         assert shared == small_run(SHARED, shared.series[0].samples[0])  # one writer's, whole
 
 
-def test_two_stores_at_once_lose_nothing(url):
-    with Store(url) as one, Store(url) as two:
+def test_two_stores_at_once_lose_nothing(store_url):
+    with Store(store_url) as one, Store(store_url) as two:
         for number in range(6):
             (one, two)[number % 2].save(small_run(f"run-{number}", number))
         assert len(one.runs()) == len(two.runs()) == 6

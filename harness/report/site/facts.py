@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
+from harness.gate.likeness import stable_facts, subject_facts
 from harness.measure.bootstrap import sketch
 from harness.measure.statistics import FEWEST_FOR_INTERVAL
 from harness.report import host, summary, units
-from harness.report.compare import stable_facts, subject_facts
 from harness.report.guest_text import plain
 from harness.report.site.slug import slug
 from harness.report.words import in_words
