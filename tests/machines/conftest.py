@@ -57,15 +57,20 @@ def sector(tcg, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def tiny():
-    """Gives the reference guest for an architecture, built when it is not."""
+def reference():
+    """Gives a reference guest for an architecture, built when it is not."""
     from harness.guests import catalogue
 
-    def image(arch: Arch) -> GuestImage:
+    def image(name: str, arch: Arch) -> GuestImage:
         needs(arch)
         try:
-            return catalogue.ensure_built("tiny", arch)
+            return catalogue.ensure_built(name, arch)
         except ArchiveUnreachable as error:
-            pytest.skip(f"the guest tiny is not built, and {error}")
+            pytest.skip(f"the guest {name} is not built, and {error}")
 
     return image
+
+
+@pytest.fixture(scope="session")
+def tiny(reference):
+    return lambda arch: reference("tiny", arch)

@@ -4,27 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from harness.errors import ArchiveUnreachable
-from harness.guests import catalogue
-from harness.guests.model import Arch, GuestImage
+from harness.guests.model import Arch
 from harness.machines.model import GpuMode, MachineSpec, Phase
-from tests.machines.conftest import needs
 
 pytestmark = [pytest.mark.guest_boot, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="session")
-def gpu_guest():
-    """Gives the guest gpu for an architecture, built when it is not."""
-
-    def image(arch: Arch) -> GuestImage:
-        needs(arch)
-        try:
-            return catalogue.ensure_built("gpu", arch)
-        except ArchiveUnreachable as error:
-            pytest.skip(f"the guest gpu is not built, and {error}")
-
-    return image
+def gpu_guest(reference):
+    return lambda arch: reference("gpu", arch)
 
 
 @pytest.mark.parametrize("arch", Arch)

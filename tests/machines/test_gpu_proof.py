@@ -11,7 +11,6 @@ import pytest
 
 from harness.errors import (
     AccelerationUnproved,
-    ArchiveUnreachable,
     DeviceLost,
     GpuApiMissing,
     GpuError,
@@ -21,7 +20,6 @@ from harness.errors import (
     RenderServerMissing,
 )
 from harness.gpu.renderer import RendererKind, classify
-from harness.guests import catalogue
 from harness.guests.model import Arch, GuestImage
 from harness.machines.gpu_diagnosis import check_driver
 from harness.machines.gpu_guest import proved
@@ -37,11 +35,8 @@ SIZE = (320, 180)
 
 
 @pytest.fixture(scope="session")
-def gpu_guest():
-    try:
-        return catalogue.ensure_built("gpu", Arch.X86_64)
-    except ArchiveUnreachable as error:
-        pytest.skip(f"the guest gpu is not built, and {error}")
+def gpu_guest(reference):
+    return reference("gpu", Arch.X86_64)
 
 
 @pytest.fixture
