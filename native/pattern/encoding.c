@@ -56,9 +56,10 @@ static void open_pipes(struct encoding *encoding, const char *paths)
     }
     memcpy(in, paths, (size_t)(colon - paths));
     in[colon - paths] = '\0';
-    encoding->to = open(in, O_WRONLY | O_CLOEXEC); /* each waits for the encoder to open the other end */
-    encoding->from = encoding->to < 0 ? -1 : open(colon + 1, O_RDONLY | O_CLOEXEC);
-    if (encoding->from < 0)
+    /* Each waits for the encoder to open the other end. GStreamer's pipelines start with their sink. */
+    encoding->from = open(colon + 1, O_RDONLY | O_CLOEXEC);
+    encoding->to = encoding->from < 0 ? -1 : open(in, O_WRONLY | O_CLOEXEC);
+    if (encoding->to < 0)
         die(paths);
 }
 
