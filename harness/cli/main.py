@@ -30,6 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "guests": ("harness.cli.guests:guests", "List, build, show or clean the reference guests."),
     "history": ("harness.cli.history:history", "Show how a metric went over the runs, and where it changed."),
     "import": ("harness.cli.exchange:import_", "Put the runs of other machines into the store."),
+    "kernel": (
+        "harness.cli.kernel:kernel",
+        "Take a kernel out of a disk image, or out of what it is packed in.",
+    ),
     "publish": ("harness.cli.publish:publish", "Write a site of every run, or add to it what is new."),
     "ps": ("harness.cli.processes:ps", "List the processes the harness owns."),
     "reap": ("harness.cli.processes:reap", "End what a crashed harness left behind."),
@@ -41,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "setup": ("harness.cli.setup:setup", "Install the system packages the harness needs."),
     "store": ("harness.cli.store:store", "Show the results store; deliver the runs that it could not take."),
+    "utm": ("harness.cli.utm:utm", "List UTM's machines, show one beside what really runs, start or stop it."),
 }
 """Command → (where it is, its line in ``--help``), so that ``--help`` imports none of them."""
 

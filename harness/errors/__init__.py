@@ -47,6 +47,11 @@
     ├── EncoderError                surfaces did not become a stream
     │   ├── SurfaceUnusable         a surface that cannot be what it says, or cannot be read
     │   └── EncodeFailed            x264 or VideoToolbox gave up
+    ├── KernelError                 a kernel, or the disk image that should hold one
+    │   ├── KernelUnusable          no kernel, for another architecture, packed as nobody here unpacks
+    │   ├── KernelCorrupt           truncated, a lying length, a bomb
+    │   ├── KernelNotFound          a disk image without one
+    │   └── DiskImageUnusable, DiskImageCorrupt
     ├── BuildFailed                 a workload's sources did not compile
     └── StoreError                  the results store is locked, full, or of an unknown schema
         └── RunNotStored            a run is measured and kept, and waits for its store
@@ -92,6 +97,14 @@ from harness.errors.host import (
     RenderServerMissing,
     RuntimeInUse,
     ToolMissing,
+)
+from harness.errors.kernel import (
+    DiskImageCorrupt,
+    DiskImageUnusable,
+    KernelCorrupt,
+    KernelError,
+    KernelNotFound,
+    KernelUnusable,
 )
 from harness.errors.machine import (
     BootTimeout,
@@ -169,6 +182,8 @@ __all__ = [
     "ControlTimeout",
     "DeviceLost",
     "DiskFull",
+    "DiskImageCorrupt",
+    "DiskImageUnusable",
     "DisplayError",
     "DisplayLost",
     "DisplayRefused",
@@ -188,6 +203,10 @@ __all__ = [
     "InstallRefused",
     "InvalidConfiguration",
     "InvalidMessage",
+    "KernelCorrupt",
+    "KernelError",
+    "KernelNotFound",
+    "KernelUnusable",
     "LockUnusable",
     "MachineDied",
     "MachineError",
