@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.errors import AcceleratorUnusable
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harness.errors import MachineError
     from harness.guests.model import Arch
-    from harness.machines.model import Probe
+    from harness.machines.model import Backend, Probe
 
 
 def backend_name(named: str | None, arch: Arch, qemu: Path | None) -> str:
@@ -18,6 +21,24 @@ def backend_name(named: str | None, arch: Arch, qemu: Path | None) -> str:
     from harness.machines.catalogue import AUTO, fastest  # noqa: PLC0415 - keeps `--help` fast
 
     return fastest(arch, qemu=qemu, tell=_say) if named in (None, AUTO) else str(named)
+
+
+def blame_accelerator(backend: Backend, arch: Arch, error: MachineError) -> None:
+    """Raise AcceleratorUnusable when the machine failed because its accelerator runs nothing here.
+
+    It is proved only now: a boot that works does not wait for it.
+    """
+    from harness.host.accelerators import ACCELERATORS  # noqa: PLC0415
+    from harness.machines.catalogue import PROOF_DEADLINE_S  # noqa: PLC0415
+
+    if ACCELERATORS.get(backend.name) is None:
+        return
+    probe = backend.probe(arch, deadline_s=PROOF_DEADLINE_S)
+    if not probe.usable:
+        raise AcceleratorUnusable(
+            f"{backend.name} does not run {arch} guests here: {probe.reason}",
+            fix=probe.fix, code=probe.code,
+        ) from error  # fmt: skip
 
 
 def _say(probe: Probe) -> None:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.main import print_json
-from harness.errors import AcceleratorUnusable, InvalidConfiguration, UnknownName, UsageError
+from harness.errors import (
+    AcceleratorUnusable,
+    BootTimeout,
+    InvalidConfiguration,
+    MachineDied,
+    UnknownName,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from harness.cli.boot_live import Ending
@@ -83,20 +90,26 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
     config = load(options={"qemu": options["qemu"], "runtime": options["runtime"]})
     image = _image(guest, arch, options, config, build=not dry_run)
     options["qemu"] = _qemu(image.arch, options, config, install=not dry_run)
-    machine = _backend(options["backend"], image.arch, options).machine(_spec(image, options))
+    backend = _backend(options["backend"], image.arch, options)
+    machine = backend.machine(_spec(image, options))
     if dry_run:
         from harness.cli.boot_dry_run import show  # noqa: PLC0415
 
         show(machine, as_json=as_json)
         return 0
 
+    from harness.cli.automatic import blame_accelerator  # noqa: PLC0415
     from harness.cli.boot_live import watch  # noqa: PLC0415 - only a boot needs threads
 
-    with machine:
-        ending = watch(machine, until=until, timeout_s=options["timeout"], show=not as_json)
-        if options["screenshot"]:
-            machine.screenshot(options["screenshot"])
-        _report(machine, ending, options, as_json=as_json)
+    try:
+        with machine:
+            ending = watch(machine, until=until, timeout_s=options["timeout"], show=not as_json)
+            if options["screenshot"]:
+                machine.screenshot(options["screenshot"])
+            _report(machine, ending, options, as_json=as_json)
+    except (MachineDied, BootTimeout) as error:
+        blame_accelerator(backend, image.arch, error)
+        raise
     return 0
 
 

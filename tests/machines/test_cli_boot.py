@@ -11,6 +11,8 @@ import time
 import psutil
 import pytest
 
+from harness.host.accelerators import KVM_DEVICE
+from harness.host.system import host_arch
 from tests.machines.boot_sector import write_boot_sector
 
 pytestmark = [
@@ -119,3 +121,19 @@ def test_a_foreign_image_is_named(boot, disk):
     done = boot()
     assert done.returncode == 2
     assert "is a VMDK file" in done.stderr
+
+
+@pytest.mark.skipif(
+    host_arch() != "x86-64" or not os.access(KVM_DEVICE, os.R_OK | os.W_OK), reason="no KVM to ask for"
+)
+def test_an_accelerator_that_runs_nothing_is_what_the_boot_failed_of(boot, tmp_path):
+    refuses = tmp_path / "qemu-system-x86_64"
+    real = shutil.which("qemu-system-x86_64")
+    refuses.write_text(f"""#!/bin/sh\ncase "$*" in *accel=kvm*|*-accel*kvm*) echo "no KVM today" >&2; exit 1;; esac
+exec {real} "$@"\n""")
+    refuses.chmod(0o755)
+    done = boot("--backend", "kvm", "--qemu", refuses)
+    assert done.returncode == 3
+    assert "kvm does not run x86-64 guests here: " in done.stderr
+    assert "no KVM today" in done.stderr
+    assert "use the backend tcg" in done.stderr
