@@ -17,6 +17,9 @@ def pytest_configure() -> None:
     for number in (signal.SIGINT, getattr(signal, "SIGQUIT", signal.SIGINT)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    hangup = getattr(signal, "SIGHUP", signal.SIGINT)
+    if signal.getsignal(hangup) is signal.SIG_IGN:  # nohup: the tests still go on, and children hear it
+        signal.signal(hangup, lambda *_: None)
 
 
 @pytest.fixture(scope="session")
