@@ -46,6 +46,14 @@ class Profile(_Frozen):
     """A repetition begins no frame after so many seconds."""
     gpu_others: bool = False
     """Whether the workloads of others (glmark2, kmscube, vkmark) run too."""
+    long_scenarios: bool = False
+    """Whether scenarios that take minutes (display, encode, transports) run without being named."""
+    frame_rounds: Count = 1
+    """Repetitions of every way that frames take, in turns."""
+    frame_seconds: Count = 1
+    """How long a guest draws for one of them."""
+    frame_sizes: tuple[Size, ...] = ((1280, 720),)
+    """Width and height of displays whose frames are taken, and encoded."""
     precision: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Rounds go on until every median is known this well: half its 95 % interval ÷ the median, 0.01 for ±1 %."""
     budget_s: Annotated[float, Field(gt=0, le=1e6)] = 60

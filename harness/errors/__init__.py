@@ -39,7 +39,8 @@
     │   ├── NothingMeasured         exit 4
     │   │   └── NothingCompared     two runs without a metric that can be judged
     │   ├── WrongAnswer             a workload that checked its own result and found it wrong
-    │   │   └── WrongPicture
+    │   │   ├── WrongPicture
+    │   │   └── FramesWrong         lost, doubled, torn or out of order, or a stream that does not decode
     │   └── GpuError                a GPU, the host's or a guest's, did not do its work
     │       ├── GpuApiMissing, AdapterMissing, SceneUnsupported
     │       ├── AccelerationUnproved  another renderer's name than the one that was asked for
@@ -135,6 +136,7 @@ from harness.errors.measurement import (
     GpuHung,
     MeasurementError,
     NothingCompared,
+    FramesWrong,
     NothingMeasured,
     SceneUnsupported,
     SurfaceUnusable,
@@ -195,6 +197,7 @@ __all__ = [
     "GpuUnavailable",
     "GuestGpuMissing",
     "GuestNotBuilt",
+    "FramesWrong",
     "GuestPanicked",
     "GuestSilent",
     "HostBusy",

@@ -27,6 +27,10 @@ class WrongPicture(WrongAnswer):
     """A GPU drew something else than it was told to; facts: scene, api."""
 
 
+class FramesWrong(WrongAnswer):
+    """Frames were lost, doubled, torn or out of order, or their stream does not decode."""
+
+
 class GpuError(MeasurementError):
     """The GPU workload did not end well; facts: argv, status, stderr, scene, api."""
 

@@ -6,6 +6,7 @@ for every subject of the plan. Loaded by the ``conftest.py`` of the project, or 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -24,7 +25,7 @@ from harness.plugin.fixtures import (
     visorbench,
 )
 from harness.plugin.keeper import Keeper
-from harness.plugin.keys import LOCK_HELD, RECORDS, SESSION, is_scenario, subject_of
+from harness.plugin.keys import LOCK_HELD, RECORDS, SESSION, is_scenario, scenario_name, subject_of
 from harness.plugin.measure import Measure
 from harness.plugin.noise import NoiseMeter
 from harness.plugin.outcome import records_of
@@ -74,6 +75,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "guest(name): boot this guest, whatever the plan boots")
     config.addinivalue_line("markers", "profile(key): only in profiles that ask for it, e.g. cold_boots")
     config.addinivalue_line(
+        "markers",
+        "long: only in profiles with long_scenarios, or where its name is asked for (-k, or its file)",
+    )
+    config.addinivalue_line(
         "markers", "archs(key): one architecture only, in profiles that say so, e.g. gpu_archs"
     )
     config.addinivalue_line(
@@ -118,9 +123,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if any(not getattr(profile, marker.args[0]) for marker in item.iter_markers("profile"))
     ]
     unasked += _of_other_archs(items, profile)
+    if not profile.long_scenarios:
+        unasked += [item for item in items if item.get_closest_marker("long") and not _named(item, config)]
     if unasked:
         config.hook.pytest_deselected(items=unasked)
         items[:] = [item for item in items if item not in unasked]
+
+
+def _named(item: pytest.Item, config: pytest.Config) -> bool:
+    """Whether the user asked for this very scenario: by a word of ``-k``, or by its file."""
+    words = re.findall(r"\w+", config.getoption("keyword") or "")
+    files = [Path(argument.partition("::")[0]).name for argument in config.args]
+    return scenario_name(item) in words or item.path.name in files
 
 
 def _of_other_archs(items: list[pytest.Item], profile: Profile) -> list[pytest.Item]:

@@ -43,6 +43,9 @@ class Subject:
     @property
     def id(self) -> str:
         """What a report and a test id call it: the label, else backend-architecture and what differs."""
+    vsock: bool = False
+    extra: tuple[tuple[str, str], ...] = ()
+    """Options of the backend's own, as MachineSpec.extra; the scenario that gives them names them in its metrics."""
         differs = [self.machine_type, self.cpu_model]
         if self.memory_mib:
             differs.append(f"{self.memory_mib}MiB")
@@ -87,13 +90,23 @@ class Subject:
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
+            vsock=self.vsock,
+            extra=dict(self.extra),
         """As JSON, for another process."""
         return {**asdict(self), "arch": self.arch.value}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Subject:
         """The inverse of :meth:`to_dict`."""
-        return cls(**{**values, "arch": Arch(values["arch"])})
+        extra = tuple((key, value) for key, value in values["extra"])
+        return cls(**{**values, "arch": Arch(values["arch"]), "extra": extra})
+
+
+def _in_words(options: Mapping[str, Any]) -> list[str]:
+    """The options that are set, as parts of a name."""
+    units = {"memory_mib": "MiB", "cpus": "cpu"}
+    given = {key: getattr(value, "value", value) for key, value in options.items()}
+    return [f"{value}{units.get(key, '')}" for key, value in given.items() if value and value != "none"]
 
 
 @dataclass(frozen=True, slots=True)

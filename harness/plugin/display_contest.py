@@ -1,0 +1,165 @@
+"""The display scenario: a guest that draws, and every way to take its frames, in turns with nothing attached."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness.display.dbus import DbusDisplay
+from harness.display.screendump import Screendump
+from harness.display.vnc import VncDisplay
+from harness.display.watching import Watched, watch
+from harness.errors import FramesWrong
+from harness.host.paths import private_directory
+from harness.machines.model import Phase
+from harness.machines.pattern import Pattern, options
+from harness.machines.qemu.machine import QemuMachine
+from harness.machines.runner import SshRunner
+from harness.machines.usage import usage
+from harness.plugin.skips import skip_scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from harness.channels.qmp import Qmp
+    from harness.config.model import Profile
+    from harness.display.frame import FrameSource
+    from harness.display.pattern_report import PatternReport
+    from harness.plugin.fixtures import MachineFactory
+    from harness.plugin.measure import Measure
+
+    Size = tuple[int, int]
+
+BOOT_TIMEOUT_S = 300
+UNATTACHED = "unattached"
+
+
+class Way(NamedTuple):
+    """A way to take frames; ``open`` None: nobody looks."""
+
+    name: str
+    open: Callable[[Qmp, Path], FrameSource] | None = None
+
+
+WAYS = (
+    Way(UNATTACHED),
+    Way("scanout-map", lambda qmp, _: DbusDisplay.open(qmp)),
+    Way("dbus-data", lambda qmp, _: DbusDisplay.open(qmp, mapped=False)),
+    Way("vnc", lambda qmp, _: VncDisplay.open(qmp)),
+    Way("screendump", Screendump),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DrawingGuest:
+    """A booted guest with a display of ``size`` and the pattern in it."""
+
+    machine: QemuMachine
+    pattern: Pattern
+    size: Size
+
+
+@contextmanager
+def drawing_guest(
+    machine_factory: MachineFactory, size: Size, *, vsock: bool = False, **extra: str
+) -> Iterator[DrawingGuest]:
+    """Boot one; skips by name where the backend's displays cannot be looked at."""
+    options = {"display": "dbus,p2p=yes", "vnc": "on", "size": f"{size[0]}x{size[1]}", **extra}
+    machine = machine_factory(gpu="2d", vsock=vsock, extra=tuple(options.items()))
+    if not isinstance(machine, QemuMachine):
+        skip_scenario("no-frames", "frames are taken out of QEMU's machines only", "use tcg, kvm or hvf")
+    features = machine.config.features
+    if features and not features.dbus_display:
+        skip_scenario(
+            "no-dbus-display", f"{machine.config.binary} has no D-Bus display",
+            "`visorbench runtime install` brings a QEMU that has it",
+        )  # fmt: skip
+    with machine:
+        machine.boot(until=Phase.FIRST_COMMAND, timeout_s=BOOT_TIMEOUT_S)
+        yield DrawingGuest(machine, Pattern.prepare(SshRunner.of(machine)), size)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One repetition: what the guest drew, what was seen of it, and the processor time of QEMU and of the harness."""
+
+    report: PatternReport
+    seen: Watched | None
+    cpu_s: float
+
+
+def take(guest: DrawingGuest, way: Way, folder: Path, words: Sequence[str]) -> Taken:
+    """Have the guest draw while its frames are taken. Raises FramesWrong for torn frames or a wrong order."""
+    before = usage(guest.machine.pids).cpu_s + time.process_time()
+    source = way.open(guest.machine.control.qmp, folder) if way.open else None
+    seen = None
+    try:
+        drawing = guest.pattern.start(*words)
+        if source:
+            seen = watch(source, lambda: drawing.going_on)
+        report = drawing.report()
+    finally:
+        if source:
+            source.close()
+    cpu_s = usage(guest.machine.pids).cpu_s + time.process_time() - before
+    if seen and not seen.in_order:
+        raise FramesWrong(f"{way.name}: frames came in another order than they were drawn in")
+    if seen and not seen.numbers:
+        raise FramesWrong(f"{way.name}: {report.frames} frames were drawn, and none was seen")
+    return Taken(report, seen, cpu_s)
+
+
+def take_in_turns(
+    guest: DrawingGuest, measure: Measure, profile: Profile, entrants: dict[str, Measure]
+) -> None:
+    """Every way, with the whole picture changing and with a band of it, as fast as pages flip."""
+    with private_directory() as folder:
+        for number in measure.rounds(profile.frame_rounds):
+            for small in (False, True):
+                group = f"{guest.size[0]}x{guest.size[1]}-{'small' if small else 'full'}-damage"
+                for way in measure.turns(number, *WAYS):
+                    words = options(seconds=profile.frame_seconds, small=small)
+                    record(entrants[way.name], group, take(guest, way, folder, words))
+
+
+def entrants(measure: Measure) -> dict[str, Measure]:
+    """A subject for each way, compared with the guest that nobody looks at."""
+    alone = measure.variant(UNATTACHED, config={"gpu": "2d"})
+    others = [way.name for way in WAYS if way.open]
+    return {UNATTACHED: alone} | {
+        name: measure.variant(name, config={"gpu": "2d"}, against=alone) for name in others
+    }
+
+
+def record(measure: Measure, group: str, taken: Taken) -> None:
+    """The metrics of one repetition."""
+    report, seen = taken.report, taken.seen
+    measure.record(
+        f"{group}/guest-fps", report.fps, unit="frames/s", better="higher",
+        definition="frames that the guest drew ÷ time; the share is of the same guest with nothing attached",
+    )  # fmt: skip
+    measure.record(
+        f"{group}/host-cpu-per-frame", taken.cpu_s / report.frames, unit="s", better="lower",
+        definition="processor time of QEMU, the guest's drawing included, and of what takes the frames ÷ frames drawn",
+    )  # fmt: skip
+    if seen is None:
+        return
+    measure.record(
+        f"{group}/frames-seen", seen.different / report.frames * 100, unit="%", better="higher",
+        definition="frames that were taken out ÷ frames that the guest drew",
+    )  # fmt: skip
+    measure.record(
+        f"{group}/taking-cpu-per-frame", seen.cpu_s / len(seen.bytes_copied), unit="s", better="lower",
+        definition="processor time of the thread that takes frames ÷ frames taken",
+    )  # fmt: skip
+    measure.record(
+        f"{group}/bytes-copied-per-frame", sum(seen.bytes_copied) / len(seen.bytes_copied), unit="B", better="lower",
+        definition="bytes of pixels moved until a frame could be read here, each once for every move",
+    )  # fmt: skip
+    measure.record(
+        f"{group}/torn-frames", seen.torn, unit="frames", better="lower",
+        definition="frames whose top and bottom were of two",
+    )  # fmt: skip
