@@ -39,13 +39,13 @@ class Subject:
     gpu: str = "none"
     """A value of :class:`harness.machines.model.GpuMode`, whose module is too heavy for a plan."""
     qemu: str | None = None
+    vsock: bool = False
+    extra: tuple[tuple[str, str], ...] = ()
+    """Options of the backend's own, as MachineSpec.extra; the scenario that gives them names them in its metrics."""
 
     @property
     def id(self) -> str:
         """What a report and a test id call it: the label, else backend-architecture and what differs."""
-    vsock: bool = False
-    extra: tuple[tuple[str, str], ...] = ()
-    """Options of the backend's own, as MachineSpec.extra; the scenario that gives them names them in its metrics."""
         differs = [self.machine_type, self.cpu_model]
         if self.memory_mib:
             differs.append(f"{self.memory_mib}MiB")
@@ -82,6 +82,8 @@ class Subject:
             machine_type=self.machine_type,
             cpu_model=self.cpu_model,
             gpu=GpuMode(self.gpu),
+            vsock=self.vsock,
+            extra=dict(self.extra),
         )
 
     def fingerprint(self, guest_fingerprint: str, settings: Mapping[str, str | int]) -> str:
@@ -90,8 +92,6 @@ class Subject:
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
-            vsock=self.vsock,
-            extra=dict(self.extra),
         """As JSON, for another process."""
         return {**asdict(self), "arch": self.arch.value}
 
@@ -100,13 +100,6 @@ class Subject:
         """The inverse of :meth:`to_dict`."""
         extra = tuple((key, value) for key, value in values["extra"])
         return cls(**{**values, "arch": Arch(values["arch"]), "extra": extra})
-
-
-def _in_words(options: Mapping[str, Any]) -> list[str]:
-    """The options that are set, as parts of a name."""
-    units = {"memory_mib": "MiB", "cpus": "cpu"}
-    given = {key: getattr(value, "value", value) for key, value in options.items()}
-    return [f"{value}{units.get(key, '')}" for key, value in given.items() if value and value != "none"]
 
 
 @dataclass(frozen=True, slots=True)
