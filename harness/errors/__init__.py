@@ -7,6 +7,7 @@
     │   ├── UnknownName             backend, guest, profile, key, option: names the nearest known one
     │   ├── InvalidConfiguration    a value that QEMU or the configuration file cannot take
     │   ├── BaselineUnusable        what a gate is to compare with is missing, empty, damaged or edited
+    │   ├── ScenarioUnreadable      a file of scenarios that Python cannot import
     │   ├── UnlikeRuns              two runs whose hosts or subjects differ
     │   └── RunIncomplete           a run that was interrupted
     ├── HostLacks                   exit 3: the host lacks something, and how to get it
@@ -153,6 +154,7 @@ from harness.errors.usage import (
     BaselineUnusable,
     InvalidConfiguration,
     RunIncomplete,
+    ScenarioUnreadable,
     UnknownName,
     UnlikeRuns,
     UsageError,
@@ -227,6 +229,7 @@ __all__ = [
     "RunIncomplete",
     "RunNotStored",
     "RuntimeInUse",
+    "ScenarioUnreadable",
     "SceneUnsupported",
     "StoreError",
     "SurfaceUnusable",

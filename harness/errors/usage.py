@@ -61,3 +61,7 @@ class UnlikeRuns(UsageError):
 
 class RunIncomplete(UsageError):
     """A run that was interrupted is not compared unless that is asked for; facts: run."""
+
+
+class ScenarioUnreadable(UsageError):
+    """A file of scenarios is not Python that can be imported."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.errors import ScenarioUnreadable
 from harness.host.paths import cache_dir
 from harness.plugin.keys import SESSION
 
@@ -97,6 +98,16 @@ class Progress:
             self._bar = _bar(self._console, self._remaining_s)
             self._task = self._bar.add_task("starting", total=None)
             self._bar.start()
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A file that Python cannot read ends the bench, and its author sees where."""
+        if report.failed and self.session and self.session.gave_up is None:
+            self._console.print(report.longreprtext, markup=False, highlight=False, soft_wrap=True)
+            said = [line[1:].strip() for line in report.longreprtext.splitlines() if line.startswith("E ")]
+            self.session.gave_up = ScenarioUnreadable(
+                f"scenario {report.nodeid} cannot be read: {said[-1] if said else 'see above'}",
+                fix="correct it; nothing was measured",
+            )
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Now it is known what there is to do."""

@@ -50,6 +50,20 @@ def test_a_scenario_that_measures_nothing_fails(bench) -> None:
     assert "measured nothing" in failure["message"]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import no_such_module\n", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("def test_x(:\n", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_a_scenario_that_cannot_be_read_is_named_with_its_line(bench, text, said) -> None:
+    done = bench.run(bench.scenario(text, "test_typo.py"), "--backend", "tcg")
+    assert done.returncode == 2
+    assert f"test_typo.py cannot be read: {said}" in done.stderr
+    assert "test_typo.py:1" in done.stdout or "line 1" in done.stdout
+
+
 def test_a_failure_is_recorded_with_its_cause_and_never_as_a_number(bench) -> None:
     text = (
         "def test_wrong(measure):\n    with measure.timed('x'):\n        raise OSError('the cable is out')\n"
