@@ -8,11 +8,11 @@ from harness.channels.stamp import Stamp
 from harness.errors import InvalidConfiguration, MachineDied, UnknownName
 from harness.guests.model import Arch
 from harness.machines import catalogue
+from harness.machines.images import image_format
 from harness.machines.milestones import Milestones
 from harness.machines.model import Phase
 from harness.machines.qemu import defaults
 from harness.machines.qemu.control import forwarded_port_in
-from harness.machines.qemu.images import image_format
 from harness.machines.qemu.picture import ppm_to_png
 
 USERNET = """Hub -1 (net0):\r

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.errors import InvalidConfiguration, ToolMissing, UnknownName
 from harness.guests.model import Arch
 from harness.host.firmware import firmware_for
+from harness.machines.images import image_format
 from harness.machines.login import SSH_PORT
 from harness.machines.model import GpuMode
 from harness.machines.qemu import defaults
@@ -24,7 +25,6 @@ from harness.machines.qemu.devices import (
 )
 from harness.machines.qemu.gpu import GPUS, Surface, surface_for
 from harness.machines.qemu.graphics import Display, Gpu
-from harness.machines.qemu.images import image_format
 from harness.machines.qemu.vsock import card
 
 if TYPE_CHECKING:
