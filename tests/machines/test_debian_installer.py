@@ -1,4 +1,4 @@
-"""Debian's own installer, unchanged, through ``visorbench boot``: asked for by VISORBENCH_TEST_INSTALLER=1.
+"""Debian's own installer, unchanged, through ``visorbench boot``: asked for by TEST_DEBIAN_INSTALLER=1.
 
 Its netboot images come from the signed archive (debian-installer-13-netboot-*, 150 MB each), checked like any package.
 """
@@ -23,8 +23,8 @@ pytestmark = [
     pytest.mark.guest_boot,
     pytest.mark.timeout(900),
     pytest.mark.skipif(
-        not os.environ.get("VISORBENCH_TEST_INSTALLER"),
-        reason="installer-not-asked-for: downloads 150 MB for each architecture; VISORBENCH_TEST_INSTALLER=1 runs it",
+        not os.environ.get("TEST_DEBIAN_INSTALLER"),
+        reason="installer-not-asked-for: downloads 150 MB for each architecture; TEST_DEBIAN_INSTALLER=1 runs it",
     ),
 ]
 
