@@ -7,7 +7,7 @@ import pytest
 from harness.plugin.display_contest import drawing_guest, entrants, take_in_turns
 
 
-@pytest.mark.guest("gpu")
+@pytest.mark.guest("media")
 @pytest.mark.gpu
 @pytest.mark.long
 @pytest.mark.needs("ssh")

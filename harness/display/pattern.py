@@ -31,8 +31,14 @@ class Numbers:
 def numbers(surface: Surface) -> Numbers:
     """Read both bands, in the middle of their rows."""
     rows = BAND // 2, surface.height - BAND // 2
-    cells = [surface.row(y)[cell * BYTES_A_PIXEL + 1] for y in rows for cell in _middles(surface.width)]
+    cells = [surface.row(y)[cell * BYTES_A_PIXEL + 1] for y in rows for cell in middles(surface.width)]
     return Numbers(decode(cells[:CELLS]), decode(cells[CELLS:]))
+
+
+def code(number: int) -> int:
+    """The 32 bits of a number: 24 of its own, the highest first, and 8 that tell it from noise."""
+    low = number & 0xFFFFFF
+    return low << 8 | _check(low)
 
 
 def decode(levels: list[int]) -> int | None:
@@ -41,8 +47,13 @@ def decode(levels: list[int]) -> int | None:
     for level in levels:
         word = word << 1 | (level >= _MIDDLE)
     number, check = word >> 8, word & 0xFF
-    return number if check == (number ^ number >> 8 ^ number >> 16 ^ 0x5A) & 0xFF else None
+    return number if check == _check(number) else None
 
 
-def _middles(width: int) -> list[int]:
+def _check(number: int) -> int:
+    return (number ^ number >> 8 ^ number >> 16 ^ 0x5A) & 0xFF
+
+
+def middles(width: int) -> list[int]:
+    """The columns in which the cells of a picture are read."""
     return [(2 * cell + 1) * width // (2 * CELLS) for cell in range(CELLS)]

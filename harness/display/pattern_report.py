@@ -47,7 +47,9 @@ class _End(_Event):
     first: int = Field(ge=0)
     frames: int = Field(ge=1)
     late: int = Field(ge=0)
+    begin_ns: _Nanoseconds
     ns: int = Field(ge=1)
+    cpu_ns: _Nanoseconds
 
 
 _ANY: TypeAdapter[_Start | _Series | _End] = TypeAdapter(
@@ -68,7 +70,11 @@ class PatternReport:
     first: int
     frames: int
     late: int
+    begin_ns: int
+    """Of the clock (CLOCK_MONOTONIC where it ran), when the first frame was begun."""
     duration_ns: int
+    cpu_ns: int
+    """Of the program, where it ran."""
     resources: tuple[int, ...] = ()
     series: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -102,7 +108,16 @@ def parse_report(output: bytes) -> PatternReport:
     if any(count != end.frames for count in drawn.values()):
         raise MeasurementError(f"vb-pattern drew {end.frames} frames and reports times of {drawn}")
     return PatternReport(
-        start.width, start.height, end.first, end.frames, end.late, end.ns, start.resources, series
+        start.width,
+        start.height,
+        end.first,
+        end.frames,
+        end.late,
+        end.begin_ns,
+        end.ns,
+        end.cpu_ns,
+        start.resources,
+        series,
     )
 
 

@@ -34,8 +34,12 @@ class Pattern:
 
     def draw(self, *options: str, timeout_s: float = TIMEOUT_S) -> PatternReport:
         """Draw to the end. Raises DisplayRefused where there is no such display, MeasurementError, CommandTimeout."""
+        return self.run([self.program, *options], timeout_s=timeout_s)
+
+    def run(self, argv: Sequence[str], *, timeout_s: float = TIMEOUT_S) -> PatternReport:
+        """The same of a command line that runs the program and something beside it."""
         try:
-            ended = self.runner.run([self.program, *options], timeout_s=timeout_s)
+            ended = self.runner.run(argv, timeout_s=timeout_s)
         except CommandFailed as error:
             said = str(error.facts.get("stderr", "")).strip().removeprefix("vb-pattern: ") or error.message
             if error.facts.get("status") == NO_DISPLAY:

@@ -103,7 +103,7 @@ int main(int argc, char **argv)
         report_times(&times, begin);
     if (encoding)
         encoding_end(encoding, begin);
-    report_end(&options, drawn, late, ns);
+    report_end(&options, drawn, late, begin, ns);
     texture_free(texture);
     return EXIT_SUCCESS;
 }

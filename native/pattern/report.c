@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clock.h"
+
 enum { VALUES_A_LINE = 128 };
 
 void series_add(struct series *series, uint64_t value)
@@ -44,9 +46,10 @@ void report_series(const char *name, const struct series *series, uint64_t origi
     }
 }
 
-void report_end(const struct options *options, uint64_t frames, uint64_t late, uint64_t ns)
+void report_end(const struct options *options, uint64_t frames, uint64_t late, uint64_t begin_ns, uint64_t ns)
 {
-    printf("{\"event\":\"end\",\"first\":%" PRIu64 ",\"frames\":%" PRIu64 ",\"late\":%" PRIu64 ",\"ns\":%" PRIu64 "}",
-           options->first, frames, late, ns);
+    printf("{\"event\":\"end\",\"first\":%" PRIu64 ",\"frames\":%" PRIu64 ",\"late\":%" PRIu64 ",\"begin_ns\":%" PRIu64
+           ",\"ns\":%" PRIu64 ",\"cpu_ns\":%" PRIu64 "}",
+           options->first, frames, late, begin_ns, ns, cpu_ns());
     end_line();
 }

@@ -21,6 +21,7 @@ void report_start(const struct screen *screen);
 /* Lines {"event":"series","name":…,"first":…,"values":[…]} of at most 128 values, each less `origin`. */
 void report_series(const char *name, const struct series *series, uint64_t origin);
 
-void report_end(const struct options *options, uint64_t frames, uint64_t late, uint64_t ns);
+/* `begin_ns` is what CLOCK_MONOTONIC said when the first frame was begun. */
+void report_end(const struct options *options, uint64_t frames, uint64_t late, uint64_t begin_ns, uint64_t ns);
 
 #endif
