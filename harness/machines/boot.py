@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 EXIT_WAIT_S = 10
 """How long a VMM whose channels have closed may take to be gone."""
+CONSOLE_LAG_S = 10
+"""How much later than on its port a guest may be heard on its console: what a program prints waits for the guest's
+UART, and then for a thread of a loaded host. Waited in full only for a guest that does not say what it promises."""
+_READY = (Phase.GUEST_READY, Phase.SSH_BANNER, Phase.FIRST_COMMAND)
+"""Phases that a guest reaches after everything that its console tells of a boot."""
 _BANNER_SLICE_S = 1
 """While it waits for SSH, the harness looks this often whether there still is a machine."""
 
@@ -91,27 +96,37 @@ class BootWatch:
         self._since, self.since_ns = self._vmm.console.cut(), time.monotonic_ns()
 
     def wait(self, phase: Phase, timeout_s: float, ssh: Callable[[], Ssh], *, asked_s: float) -> Stamp:
-        """When ``phase`` was reached; ``asked_s`` is the timeout that an error names, ``ssh`` gives the client.
+        """When ``phase`` was reached, every phase before it being told too; this may return a little later than that.
 
-        Raises BootTimeout, GuestPanicked, MachineDied, InvalidConfiguration.
+        ``asked_s`` is the timeout that an error names, ``ssh`` gives the client. Raises BootTimeout, GuestPanicked,
+        MachineDied, InvalidConfiguration.
         """
         if phase in (Phase.SSH_BANNER, Phase.FIRST_COMMAND):
-            return self._over_ssh(phase, time.monotonic() + timeout_s, asked_s, ssh)
+            stamp = self._over_ssh(phase, time.monotonic() + timeout_s, asked_s, ssh)
+        else:
+            stamp = self._reached(phase, timeout_s, asked_s)
+        self._fill_in(phase)
+        return stamp
+
+    def _reached(self, phase: Phase, timeout_s: float, asked_s: float) -> Stamp:
         stamp = self._seen(phase, timeout_s)
         if stamp is None:
             raise timeout(self._vmm, self._name, phase, asked_s)
         self._milestones.reach(phase, stamp)
-        self._fill_in(phase)
         return stamp
 
     def _fill_in(self, reached: Phase) -> None:
-        """What the console said on the way: its listeners may be called an instant after those who wait."""
-        if not self._since and (first := self._vmm.console.first_byte):
-            self._milestones.reach(Phase.FIRST_CONSOLE, first)
-        if reached is Phase.GUEST_READY and Phase.INIT in self._markers:
+        """What the console said on the way: other channels are faster, and so are those who wait than listeners."""
+        console = self._vmm.console
+        if reached in _READY and (init := self._markers.get(Phase.INIT)):
             with suppress(ChannelError, MachineError):
-                line = self._vmm.console.wait_for(self._markers[Phase.INIT], 0, since=self._since)
-                self._milestones.reach(Phase.INIT, line.stamp)
+                if self._milestones.wait(Phase.INIT, 0) is None:
+                    line = console.wait_for(init, CONSOLE_LAG_S, since=self._since)
+                    self._milestones.reach(Phase.INIT, line.stamp)
+        if self._since:
+            console.settle(CONSOLE_LAG_S)
+        elif first := console.first_byte:
+            self._milestones.reach(Phase.FIRST_CONSOLE, first)
 
     def _ready_marker(self) -> str | None:
         """The console stands in only where the guest has no port to say it on."""
@@ -149,8 +164,7 @@ class BootWatch:
     def _over_ssh(self, phase: Phase, deadline: float, asked_s: float, ssh: Callable[[], Ssh]) -> Stamp:
         client = ssh()
         if self._vmm.ready or Phase.GUEST_READY in self._markers:
-            left = max(0.0, deadline - time.monotonic())
-            self.wait(Phase.GUEST_READY, left, ssh, asked_s=asked_s)
+            self._reached(Phase.GUEST_READY, max(0.0, deadline - time.monotonic()), asked_s)
         banner = self._milestones.wait(Phase.SSH_BANNER, 0)
         while banner is None:
             left = deadline - time.monotonic()
