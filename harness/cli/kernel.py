@@ -1,4 +1,4 @@
-"""``visorbench kernel``: kernels out of disk images and out of what they are packed in."""
+"""``visorbench kernel``: kernels out of what they are packed in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.group()
 def kernel() -> None:
-    """Take a kernel out of a disk image, or out of what it is packed in."""
+    """Take a kernel out of what it is packed in."""
 
 
 @kernel.command()

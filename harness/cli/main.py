@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("harness.cli.exchange:import_", "Put the runs of other machines into the store."),
     "kernel": (
         "harness.cli.kernel:kernel",
-        "Take a kernel out of a disk image, or out of what it is packed in.",
+        "Unpack a kernel until a VMM takes it.",
     ),
     "publish": ("harness.cli.publish:publish", "Write a site of every run, or add to it what is new."),
     "ps": ("harness.cli.processes:ps", "List the processes the harness owns."),
@@ -45,7 +45,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "setup": ("harness.cli.setup:setup", "Install the system packages the harness needs."),
     "store": ("harness.cli.store:store", "Show the results store; deliver the runs that it could not take."),
-    "utm": ("harness.cli.utm:utm", "List UTM's machines, show one beside what really runs, start or stop it."),
 }
 """Command → (where it is, its line in ``--help``), so that ``--help`` imports none of them."""
 

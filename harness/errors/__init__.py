@@ -49,11 +49,9 @@
     ├── EncoderError                surfaces did not become a stream
     │   ├── SurfaceUnusable         a surface that cannot be what it says, or cannot be read
     │   └── EncodeFailed            x264 or VideoToolbox gave up
-    ├── KernelError                 a kernel, or the disk image that should hold one
+    ├── KernelError                 a kernel that no VMM takes
     │   ├── KernelUnusable          no kernel, for another architecture, packed as nobody here unpacks
-    │   ├── KernelCorrupt           truncated, a lying length, a bomb
-    │   ├── KernelNotFound          a disk image without one
-    │   └── DiskImageUnusable, DiskImageCorrupt
+    │   └── KernelCorrupt           truncated, a lying length, a bomb
     ├── BuildFailed                 a workload's sources did not compile
     └── StoreError                  the results store is locked, full, or of an unknown schema
         └── RunNotStored            a run is measured and kept, and waits for its store
@@ -101,11 +99,8 @@ from harness.errors.host import (
     ToolMissing,
 )
 from harness.errors.kernel import (
-    DiskImageCorrupt,
-    DiskImageUnusable,
     KernelCorrupt,
     KernelError,
-    KernelNotFound,
     KernelUnusable,
 )
 from harness.errors.machine import (
@@ -186,8 +181,6 @@ __all__ = [
     "ControlTimeout",
     "DeviceLost",
     "DiskFull",
-    "DiskImageCorrupt",
-    "DiskImageUnusable",
     "DisplayError",
     "DisplayLost",
     "DisplayRefused",
@@ -210,7 +203,6 @@ __all__ = [
     "InvalidMessage",
     "KernelCorrupt",
     "KernelError",
-    "KernelNotFound",
     "KernelUnusable",
     "LockUnusable",
     "MachineDied",

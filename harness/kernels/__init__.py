@@ -1,1 +1,1 @@
-"""Kernels as distributions ship them: taken out of disk images, and unpacked until a VMM takes them."""
+"""Kernels as distributions ship them: unpacked until a VMM takes them."""

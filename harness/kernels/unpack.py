@@ -66,7 +66,7 @@ def unpack_file(path: Path) -> Unpacked:
         if size > MOST_BYTES:
             raise KernelUnusable(
                 f"{path} has {size >> 20} MiB, and no kernel has",
-                fix="of a disk image, `visorbench kernel extract` takes the kernel", path=path,
+                fix="give the kernel itself, not the disk image that has it", path=path,
             )  # fmt: skip
         data = path.read_bytes()
     except OSError as error:

@@ -113,13 +113,13 @@ def test_what_is_no_kernel_is_named(data, tmp_path):
         unpack_file(path)
 
 
-def test_a_disk_image_is_sent_to_the_other_command(tmp_path):
+def test_a_disk_image_is_named(tmp_path):
     path = tmp_path / "disk.img"
     with path.open("wb") as file:
         file.truncate(module.MOST_BYTES + 1)
     with pytest.raises(KernelUnusable, match="has 512 MiB") as refused:
         unpack_file(path)
-    assert "visorbench kernel extract" in refused.value.fix
+    assert "not the disk image" in refused.value.fix
 
 
 def test_a_missing_kernel_is_named(tmp_path):
