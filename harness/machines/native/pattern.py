@@ -72,7 +72,7 @@ def _read(process: OwnedProcess, pages: Path, use: Callable[[Shown], None]) -> P
                 start = start or event
                 continue
             if file < 0:
-                file = os.open(pages, os.O_RDONLY | os.O_CLOEXEC)
+                file = os.open(pages, os.O_RDONLY)
             offset = event["page"] * start["stride"] * start["height"]
             use(Shown(shown, file, offset, start["width"], start["height"], start["stride"]))
             shown += 1
