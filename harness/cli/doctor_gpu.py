@@ -33,13 +33,15 @@ def examine_gpus(qemus: Sequence[QemuBinary]) -> dict[str, Any]:
     """The document described above; takes some seconds at most, however many QEMUs hang."""
     from harness.guests.model import Arch  # noqa: PLC0415 - keeps `visorbench --help` fast
     from harness.machines.model import GpuMode  # noqa: PLC0415
-    from harness.machines.qemu.gpu import RENDER_NODES, probe  # noqa: PLC0415
+    from harness.machines.qemu.gpu import PROBE_DEADLINE_S, RENDER_NODES, probe  # noqa: PLC0415
 
     modes = [mode for mode in GpuMode if mode is not GpuMode.NONE]
     pairs = [(qemu, mode) for qemu in qemus if not qemu.too_old for mode in modes]
     with ThreadPoolExecutor(_AT_ONCE, "gpu-probe") as pool, ThreadPoolExecutor(1, "adapters") as beside:
         adapters = beside.submit(examine_adapters)
-        probes = pool.map(lambda pair: probe(pair[1], Arch(pair[0].arch), pair[0]), pairs)
+        probes = pool.map(
+            lambda pair: probe(pair[1], Arch(pair[0].arch), pair[0], deadline_s=PROBE_DEADLINE_S), pairs
+        )
         verdicts = [_verdict(qemu, verdict) for (qemu, _), verdict in zip(pairs, probes, strict=True)]
     nodes = sorted(map(str, RENDER_NODES.glob("renderD*")))
     return {"render_nodes": nodes, "adapters": adapters.result(), "qemus": verdicts}

@@ -24,6 +24,8 @@ _NAMED = re.compile(r" *(?:GL_RENDERER|Device Name): +(\S.{0,200})", re.ASCII)
 _CUBE = re.compile(r"Rendered (\d{1,9}) frames in (\d{1,9}\.\d{6}) sec \((\d{1,9}\.\d{6}) fps\)", re.ASCII)
 _CUBE_NAMED = re.compile(r' *renderer: "(.{1,200})"', re.ASCII)
 _RULE = re.compile(r"={20,}")
+SCORE_TOLERANCE = 0.05
+"""Of the mean of the rates that are printed: glmark2 computes its score's at other moments, on a busy host 2 % away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def parse_mark(program: str, text: str) -> Said:
         raise MeasurementError(f"a benchmark of {program} did not run, or not once: {_last(text)}")
     fps = {bench[1]: _rate(program, bench) for bench in benches}
     mean = sum(int(bench[3]) for bench in benches) / len(benches)
-    if abs(int(scores[0][2]) - mean) > 1:
+    if abs(int(scores[0][2]) - mean) > max(1, SCORE_TOLERANCE * mean):
         raise MeasurementError(
             f"{program} scores {scores[0][2]}, and its benchmarks have a mean of {mean:.1f}"
         )

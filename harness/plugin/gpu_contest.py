@@ -10,7 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import CommandTimeout, GpuError, GpuHung, GpuUnavailable, GuestSilent, SceneUnsupported
+from harness.errors import (
+    CommandTimeout,
+    GpuError,
+    GpuHung,
+    GpuUnavailable,
+    GuestSilent,
+    MeasurementError,
+    SceneUnsupported,
+)
 from harness.gpu.metrics import metrics
 from harness.gpu.renderer import classify
 from harness.machines.gpu_guest import Guest, proved
@@ -50,6 +58,8 @@ class Entrant:
     pictured: set[str] = field(default_factory=set)
     failure: VisorbenchError | None = None
     """What ended its part: a lost device, a hung GPU, a silent guest."""
+    unreadable: MeasurementError | None = None
+    """The first report of another's workload that makes no sense; the route draws on."""
 
     def draw(self, scene: str, size: tuple[int, int], profile: Profile) -> None:
         """One repetition, recorded; a scene that the adapter cannot do is left out from then on, by name, and a route
@@ -102,6 +112,9 @@ class Entrant:
                     f"{self.contender.name} {other.name}", code=f"no-{other.name}", reason=error.message,
                     fix=error.fix or "",
                 )  # fmt: skip
+                continue
+            except MeasurementError as error:
+                self.unreadable = self.unreadable or error
                 continue
             for benchmark, fps in found.fps.items():
                 self.measure.record(
@@ -197,8 +210,8 @@ def entrants(native: Runner, guests: Sequence[Guest], measure: Measure) -> list[
 def raise_failures(taking_part: Sequence[Entrant]) -> None:
     """Raise the first failure of a route, when all others have been measured."""
     for entrant in taking_part:
-        if entrant.failure is not None:
-            raise entrant.failure
+        if failure := entrant.failure or entrant.unreadable:
+            raise failure
 
 
 def rgba(picture: Picture) -> bytes:

@@ -42,9 +42,13 @@ GPUS = {
     GpuMode.VENUS: Gpu(gl=True, hostmem_mib=HOSTMEM_MIB, blob=True, venus=True),
 }
 PROBE_DEADLINE_S = 3
-"""For one display; where a host's QEMU hangs on one, the others get half of that together."""
+"""For one display, where somebody waits for the answer; where a host's QEMU hangs on one, the others get half of that
+together."""
+PATIENCE_S = 30
+"""For one display of a QEMU that is to run a guest: a busy host is no reason to go without."""
 _QMP = (b'{"execute":"qmp_capabilities"}\n', b'{"execute":"query-status","id":"up"}\n')
 _UP = re.compile(rb'"id": *"up"[^\n]*\n')
+_NOT_UP = "it did not come up"
 _NO_RENDER_NODE = re.compile(r"no drm render node|render node init failed", re.IGNORECASE)
 _NO_GL = re.compile(r"OpenGL (is )?(not supported|support)|no OpenGL", re.IGNORECASE)
 
@@ -74,48 +78,50 @@ def surface_for(mode: GpuMode, arch: Arch, qemu: QemuBinary) -> Surface:
     """What renders for ``mode`` in this QEMU; raises GpuUnavailable."""
     if mode in (GpuMode.NONE, GpuMode.TWO_D):
         return Surface(Display("none"))
-    found = _tried(mode, arch, qemu)
+    found = _tried(mode, arch, qemu, PATIENCE_S)
     if isinstance(found, GpuProbe):
         raise GpuUnavailable(found.reason, fix=found.fix, code=found.code)
     return found
 
 
-def probe(mode: GpuMode, arch: Arch, qemu: QemuBinary) -> GpuProbe:
+def probe(mode: GpuMode, arch: Arch, qemu: QemuBinary, *, deadline_s: float = PATIENCE_S) -> GpuProbe:
     """Start this QEMU paused with the mode's GPU, on one display after the other until one comes up."""
     if mode is GpuMode.NONE:
         return GpuProbe(mode, arch, usable=True)
-    found = _try_2d(arch, qemu) if mode is GpuMode.TWO_D else _tried(mode, arch, qemu)
+    found = _try_2d(arch, qemu, deadline_s) if mode is GpuMode.TWO_D else _tried(mode, arch, qemu, deadline_s)
     if isinstance(found, GpuProbe):
         return found
     return GpuProbe(mode, arch, usable=True, display=str(found.display))
 
 
 @lru_cache(maxsize=32)
-def _tried(mode: GpuMode, arch: Arch, qemu: QemuBinary) -> Surface | GpuProbe:
-    """The first display that comes up, else why none does; asked once in a process."""
+def _tried(mode: GpuMode, arch: Arch, qemu: QemuBinary, deadline_s: float) -> Surface | GpuProbe:
+    """The first display that comes up, else why none does; asked once in a process for each deadline."""
     try:
         check_features(GPUS[mode], qemu.features, str(qemu.path))
     except GpuUnavailable as error:
         return GpuProbe(mode, arch, usable=False, code=error.code, reason=error.message, fix=error.fix or "")
     complaints: dict[str, str] = {}
-    deadline = time.monotonic() + 1.5 * PROBE_DEADLINE_S
+    deadline = time.monotonic() + 1.5 * deadline_s
     for surface in candidates():
         if str(surface.display) in complaints or time.monotonic() > deadline:
             continue
-        complaint = _complaint(mode, arch, qemu, surface)
+        complaint = _complaint(mode, arch, qemu, surface, deadline_s)
         if complaint is None:
             return surface
         complaints[str(surface.display)] = complaint
     return _verdict(mode, arch, qemu, complaints)
 
 
-def _try_2d(arch: Arch, qemu: QemuBinary) -> Surface | GpuProbe:
+def _try_2d(arch: Arch, qemu: QemuBinary, deadline_s: float) -> Surface | GpuProbe:
     surface = Surface(Display("none"))
-    complaint = _complaint(GpuMode.TWO_D, arch, qemu, surface)
+    complaint = _complaint(GpuMode.TWO_D, arch, qemu, surface, deadline_s)
     return surface if complaint is None else _verdict(GpuMode.TWO_D, arch, qemu, {"none": complaint})
 
 
-def _complaint(mode: GpuMode, arch: Arch, qemu: QemuBinary, surface: Surface) -> str | None:
+def _complaint(
+    mode: GpuMode, arch: Arch, qemu: QemuBinary, surface: Surface, deadline_s: float
+) -> str | None:
     """What QEMU says against it; None when it came up."""
     config = QemuConfig(
         binary=qemu.path,
@@ -138,13 +144,13 @@ def _complaint(mode: GpuMode, arch: Arch, qemu: QemuBinary, surface: Surface) ->
         return error.message
     with private_directory() as folder:
         said = transcribe(
-            argv, purpose=f"proof of a {mode} GPU", deadline_s=PROBE_DEADLINE_S, replies=_QMP, stop_at=_UP,
+            argv, purpose=f"proof of a {mode} GPU", deadline_s=deadline_s, replies=_QMP, stop_at=_UP,
             env=environment(surface.environment, folder),
         )  # fmt: skip
     if said.ending == "stopped":
         return None
     if said.ending == "deadline":
-        return f"it did not come up within {PROBE_DEADLINE_S} s"
+        return f"{_NOT_UP} within {deadline_s:g} s"
     first = next(
         (line.strip() for line in said.stderr.decode(errors="replace").splitlines() if line.strip()), ""
     )
@@ -164,6 +170,10 @@ def environment(own: Mapping[str, str], private: Path) -> dict[str, str]:
 def _verdict(mode: GpuMode, arch: Arch, qemu: QemuBinary, complaints: Mapping[str, str]) -> GpuProbe:
     """No display will do: the one cause that the user can change, else the last thing that QEMU said."""
     said = "; ".join(f"{display}: {text}" for display, text in complaints.items())
+    if any(text.startswith(_NOT_UP) for text in complaints.values()):
+        return GpuProbe(
+            mode, arch, usable=False, code="hangs", reason=said, fix="quieten the host and try again"
+        )
     if any(_NO_RENDER_NODE.search(text) for text in complaints.values()):
         return GpuProbe(
             mode, arch, usable=False, code="no-render-node",
