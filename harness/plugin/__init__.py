@@ -189,11 +189,12 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 
         try:
             install_endings()
-            prepare(vb, map(subject_of, scenarios), workloads, with_gpu)
-            if measuring and not hasattr(config, "workerinput"):
+            if alone := measuring and not hasattr(config, "workerinput"):
                 vb.check_store()
-                vb.have_host_alone()
+                vb.have_host_alone()  # also to prepare: who measures is not to hear compilers
                 config.stash[LOCK_HELD] = True
+            prepare(vb, map(subject_of, scenarios), workloads, with_gpu)
+            if alone:
                 _ = vb.recorder  # its folder can be written, or says why not before anything is measured
                 meter = NoiseMeter()
         except VisorbenchError as error:
