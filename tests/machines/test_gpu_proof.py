@@ -90,13 +90,13 @@ DRAWS_S = 3
 
 
 def renderers(machine) -> set[psutil.Process]:
-    """The render server has a process for each client in the guest."""
+    """The render server has a process for each client in the guest, and names it after that."""
     found: set[psutil.Process] = set()
     for pid in machine.pids:
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
-            if "virgl_render" in process.name():
-                found |= set(process.children())
+            if process.name().startswith("virgl-"):
+                found.add(process)
     return found
 
 

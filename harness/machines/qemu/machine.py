@@ -249,10 +249,12 @@ class QemuMachine:
 
     def kill(self) -> None:
         """End QEMU now and release everything; allowed in any state, any number of times."""
-        self._asked_to_end = True
         if self._login:
             self._login.close()
         if self._vmm:
+            if self._vmm.process.exited is not None:
+                self._ended()  # one that had died before stays dead
+            self._asked_to_end = True
             self._vmm.close()
         self._kept.close()
 
