@@ -50,6 +50,18 @@ class Watch:
         """Found, or the channel closed, or the fatal pattern came first."""
 
 
+class _Listening:
+    """Who hears lines until it leaves: from then on nothing, whatever is on its way."""
+
+    def __init__(self, listener: Callable[[Line], None]) -> None:
+        self.left = False
+        self._listener = listener
+
+    def __call__(self, line: Line) -> None:
+        if not self.left:
+            _call(self._listener, line)
+
+
 class LineReader:
     """Reads a socket or descriptor until its end of file or :meth:`close`, which also closes it.
 
@@ -80,7 +92,7 @@ class LineReader:
         self._last_ns = 0
         self._close_in_thread = False
         self._watches: list[Watch] = []
-        self._listeners: list[Callable[[Line], None]] = []
+        self._listeners: list[_Listening] = []
         self._on_fatal: list[Callable[[Line], None]] = []
         self._errands: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
@@ -138,11 +150,17 @@ class LineReader:
 
         ``replay``: for those first that came before and are still held; all in order, none twice.
         """
-        if not replay:
-            self._listeners.append(listener)
-            return lambda: self._listeners.remove(listener)
-        self._have_done(lambda: self._replay(listener))
-        return lambda: self._have_done(lambda: self._listeners.remove(listener))
+        listening = _Listening(listener)
+        if replay:
+            self._have_done(lambda: self._replay(listening))
+        else:
+            self._listeners.append(listening)
+
+        def leave() -> None:
+            listening.left = True
+            self._have_done(self._forget_who_left)
+
+        return leave
 
     def settle(self, timeout_s: float) -> bool:
         """Wait until the listeners have had every line that came before this call; False when time ran out."""
@@ -232,12 +250,16 @@ class LineReader:
         if ended:
             errand()
 
-    def _replay(self, listener: Callable[[Line], None]) -> None:
-        """Catch ``listener`` up; in the reader's thread, so that nothing arrives meanwhile."""
+    def _replay(self, listening: _Listening) -> None:
+        """Catch it up; in the reader's thread, so that nothing arrives meanwhile."""
         for _, at_ns, block in list(self._blocks):
             for line in _shown(block, at_ns):
-                _call(listener, line)
-        self._listeners.append(listener)
+                listening(line)
+        self._listeners.append(listening)
+
+    def _forget_who_left(self) -> None:
+        for listening in [each for each in self._listeners if each.left]:
+            self._listeners.remove(listening)
 
     def _arrived(self, data: bytes, at_ns: int) -> None:
         if self.first_byte is None:
@@ -262,8 +284,8 @@ class LineReader:
                 self._watches.clear()
             self._hold(block, at_ns)
         for line in _shown(block, at_ns) if self._listeners and block else ():
-            for listener in list(self._listeners):
-                _call(listener, line)
+            for listening in list(self._listeners):
+                listening(line)
         if fatal:
             for listener in list(self._on_fatal):
                 _call(listener, fatal)

@@ -239,7 +239,9 @@ def test_a_listener_may_come_from_a_callback_or_after_the_end_and_leave_at_once(
     console.on_line(
         lambda line: line.text == "one" and console.on_line(lambda line: inner.append(line.text), replay=True)
     )
-    console.on_line(left.append, replay=True)()
+    leave = console.on_line(left.append, replay=True)
+    leave()
+    leave()
     guest.sendall(b"one\ntwo\n")
     console.wait_for("two", 5)
     guest.close()
@@ -248,6 +250,28 @@ def test_a_listener_may_come_from_a_callback_or_after_the_end_and_leave_at_once(
     console.on_line(lambda line: late.append(line.text), replay=True)()
     assert console.settle(0)
     assert (inner, late, left) == (["one", "two"], ["one", "two"], [])
+
+
+def test_who_has_left_hears_nothing_of_what_came_in_the_same_moment(wire):
+    guest, console = wire
+    busy, free, left = threading.Event(), threading.Event(), []
+
+    def keep_busy(line):
+        busy.set()
+        free.wait(5)
+
+    console.on_line(keep_busy)
+    leave = [console.on_line(left.append, replay=replay) for replay in (False, True)]
+    assert console.settle(5)
+    guest.sendall(b"one\n")
+    assert busy.wait(5)
+    for each in leave:
+        each()
+    guest.sendall(b"two\n")
+    free.set()
+    console.wait_for("two", 5)
+    assert console.settle(5)
+    assert left == []
 
 
 def test_the_log_is_the_bytes(tmp_path):
