@@ -10,7 +10,7 @@ from itertools import product
 import pytest
 
 from harness.machines.model import GpuMode
-from harness.plugin.gpu_contest import boot_guests, entrants, raise_failures
+from harness.plugin.gpu_contest import boot_guests, entrants, together
 
 
 @pytest.mark.guest("gpu")
@@ -23,11 +23,11 @@ def test_gpu(machine_factory, native, measure, profile):
     """Venus, virgl, zink on Venus and software in the guest beside native: frames, bandwidth, latency and cost."""
     guests = boot_guests(machine_factory, measure, [GpuMode.VENUS, GpuMode.VIRGL, GpuMode.TWO_D])
     drawing = entrants(native, guests, measure)
-    for _ in measure.rounds(profile.gpu_rounds):
-        for scene, size in product(profile.gpu_scenes, profile.gpu_sizes):
-            for entrant in drawing:
-                entrant.draw(scene, size, profile)
-        if profile.gpu_others:
-            for entrant in drawing:
-                entrant.draw_with_others()
-    raise_failures(drawing)
+    with together(drawing):
+        for _ in measure.rounds(profile.gpu_rounds):
+            for scene, size in product(profile.gpu_scenes, profile.gpu_sizes):
+                for entrant in drawing:
+                    entrant.draw(scene, size, profile)
+            if profile.gpu_others:
+                for entrant in drawing:
+                    entrant.draw_with_others()

@@ -43,7 +43,9 @@
     │   │   ├── WrongPicture
     │   │   └── FramesWrong         lost, doubled, torn or out of order, or a stream that does not decode
     │   └── GpuError                a GPU, the host's or a guest's, did not do its work
-    │       ├── GpuApiMissing, AdapterMissing, SceneUnsupported
+    │       ├── GpuApiMissing, AdapterMissing
+    │       ├── SceneUnsupported      not on this adapter, or not at this size
+    │       │   └── SceneTooSlow      not within the time that software in a guest is given
     │       ├── AccelerationUnproved  another renderer's name than the one that was asked for
     │       └── DeviceLost, GpuHung
     ├── EncoderError                surfaces did not become a stream
@@ -134,6 +136,7 @@ from harness.errors.measurement import (
     MeasurementError,
     NothingCompared,
     NothingMeasured,
+    SceneTooSlow,
     SceneUnsupported,
     SurfaceUnusable,
     WrongAnswer,
@@ -222,6 +225,7 @@ __all__ = [
     "RunNotStored",
     "RuntimeInUse",
     "ScenarioUnreadable",
+    "SceneTooSlow",
     "SceneUnsupported",
     "StoreError",
     "SurfaceUnusable",

@@ -51,6 +51,10 @@ class SceneUnsupported(GpuError):
     """The adapter cannot do this scene, or not at this size."""
 
 
+class SceneTooSlow(SceneUnsupported):
+    """Software in the guest needs more time for a frame of this scene, at this size, than it is given."""
+
+
 class DeviceLost(GpuError):
     """The GPU's driver gave up while it drew."""
 

@@ -6,18 +6,19 @@ but Venus, the one in 2d mode no OpenGL of its host. All are asked what they hav
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import (
-    CommandTimeout,
     GpuError,
     GpuHung,
     GpuUnavailable,
-    GuestSilent,
-    MeasurementError,
+    SceneTooSlow,
     SceneUnsupported,
+    VisorbenchError,
 )
 from harness.gpu.metrics import metrics
 from harness.gpu.renderer import classify
@@ -29,10 +30,9 @@ from harness.machines.native.gpu import native_contenders
 from harness.machines.usage import usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from harness.config.model import Profile
-    from harness.errors import VisorbenchError
     from harness.gpu.picture import Picture
     from harness.gpu.report import GpuReport
     from harness.machines.model import Machine
@@ -54,30 +54,30 @@ class Entrant:
     contender: Contender
     measure: Measure
     machine: Machine | None = None
-    unsupported: set[tuple[str, tuple[int, int]]] = field(default_factory=set)
+    beyond: dict[str, int] = field(default_factory=dict)
+    """The pixels from which on a scene is left out."""
+    given_up: set[str] = field(default_factory=set)
+    """Workloads of others that do not run here, or not rightly."""
     pictured: set[str] = field(default_factory=set)
-    failure: VisorbenchError | None = None
-    """What ended its part: a lost device, a hung GPU, a silent guest."""
-    unreadable: MeasurementError | None = None
-    """The first report of another's workload that makes no sense; the route draws on."""
+    failures: list[VisorbenchError] = field(default_factory=list)
+    ended: bool = False
+    """A failure ended its part: a wrong picture, a lost device, a silent guest."""
 
     def draw(self, scene: str, size: tuple[int, int], profile: Profile) -> None:
-        """One repetition, recorded; a scene that the adapter cannot do is left out from then on, by name, and a route
-        that fails draws no more: :func:`raise_failures` says so when the others have drawn."""
-        if self.failure or (scene, size) in self.unsupported:
+        """One repetition, recorded. A scene that the adapter cannot do, or that software does too slowly, is left out
+        from that size up, by name; a route that fails draws no more, which :func:`together` tells at the end."""
+        if self.ended or size[0] * size[1] >= self.beyond.get(scene, sys.maxsize):
             return
         group = f"{scene}-{size[0]}x{size[1]}"
         before = usage(self.machine.pids) if self.machine else None
         try:
             report, hung = self._draw(group, scene, size, profile)
         except SceneUnsupported as error:
-            self.unsupported.add((scene, size))
-            self.measure.leave_out(
-                self.contender.name, code="gpu-unsupported", reason=error.message, fix=error.fix or ""
-            )
+            self._leave_out(scene, size, error)
             return
-        except (GpuError, CommandTimeout, GuestSilent) as error:
-            self.failure = error
+        except VisorbenchError as error:
+            self.failures.append(error)
+            self.ended = True
             return
         self._record(group, report)
         if hung:
@@ -85,6 +85,14 @@ class Entrant:
         if before is not None and self.machine is not None:
             after = usage(self.machine.pids)
             self._record_cost(group, after.cpu_s - before.cpu_s, after.memory_bytes, report)
+
+    def _leave_out(self, scene: str, size: tuple[int, int], error: SceneUnsupported) -> None:
+        self.beyond[scene] = size[0] * size[1]
+        code = "gpu-too-slow" if isinstance(error, SceneTooSlow) else "gpu-unsupported"
+        self.measure.leave_out(
+            self.contender.name, code=code, reason=f"{error.message}; larger pictures are left out with it",
+            fix=error.fix or "",
+        )  # fmt: skip
 
     def _draw(
         self, group: str, scene: str, size: tuple[int, int], profile: Profile
@@ -101,20 +109,23 @@ class Entrant:
             return self.contender.draw(scene, size, picture=picture, **limits), hung
 
     def draw_with_others(self) -> None:
-        """The workloads of others that are for this route, once; one that does not run here is left out by name."""
+        """The workloads of others that are for this route, once; one that does not run here is left out by name, and is
+        not asked again."""
         for other in OTHERS:
-            if other.route != self.contender.route:
+            if self.ended or other.route != self.contender.route or other.name in self.given_up:
                 continue
             try:
                 found = run_other(self.contender.runner.runner, other)
             except GpuError as error:
+                self.given_up.add(other.name)
                 self.measure.leave_out(
                     f"{self.contender.name} {other.name}", code=f"no-{other.name}", reason=error.message,
                     fix=error.fix or "",
                 )  # fmt: skip
                 continue
-            except MeasurementError as error:
-                self.unreadable = self.unreadable or error
+            except VisorbenchError as error:
+                self.given_up.add(other.name)
+                self.failures.append(error)
                 continue
             for benchmark, fps in found.fps.items():
                 self.measure.record(
@@ -140,7 +151,7 @@ class Entrant:
     def _show(self, group: str, report: GpuReport, picture: Picture) -> None:
         check = report.check
         self.measure.attach_picture(
-            group, rgba(picture), picture.width, picture.height,
+            group, picture.rgba, picture.width, picture.height,
             caption=f"drawn by {report.adapter.device}",
             facts={
                 "renderer": str(classify(report.adapter)), "driver": report.adapter.driver_info,
@@ -207,19 +218,21 @@ def entrants(native: Runner, guests: Sequence[Guest], measure: Measure) -> list[
     return taking_part
 
 
-def raise_failures(taking_part: Sequence[Entrant]) -> None:
-    """Raise the first failure of a route, when all others have been measured."""
-    for entrant in taking_part:
-        if failure := entrant.failure or entrant.unreadable:
-            raise failure
-
-
-def rgba(picture: Picture) -> bytes:
-    """Its pixels with an opaque alpha."""
-    pixels = bytearray(b"\xff" * (4 * picture.width * picture.height))
-    for channel in range(3):
-        pixels[channel::4] = picture.rgb[channel::3]
-    return bytes(pixels)
+@contextmanager
+def together(taking_part: Sequence[Entrant]) -> Iterator[None]:
+    """The contest itself: raises the failures of its routes when the others have been measured, and also when something
+    else ends it: none hides another."""
+    other: Exception | None = None
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - it is raised again
+        other = error
+    failures = [failure for entrant in taking_part for failure in entrant.failures]
+    found = [*failures, *([other] if other else [])]
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        raise GpuError("; ".join(str(each) or type(each).__name__ for each in found)) from found[-1]
 
 
 def _baseline(hosts: Sequence[Entrant], route: Route) -> Entrant | None:

@@ -1,0 +1,115 @@
+"""Routes in a contest: what is left out by name, what ends a route, and that no failure hides another."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from harness.config.model import Profile
+from harness.errors import DeviceLost, GpuError, GpuHung, WrongPicture
+from harness.gpu.renderer import classify
+from harness.machines.gpu import GpuWorkload
+from harness.machines.gpu_routes import Along, Contender, Route
+from harness.machines.native import NativeRunner
+from harness.plugin.gpu_contest import Entrant, together
+from harness.plugin.measure import Measure
+from harness.plugin.record import apply
+from harness.results.recorder import RunRecorder
+
+PROFILE = Profile(boots=1, lifecycle_rounds=1, compute_rounds=1, gpu_frames=3)
+SMALL, LARGER, LARGEST = (64, 64), (128, 64), (128, 128)
+HANGS = "echo 'vb-gpu: the GPU hangs: a frame has not ended within 15000 ms' >&2; exit 8"
+LOSES = "echo 'vb-gpu: the device was lost' >&2; exit 7"
+DRAWS_WRONGLY = "echo 'vb-gpu: fill: 1 of 8192 pixels are wrong' >&2; exit 3"
+
+
+@pytest.fixture
+def recorder(tmp_path):
+    with RunRecorder("quick", {}, reports=tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def entrant(tmp_path, vb_gpu, gpu_api, recorder):
+    """Makes a route of this host whose program does ``mischief`` with some pictures, and draws all others."""
+    api = gpu_api("vulkan")
+    adapter = GpuWorkload(str(vb_gpu)).adapters(NativeRunner(), api)[0]
+    measure = Measure("gpu", {}, {"backend": "native", "arch": "x86-64"}, PROFILE, partial(apply, recorder))
+
+    def make(name, mischief="exit 0", pictures="none", *, software=False):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\ncase "$*" in {pictures}) {mischief};; esac\nexec {vb_gpu} "$@"\n')
+        program.chmod(0o755)
+        kind = classify(adapter)
+        if software and not kind.on_processor:
+            pytest.skip(f"{adapter.device} draws here, no software")
+        route = Route(name, api, kind.kind if software else None)
+        contender = Contender(
+            Along(NativeRunner(), str(program), {}), GpuWorkload(str(program)), route, adapter
+        )
+        return Entrant(contender, measure.variant(name, native=True))
+
+    return make
+
+
+def drawn(run, entrant):
+    return {
+        series.metric.partition("/")[0]: series.summary.n
+        for series in run.series
+        if series.metric.endswith("/fps") and series.subject.endswith(entrant.contender.route.name)
+    }
+
+
+def draw(taking_part, scenes=("triangle", "fill"), sizes=(SMALL, LARGER, LARGEST), rounds=2):
+    with together(taking_part):
+        for _ in range(rounds):
+            for scene in scenes:
+                for size in sizes:
+                    for one in taking_part:
+                        one.draw(scene, size, PROFILE)
+
+
+def test_what_software_does_too_slowly_is_left_out_from_that_size_up(entrant, recorder):
+    slow = entrant("slow", HANGS, "*--scene=fill*--width=128*", software=True)
+    draw([slow])
+    run = recorder.finish()
+    assert drawn(run, slow) == dict.fromkeys(
+        ["triangle-64x64", "triangle-128x64", "triangle-128x128", "fill-64x64"], 2
+    )
+    (left_out,) = run.skipped
+    assert left_out.code == "gpu-too-slow"
+    assert left_out.reason.startswith(
+        "fill at 128x64 takes software in the guest more than 15 s a frame; larger pictures"
+    )
+    assert not run.failed
+
+
+@pytest.mark.parametrize(("mischief", "error"), [(DRAWS_WRONGLY, WrongPicture), (LOSES, DeviceLost)])
+def test_software_that_draws_wrongly_or_is_lost_has_failed_and_the_others_go_on(
+    entrant, recorder, mischief, error
+):
+    wrong, right = entrant("wrong", mischief, "*--scene=fill*", software=True), entrant("right")
+    with pytest.raises(error):
+        draw([wrong, right])
+    run = recorder.finish()
+    assert set(drawn(run, wrong)) == {"triangle-64x64", "triangle-128x64", "triangle-128x128"}
+    assert set(drawn(run, right).values()) == {2}
+    assert len(drawn(run, right)) == 6
+
+
+def test_a_route_to_a_gpu_that_hangs_has_failed(entrant):
+    with pytest.raises(GpuHung, match="a frame has not ended"):
+        draw([entrant("hangs", HANGS, "*--scene=fill*")])
+
+
+def test_a_failure_is_told_also_where_something_else_ends_the_contest(entrant):
+    lost = entrant("lost", LOSES, "*--scene=*")
+    lost.draw("fill", SMALL, PROFILE)
+    with pytest.raises(GpuError, match=r"the device was lost.*; a scenario's own mistake"), together([lost]):
+        raise AssertionError("a scenario's own mistake")
+
+
+def test_what_ends_a_contest_without_failures_stays_itself(entrant):
+    with pytest.raises(AssertionError, match="own mistake"), together([entrant("fine")]):
+        raise AssertionError("a scenario's own mistake")
