@@ -48,13 +48,12 @@ def watch(machine: Machine, *, until: str | None, timeout_s: float, show: bool) 
     """
     spoken: queue.Queue[Line | Ending | VisorbenchError] = queue.Queue()
     screen = _Screen(machine, spoken) if show else None
-    deadline = time.monotonic() + timeout_s
     machine.start()
     if screen:
         machine.console.on_line(screen.offer, replay=True)  # a guest may speak before QMP greets
 
     def wait() -> None:
-        ending = _end_of(machine, until, timeout_s, deadline)
+        ending = _end_of(machine, until, timeout_s)
         machine.console.settle(_SETTLE_S)  # who waits is told before who listens
         spoken.put(ending)
 
@@ -71,23 +70,20 @@ def watch(machine: Machine, *, until: str | None, timeout_s: float, show: bool) 
             screen.show(said)
 
 
-def _end_of(
-    machine: Machine, pattern: str | None, timeout_s: float, deadline: float
-) -> Ending | VisorbenchError:
+def _end_of(machine: Machine, pattern: str | None, timeout_s: float) -> Ending | VisorbenchError:
     try:
-        return _ending(machine, pattern, timeout_s, deadline)
+        return _ending(machine, pattern, timeout_s)
     except VisorbenchError as error:
         return error
 
 
-def _ending(machine: Machine, pattern: str | None, timeout_s: float, deadline: float) -> Ending:
+def _ending(machine: Machine, pattern: str | None, timeout_s: float) -> Ending:
     guest = machine.spec.guest
-    left = max(0.0, deadline - time.monotonic())
     if pattern is None and (guest.ready_port or guest.ready_marker):
-        stamp = machine.wait_for(Phase.GUEST_READY, left)
+        stamp = machine.wait_for(Phase.GUEST_READY, timeout_s)
         return Ending("ready", f"ready after {(stamp.at_ns - machine.timeline.spawn.at_ns) / 1e9:.3f} s")
     try:
-        line = machine.console.wait_for(pattern or r"(?!)", left)
+        line = machine.console.wait_for(pattern or r"(?!)", timeout_s)
     except NotSeen:
         if pattern is None:
             return Ending("timeout", f"ended after {timeout_s:g} s, as asked")

@@ -161,9 +161,14 @@ def _place_runtime(table: dict[str, Any], base: Path) -> None:
 def _parse(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise InvalidConfiguration(
-            f"cannot read {path}: {error}", fix="check the path and its permissions"
+            f"cannot read {path}: {error.strerror}", fix="check the path and its permissions"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InvalidConfiguration(
+            f"{path} is not UTF-8 text: byte {error.start} is 0x{error.object[error.start]:02x}",
+            fix="save it as UTF-8, or name another file",
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise InvalidConfiguration(f"{path} is not TOML: {error}", fix="correct that line") from error

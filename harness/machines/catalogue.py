@@ -64,7 +64,8 @@ def accelerated(arch: Arch, *, qemu: Path | None = None) -> Probe | None:
 
 def fallback(probe: Probe) -> str:
     """What is said wherever ``tcg`` takes the place of an accelerator that does not work."""
-    return f"{probe.backend} does not run {probe.arch} guests here, so they run on tcg, emulated: {probe.reason}."
+    reason = probe.reason.rstrip(".")
+    return f"{probe.backend} does not run {probe.arch} guests here, so they run on tcg, emulated: {reason}."
 
 
 def fastest(arch: Arch, *, qemu: Path | None = None, tell: Callable[[Probe], None] | None = None) -> str:

@@ -29,5 +29,5 @@ def automatic(subjects: Iterable[Subject]) -> tuple[list[Subject], tuple[str, ..
         usable = probe is not None and probe.usable
         chosen.append(replace(subject, backend=probe.backend if probe and usable else "tcg"))
         if probe is not None and not usable:
-            notices.append(f"{fallback(probe)} What would change that: {probe.fix}.")
+            notices.append(f"{fallback(probe)} What would change that: {probe.fix.rstrip('.')}.")
     return list(dict.fromkeys(chosen)), tuple(dict.fromkeys(notices))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -127,7 +128,7 @@ class Measure:
             metric = prefix + phase.value
             self.record(metric, timeline.seconds(phase), unit="s", better="lower", on=on)
             if stamp.resolution_ns:
-                self.note(metric, f"polled every {stamp.resolution_ns / 1e6:g} ms", on=on)
+                self.note(metric, f"polled every {_rounded_up(stamp.resolution_ns / 1e6):g} ms or less", on=on)
 
     def note(self, metric: str, text: str, *, on: Machine | None = None, native: bool = False) -> None:
         """Say something about a metric that has samples."""
@@ -248,3 +249,9 @@ class Measure:
         if self.facts_of is None:
             raise NothingMeasured(f"{self.scenario}: this measure knows no machines")
         return self.facts_of(machine)
+
+
+def _rounded_up(value: float) -> float:
+    """To 1, 2 or 5 times a power of ten, so that a hundred boots do not leave a hundred notes; ``value`` > 0."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 2, 5, 10) if value <= step * power * (1 + 1e-9))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from harness.results.store import RunLine
     from harness.results.undelivered import Delivery
 
+INTERRUPTED = "(interrupted)"
 INTERVALS_FOR = 2
 """Subjects whose intervals fit beside each other in 80 columns; for more, the page has them."""
 
@@ -114,11 +115,11 @@ def print_runs(lines: Sequence[RunLine], console: Console | None = None) -> None
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("run", "started (UTC)"):
         table.add_column(name, no_wrap=True)
-    table.add_column("profile", overflow="fold")
+    table.add_column("profile", overflow="fold", min_width=len(INTERRUPTED))
     for name in ("samples", "failed", "skipped"):
         table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
-        profile = line.profile if line.finished else f"{line.profile} (interrupted)"
+        profile = line.profile if line.finished else f"{line.profile} {INTERRUPTED}"
         counts = (line.samples, line.failed, line.skipped)
         table.add_row(
             line.id, line.started[:16].replace("T", " "), plain(profile), *(f"{n:,}" for n in counts)

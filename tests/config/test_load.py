@@ -129,8 +129,11 @@ def test_unknown_profile_names_the_nearest(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidConfiguration, match="cannot read"):
+    with pytest.raises(InvalidConfiguration, match=r"cannot read .*none\.toml: No such file or directory \("):
         load(tmp_path / "none.toml", environ={})
+    (tmp_path / "latin.toml").write_bytes(b'profile = "caf\xe9"')
+    with pytest.raises(InvalidConfiguration, match=r"latin\.toml is not UTF-8 text: byte 14 is 0xe9"):
+        load(tmp_path / "latin.toml", environ={})
 
 
 def test_a_misspelt_variable_is_not_ignored(tmp_path: Path) -> None:

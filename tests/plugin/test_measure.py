@@ -9,7 +9,9 @@ from itertools import cycle
 
 import pytest
 
+from harness.channels.stamp import Stamp
 from harness.errors import MeasurementError, NothingMeasured
+from harness.machines.model import Phase, Timeline
 from harness.measure.adaptive import Goal
 from harness.plugin.measure import Measure
 from harness.plugin.record import apply
@@ -78,6 +80,15 @@ def test_everything_said_is_in_the_run(recorder):
     assert {(picture.name, picture.width, picture.height) for picture in run.pictures} == {("triangle", 3, 2)}
     assert len(run.pictures) == 4
     assert run.notices == ("nothing accelerates here",)
+
+
+def test_the_boots_of_a_polled_phase_share_a_note(recorder):
+    one = measure(partial(apply, recorder))
+    for resolution_ns in (10_000_000, 13_100_000, 19_900_001, 20_000_000):
+        banner = Stamp(2_000_000_000, resolution_ns)
+        one.record_phases(Timeline(Stamp(0), {Phase.SSH_BANNER: banner}))
+    (banner,) = recorder.finish().series
+    assert (banner.notes, len(banner.samples)) == (("polled every 10 ms or less", "polled every 20 ms or less"), 4)
 
 
 def test_what_a_worker_sends_is_the_same(recorder, tmp_path):
