@@ -34,6 +34,7 @@ def test_random_steps_agree_with_the_model(sector):
             super().__init__()
             self.machine = sector(ready="hello from")
             self.state = State.DEFINED
+            self.spoken = False
 
         def teardown(self):
             self.machine.kill()
@@ -62,6 +63,7 @@ def test_random_steps_agree_with_the_model(sector):
         def boot(self):
             self.machine.boot(until=Phase.GUEST_READY, timeout_s=300)
             self.state = State.RUNNING
+            self.spoken = True
 
         @rule()
         def pause(self):
@@ -74,6 +76,9 @@ def test_random_steps_agree_with_the_model(sector):
         @rule()
         def reset(self):
             self.step("reset", {State.RUNNING})
+            if self.state is State.RUNNING and self.spoken:  # before that, SeaBIOS may not survive it
+                began = self.machine.timeline.spawn
+                assert self.machine.wait_for(Phase.GUEST_READY, 300).at_ns >= began.at_ns
 
         @rule()
         def powerdown(self):

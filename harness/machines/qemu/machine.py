@@ -209,7 +209,8 @@ class QemuMachine:
     def reset(self) -> None:
         """Pull the reset line: a new boot begins, whose phases are timed from the RESET event.
 
-        From then on the guest may reboot by itself: SeaBIOS answers a reset with one of its own.
+        From then on the guest may reboot by itself: SeaBIOS answers a reset with one of its own. In the first 10 ms
+        after power-on, while it copies itself to RAM, a reset can leave it there half copied, and it hangs (QEMU 7.2).
         """
         vmm = self._alive("reset", State.RUNNING)
         if self._watch:
