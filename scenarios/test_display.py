@@ -8,7 +8,7 @@ from harness.plugin.display_contest import drawing_guest, entrants, take_in_turn
 
 
 @pytest.mark.guest("media")
-@pytest.mark.gpu
+@pytest.mark.graphics
 @pytest.mark.long
 @pytest.mark.needs("ssh")
 @pytest.mark.workload("pattern")

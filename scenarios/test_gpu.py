@@ -14,7 +14,7 @@ from harness.plugin.gpu_contest import boot_guests, entrants, together
 
 
 @pytest.mark.guest("gpu")
-@pytest.mark.gpu
+@pytest.mark.graphics
 @pytest.mark.needs("ssh")
 @pytest.mark.workload("gpu")
 @pytest.mark.profile("gpu_rounds")

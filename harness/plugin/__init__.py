@@ -82,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "archs(key): one architecture only, in profiles that say so, e.g. gpu_archs"
     )
     config.addinivalue_line(
-        "markers", "gpu: on a QEMU that can give a guest one, the managed runtime's if need be"
+        "markers", "graphics: on a QEMU that can give a guest one, the managed runtime's if need be"
     )
     config.addinivalue_line("markers", "workload(name, …): build these programs before the first scenario")
     config.addinivalue_line("markers", "needs(capability, …): skip by name where the backend lacks one")
@@ -182,7 +182,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         for name in marker.args
     ]
     measuring = any("measure" in getattr(item, "fixturenames", ()) for item in session.items)
-    with_gpu = [subject_of(item) for item in scenarios if item.get_closest_marker("gpu")]
+    with_gpu = [subject_of(item) for item in scenarios if item.get_closest_marker("graphics")]
     meter = None
     if scenarios and not config.getoption("collectonly"):
         from harness.host.processes import install_endings  # noqa: PLC0415

@@ -49,7 +49,7 @@ def profile(visorbench: Session) -> Profile:
 def subject(visorbench: Session, request: pytest.FixtureRequest) -> Subject:
     """What this scenario runs on: the plugin repeats it for every subject of the plan."""
     found: Subject = request.param
-    if request.node.get_closest_marker("gpu") is None:
+    if request.node.get_closest_marker("graphics") is None:
         return found
     try:
         return visorbench.with_gpu(found)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -193,3 +195,17 @@ def test_the_host_s_noise_is_told_before_while_and_after(bench) -> None:
     assert bench.run(bench.scenario(text), "--backend", "tcg").returncode == 0
     host = bench.results["run"]["host"]
     assert all(0 <= host[name] <= 1 for name in ("noise_before", "noise_score", "noise_after"))
+
+
+def test_a_scenarios_name_chooses_it_alone() -> None:
+    """``-k`` also looks into the names of markers."""
+    files = list((Path(__file__).parents[2] / "scenarios").glob("test_*.py"))
+    names = {file.stem.removeprefix("test_") for file in files}
+    marks = {
+        mark
+        for file in files
+        for mark in re.findall(r"^@pytest\.mark\.(\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert {"boot", "gpu"} <= names
+    assert "guest" in marks
+    assert not [(name, mark) for name in names for mark in marks if name in mark]
