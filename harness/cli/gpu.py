@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.main import print_json
-from harness.errors import GpuUnavailable, InvalidConfiguration, UnknownName, VisorbenchError
+from harness.errors import (
+    GpuUnavailable,
+    InvalidConfiguration,
+    SceneUnsupported,
+    UnknownName,
+    VisorbenchError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
     from harness.config.model import Config
     from harness.guests.model import Arch
     from harness.machines.gpu_routes import Contender
+    from harness.machines.model import Backend, GpuMode
 
 _SIZE = re.compile(r"(\d{2,4})x(\d{2,4})")
 _UNWATCHED_COLUMNS = 160
@@ -39,9 +46,21 @@ class Drawn:
     units: dict[str, str]
     frames: int = 0
     failure: str = ""
+    left_out: str = ""
+    """Why it was not drawn, where that is no failure: what the host lacks, or software is too slow for."""
 
 
-@click.command()
+class _WithScenes(click.Command):
+    """Names the scenes under its options; only then are they imported."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        from harness.machines.gpu import SCENES  # noqa: PLC0415 - pydantic
+
+        with formatter.section("Scenes"):
+            formatter.write_dl(list(SCENES.items()))
+
+
+@click.command(cls=_WithScenes)
 @click.option(
     "--backend", metavar="NAME", help="native, tcg, kvm, hvf …; default: native, and the fastest for guests."
 )
@@ -72,8 +91,8 @@ def gpu(
 ) -> int:
     """Draw with every route to a GPU, on the host and in a guest, and print frame rates and renderers.
 
-    Nothing is recorded: `visorbench bench -k gpu` measures, in rounds, with intervals and a report. Exit 1 when a
-    route failed.
+    Nothing is recorded: `visorbench bench -k gpu` measures, in rounds, with intervals and a report. What the host or
+    software is not up to is left out by name; exit 1 when a route failed, 4 when nothing was drawn.
     """
     from harness.config.load import load  # noqa: PLC0415 - pydantic
     from harness.machines.gpu import SCENES  # noqa: PLC0415
@@ -99,7 +118,9 @@ def gpu(
         print_json([asdict(row) for row in rows])
     else:
         _show(rows)
-    return 1 if any(row.failure for row in rows) else 0
+    if any(row.failure for row in rows):
+        return 1
+    return 0 if any(row.metrics for row in rows) else 4
 
 
 def _contenders(
@@ -111,7 +132,7 @@ def _contenders(
     from harness.guests.model import Arch  # noqa: PLC0415
     from harness.host.qemu import qemu_for  # noqa: PLC0415
     from harness.host.system import host_arch  # noqa: PLC0415
-    from harness.machines.catalogue import AUTO, NATIVE, guest_backends  # noqa: PLC0415
+    from harness.machines.catalogue import AUTO, NATIVE, get, guest_backends  # noqa: PLC0415
     from harness.machines.native.gpu import native_contenders  # noqa: PLC0415
     from harness.machines.native.runner import NativeRunner  # noqa: PLC0415
     from harness.runtimes.choice import gpu_qemu_folder  # noqa: PLC0415
@@ -122,8 +143,8 @@ def _contenders(
     if (arch or here) not in list(Arch):
         raise UnknownName("architecture", arch or here, [known.value for known in Arch])
     guest_arch = Arch(arch or here)
-    _check_modes(modes)
-    qemu = None
+    named = _named_modes(modes, backend)
+    qemu = chosen = None
     if backend != NATIVE:
         with transfers() as progress:
             qemu = gpu_qemu_folder(
@@ -131,45 +152,57 @@ def _contenders(
             )
         if config.qemu is not None:  # a mistake in it is told before anything draws
             qemu_for(guest_arch.value, qemu)
+        chosen = get(backend_name(backend, guest_arch, qemu), qemu=qemu)
+        _check_available(chosen, guest_arch, named)
     if backend in (None, NATIVE):
         yield from native_contenders(NativeRunner(), str(qemu) if qemu else None)
-    if backend != NATIVE:
-        yield from _guest_contenders(
-            backend_name(backend, guest_arch, qemu), guest_arch, modes, qemu, config.mirror
-        )
+    if chosen is not None:
+        yield from _guest_contenders(chosen, guest_arch, named, config.mirror)
 
 
-def _check_modes(modes: Sequence[str]) -> None:
+def _named_modes(names: Sequence[str], backend: str | None) -> list[GpuMode]:
+    from harness.machines.catalogue import NATIVE  # noqa: PLC0415
     from harness.machines.gpu_routes import GUEST_ROUTES  # noqa: PLC0415
 
-    known = [mode.value for mode in GUEST_ROUTES]
-    for name in modes:
+    known = {mode.value: mode for mode in GUEST_ROUTES}
+    for name in names:
         if name not in known:
             raise UnknownName("GPU mode", name, known)
+    if names and backend == NATIVE:
+        raise InvalidConfiguration(
+            "--gpu is of a guest, and --backend native boots none", fix="leave one away"
+        )
+    return [known[name] for name in names]
+
+
+def _check_available(backend: Backend, arch: Arch, named: Sequence[GpuMode]) -> None:
+    """What the user asks for by name, this host has, or the command ends before anything draws."""
+    for mode in named:
+        probe = backend.probe_gpu(arch, mode)
+        if not probe.usable:
+            raise GpuUnavailable(probe.reason, fix=probe.fix, code=probe.code)
 
 
 def _guest_contenders(
-    backend: str, arch: Arch, modes: Sequence[str], qemu: Path | None, mirror: str | None
+    backend: Backend, arch: Arch, named: Sequence[GpuMode], mirror: str | None
 ) -> Generator[Contender | Drawn, None, None]:
     from harness.cli.transfers import transfers  # noqa: PLC0415
     from harness.guests.catalogue import ensure_built  # noqa: PLC0415
-    from harness.machines.catalogue import get  # noqa: PLC0415
     from harness.machines.gpu_guest import proved  # noqa: PLC0415
     from harness.machines.gpu_routes import GUEST_ROUTES  # noqa: PLC0415
-    from harness.machines.model import GpuMode, MachineSpec  # noqa: PLC0415
+    from harness.machines.model import MachineSpec  # noqa: PLC0415
 
     with transfers() as progress:
         guest = ensure_built("gpu", arch, progress=progress, mirror=mirror)
-    for name in modes or [mode.value for mode in GUEST_ROUTES]:
-        click.echo(f"booting gpu ({arch}) on {backend}, {name}", err=True)
+    for mode in named or GUEST_ROUTES:
+        where = f"gpu ({arch}) on {backend.name}"
+        click.echo(f"booting {where}, {mode}", err=True)
         try:
-            with get(backend, qemu=qemu).machine(MachineSpec(guest, gpu=GpuMode(name))) as machine:
+            with backend.machine(MachineSpec(guest, gpu=mode)) as machine:
                 machine.boot(timeout_s=180)
-                yield from proved(GpuMode(name), machine).contenders
+                yield from proved(mode, machine).contenders
         except VisorbenchError as error:
-            if not isinstance(error, GpuUnavailable) and modes:
-                raise
-            yield Drawn(f"gpu ({arch}) on {backend} {name}", "", "", {}, {}, failure=str(error))
+            yield _undrawn(f"{where} {mode}", "", "", error)
 
 
 def _draw(one: Contender, scene: str, size: tuple[int, int], options: dict[str, Any]) -> Drawn:
@@ -179,7 +212,7 @@ def _draw(one: Contender, scene: str, size: tuple[int, int], options: dict[str, 
     try:
         report = one.draw(scene, size, frames=options["frames"], seconds=options["seconds"])
     except VisorbenchError as error:
-        return Drawn(one.name, scene, one.adapter.device, {}, {}, failure=str(error))
+        return _undrawn(one.name, scene, one.adapter.device, error)
     found = metrics(report)
     return Drawn(
         one.name, scene, report.adapter.device, {each.name: each.value for each in found},
@@ -187,10 +220,18 @@ def _draw(one: Contender, scene: str, size: tuple[int, int], options: dict[str, 
     )  # fmt: skip
 
 
+def _undrawn(where: str, scene: str, renderer: str, error: VisorbenchError) -> Drawn:
+    told = str(error)
+    if isinstance(error, GpuUnavailable | SceneUnsupported):
+        return Drawn(where, scene, renderer, {}, {}, left_out=told)
+    return Drawn(where, scene, renderer, {}, {}, failure=told)
+
+
 def _show(rows: Sequence[Drawn]) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from harness.gpu.metrics import LOW_1_PERCENT  # noqa: PLC0415
     from harness.report.units import DASH, quantity  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False)
@@ -203,9 +244,17 @@ def _show(rows: Sequence[Drawn]) -> None:
         cells = [
             quantity(row.metrics[name], row.units[name]) if name in row.metrics else DASH for name in _COLUMNS
         ]
-        table.add_row(row.where, row.scene, *cells, "failed" if row.failure else row.renderer)
+        table.add_row(row.where, row.scene, *cells, _drawn_by(row))
     width = None if sys.stdout.isatty() else _UNWATCHED_COLUMNS
     Console(highlight=False, markup=False, emoji=False, width=width).print(table)
+    if any(row.metrics for row in rows):
+        click.echo(f"1 % low: {LOW_1_PERCENT}")
     for row in rows:
-        if row.failure:
-            click.echo(f"{row.where} {row.scene}".rstrip() + f": {row.failure}")
+        if why := row.failure or row.left_out:
+            click.echo(f"{row.where} {row.scene}".rstrip() + f": {why}")
+
+
+def _drawn_by(row: Drawn) -> str:
+    if row.failure:
+        return "failed"
+    return "left out" if row.left_out else row.renderer

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from harness.gpu.report import GpuReport
 
 
+LOW_1_PERCENT = "frame rate of the slowest hundredth of the frames: their number ÷ the sum of their times"
+
+
 @dataclass(frozen=True, slots=True)
 class GpuMetric:
     """One number of one report, in a base unit."""
@@ -34,8 +37,7 @@ def _frame_metrics(report: GpuReport) -> tuple[GpuMetric, ...]:
                   "median time from the end of one frame to the end of the next"),
         GpuMetric("frame-time-p95", frames.percentile_s(95), "s", "lower", "95th percentile of the frame times"),
         GpuMetric("frame-time-p99", frames.percentile_s(99), "s", "lower", "99th percentile of the frame times"),
-        GpuMetric("low-1-percent", frames.low_1_percent_fps, "frames/s", "higher",
-                  "frame rate of the slowest hundredth of the frames: their number ÷ the sum of their times"),
+        GpuMetric("low-1-percent", frames.low_1_percent_fps, "frames/s", "higher", LOW_1_PERCENT),
         GpuMetric("first-frame", report.setup.first_frame_ns / 1e9, "s", "lower",
                   "from the program's start until the first frame was done, shaders compiled"),
     )  # fmt: skip

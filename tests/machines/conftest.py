@@ -4,11 +4,12 @@ import shutil
 
 import pytest
 
-from harness.errors import ArchiveUnreachable
+from harness.errors import ArchiveUnreachable, HostLacks
 from harness.guests.model import Arch, GuestImage
 from harness.host.paths import private_directory
-from harness.machines.model import MachineSpec
+from harness.machines.model import GpuMode, MachineSpec
 from harness.machines.qemu.backend import QemuBackend
+from harness.runtimes.choice import gpu_qemu_folder
 from tests.machines.boot_sector import write_boot_sector
 from tests.machines.qemu_configs import Files
 
@@ -74,3 +75,15 @@ def reference():
 @pytest.fixture(scope="session")
 def tiny(reference):
     return lambda arch: reference("tiny", arch)
+
+
+@pytest.fixture(scope="session")
+def gpu_qemu():
+    """What to name as --qemu for an x86-64 guest with virgl and Venus: the host's (None) or the installed runtime's."""
+    try:
+        qemu = gpu_qemu_folder(None, Arch.X86_64.value, install=False)
+    except HostLacks as error:
+        pytest.skip(str(error))
+    if not (found := QemuBackend("tcg", qemu=qemu).probe_gpu(Arch.X86_64, GpuMode.VENUS)).usable:
+        pytest.skip(f"{found.code}: {found.reason}")
+    return qemu

@@ -16,7 +16,6 @@ from harness.errors import (
     GpuError,
     GpuHung,
     GuestGpuMissing,
-    HostLacks,
     RenderServerMissing,
 )
 from harness.gpu.renderer import RendererKind, classify
@@ -27,7 +26,6 @@ from harness.machines.gpu_routes import GUEST_ROUTES, check_control
 from harness.machines.model import GpuMode, MachineSpec
 from harness.machines.qemu.backend import QemuBackend
 from harness.machines.qemu.command import build
-from harness.runtimes.choice import gpu_qemu_folder
 from harness.runtimes.model import Way
 
 pytestmark = [pytest.mark.guest_boot, pytest.mark.timeout(900)]
@@ -40,16 +38,9 @@ def gpu_guest(reference):
 
 
 @pytest.fixture
-def gpus(tmp_path) -> QemuBackend:
-    """tcg on a QEMU that has virgl and Venus: the host's or the installed runtime's."""
-    try:
-        qemu = gpu_qemu_folder(None, Arch.X86_64.value, install=False)
-    except HostLacks as error:
-        pytest.skip(str(error))
-    backend = QemuBackend("tcg", qemu=qemu, logs=tmp_path / "logs")
-    if not (found := backend.probe_gpu(Arch.X86_64, GpuMode.VENUS)).usable:
-        pytest.skip(f"{found.code}: {found.reason}")
-    return backend
+def gpus(gpu_qemu, tmp_path) -> QemuBackend:
+    """tcg on a QEMU that has virgl and Venus."""
+    return QemuBackend("tcg", qemu=gpu_qemu, logs=tmp_path / "logs")
 
 
 @pytest.mark.parametrize("mode", GUEST_ROUTES)
