@@ -39,6 +39,10 @@ class VsockListener(Protocol):
         """The guest's next connection; raises NotSeen in time, VsockLost when there can be none any more."""
         ...
 
+    def fileno(self) -> int:
+        """A descriptor that is readable when somebody may have come, for an event loop."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -172,6 +176,10 @@ class UnixListener:
             )  # fmt: skip
         stream, _ = self._socket.accept()
         return stream
+
+    def fileno(self) -> int:
+        """As :meth:`VsockListener.fileno`."""
+        return self._socket.fileno()
 
     def wake(self) -> None:
         """Nobody will connect any more: whoever waits is told."""

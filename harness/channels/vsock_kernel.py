@@ -79,6 +79,10 @@ if sys.platform == "linux":
                 awaited=f"vsock port {self._port}", timeout_s=timeout_s, tail=[],
             )  # fmt: skip
 
+        def fileno(self) -> int:
+            """As :meth:`harness.channels.vsock.VsockListener.fileno`."""
+            return self._socket.fileno()
+
         def close(self) -> None:
             """No more connections."""
             self._socket.close()

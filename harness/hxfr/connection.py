@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from harness.errors import InvalidMessage
+from harness.host.unix_sockets import unread_bytes
 from harness.hxfr.failures import RequestFailed
 from harness.hxfr.messages import ErrorCode, Failure, Message, Type
 from harness.hxfr.parser import Parser
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from harness.hxfr.sessions import Sessions
 
 _log = logging.getLogger(__name__)
+_DISCARDED = 65536
+"""Bytes read at once of what nobody wants any more."""
 FROM_CLIENTS = frozenset(
     {
         Type.FRAME_REQUEST, Type.KEYFRAME_REQ, Type.CONFIG_REQ, Type.PING, Type.PONG, Type.ENABLE_SCANOUT,
@@ -46,8 +49,11 @@ class Connection(asyncio.BufferedProtocol):
         self._work: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._farewell: asyncio.TimerHandle | None = None
         self._all_said = False
         self._loop = asyncio.get_running_loop()
+        self.over = self._loop.create_future()
+        """Done when the client has gone."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The client is there."""
@@ -60,7 +66,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the parser knows better
         """Where the next bytes go: pixels are received where the encoder reads them."""
-        return self._parser.space()
+        return memoryview(bytearray(_DISCARDED)) if self._ending else self._parser.space()
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes have come."""
@@ -89,14 +95,37 @@ class Connection(asyncio.BufferedProtocol):
         """The client has gone, or was dropped."""
         self._transport = None
         self._inbox.clear()
-        if self._timer:
-            self._timer.cancel()
+        for timer in (self._timer, self._farewell):
+            if timer:
+                timer.cancel()
         self._gone(self)
+        if not self.over.done():
+            self.over.set_result(None)
+
+    def changed_hands(self, *, still_open: bool) -> None:
+        """The client has left a connection that stays, a virtio-serial port, and perhaps another has come.
+
+        What was said by halves, or is still to be read, is not for the next one: the connection is then given up.
+        """
+        self._sessions.forget()
+        if not still_open and self._transport and not self._quiet(self._transport):
+            self._transport.abort()
+
+    def _quiet(self, transport: asyncio.Transport) -> bool:
+        """Whether the next client finds the stream at a message's beginning, in both directions."""
+        busy = self._parser.midway or self._inbox or self._work or self._sessions.subscribed
+        unread = unread_bytes(transport.get_extra_info("socket").fileno())
+        return not busy and not transport.get_write_buffer_size() and not unread
 
     def drop(self) -> None:
         """Close at once, whatever is still to be sent."""
         if self._transport:
             self._transport.abort()
+
+    @property
+    def said_farewell(self) -> bool:
+        """Whether it was we who ended it."""
+        return self._farewell is not None
 
     @property
     def sessions(self) -> Sessions:
@@ -105,7 +134,7 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def _ending(self) -> bool:
-        return self._transport is None or self._transport.is_closing()
+        return self._farewell is not None or self._transport is None or self._transport.is_closing()
 
     def _next(self) -> None:
         if self._work is None and self._inbox and not self._ending:
@@ -140,7 +169,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _send(self, message: Message) -> None:
         transport = self._transport
-        if transport is None or transport.is_closing():
+        if transport is None or self._ending:
             return
         data = message.to_bytes()
         if transport.get_write_buffer_size() + len(data) > self._limits.queue_bytes:
@@ -150,14 +179,20 @@ class Connection(asyncio.BufferedProtocol):
         transport.write(data)
 
     def _end(self, failure: Failure) -> None:
-        """Say why, and close: a client that does not take it within a while is cut off."""
+        """Say why, and no more; what still comes is dropped, and who does not hang up within a while is cut off.
+
+        To close at once could take back what was just said: TCP resets a connection with unread bytes in it, and QEMU
+        stops reading for a port whose other end has gone.
+        """
         transport = self._transport
-        if transport is None or transport.is_closing():
+        if transport is None or self._ending:
             return
         self._inbox.clear()
         self._send(Message(Type.ERROR, 0, failure))
-        transport.close()
-        self._loop.call_later(self._limits.farewell_s, transport.abort)
+        self._farewell = self._loop.call_later(self._limits.farewell_s, transport.abort)
+        if not transport.is_closing():
+            transport.write_eof()
+            transport.resume_reading()
 
     def _watch(self) -> None:
         """A message that has begun must end some time."""

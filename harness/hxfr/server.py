@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from harness.errors import InvalidConfiguration
+from harness.errors import ChannelClosed, InvalidConfiguration, NotSeen, VsockLost
 from harness.hxfr.connection import Connection
 from harness.hxfr.limits import Limits
 from harness.hxfr.sessions import Sessions
@@ -15,13 +18,30 @@ from harness.hxfr.stream import Wanted
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from pathlib import Path
 
+    from harness.channels.vsock import VsockListener
     from harness.hxfr.scanout import Scanout
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 _WORKERS = 4
+_REOPEN_S = 2
+"""After this a port is there again for a client that was hung up on and has not closed it."""
+_RETRY_S = 1
+"""After this a guest is let in for which there was no descriptor."""
+
+
+class Port(Protocol):
+    """A stream into a guest that stays when clients of the guest come and go."""
+
+    on_change: Callable[[bool], None]
+    """Called when a client has left; whether there is another already."""
+
+    def connect(self) -> socket.socket:
+        """The host's end, of which there is one; raises ChannelClosed when it is gone for good."""
+        ...
 
 
 class HxfrServer:
@@ -45,6 +65,8 @@ class HxfrServer:
         self._thread = threading.Thread(target=self._loop.run_forever, name="hxfr", daemon=True)
         self._listening: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
+        self._guests: list[VsockListener] = []
+        self._tasks: set[asyncio.Task[object]] = set()
         self._paths: list[Path] = []
 
     @property
@@ -83,9 +105,77 @@ class HxfrServer:
         """Take clients from a socket that listens already, of any family (vsock); it belongs to the server then."""
         self._listen(self._loop.create_server(self._client, sock=sock), "a socket")
 
+    def listen_vsock(self, listener: VsockListener) -> None:
+        """Take clients from a port of a machine's vsock, whatever carries it; owned from now on."""
+        self._guests.append(listener)
+        self._loop.call_soon_threadsafe(self._await_guests, listener)
+
+    def serve_port(self, port: Port) -> None:
+        """Serve whoever has a virtio-serial port open in the guest, one after the other; ``port`` stays the caller's.
+
+        A connection that had to be closed is begun anew, for as long as the machine is there.
+        """
+        self._run(self._begin_port(port))
+
     def attach(self, sock: socket.socket) -> None:
-        """Serve the one client at the other end of a connected socket: a virtio-serial port's. Owned from now on."""
-        self._run(self._loop.create_connection(self._client, sock=sock))
+        """Serve the one client at the other end of a connected socket. Owned from now on."""
+        self._run(self._attached(sock))
+
+    def _await_guests(self, listener: VsockListener) -> None:
+        if listener in self._guests:
+            self._loop.add_reader(listener.fileno(), self._accept, listener)
+
+    def _accept(self, listener: VsockListener) -> None:
+        try:
+            self._keep(self._attached(listener.accept(0)))
+        except NotSeen:  # it left before it was let in, or was another guest's
+            pass
+        except VsockLost as error:
+            _log.info("no guest can connect any more: %s", error)
+            self._loop.remove_reader(listener.fileno())
+        except OSError as error:  # no descriptor is free: whoever waits would be told of again at once
+            _log.warning("a guest was not let in: %s", error)
+            self._loop.remove_reader(listener.fileno())
+            self._loop.call_later(_RETRY_S, self._await_guests, listener)
+
+    async def _begin_port(self, port: Port) -> None:
+        self._keep(self._hold(port))
+
+    async def _hold(self, port: Port) -> None:
+        while True:
+            try:
+                sock = await self._loop.run_in_executor(self._workers, port.connect)
+            except ChannelClosed as error:
+                _log.info("%s", error)
+                return
+            connection = await self._attached(sock, invited=True)
+            left = asyncio.Event()
+            port.on_change = partial(self._changed_hands, connection, left)
+            await connection.over
+            left.clear()
+            if connection.said_farewell:
+                # A reader does not see that its port was closed when it is open again at once.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(left.wait(), _REOPEN_S)
+
+    def _changed_hands(self, connection: Connection, left: asyncio.Event, still_open: bool) -> None:
+        def tell() -> None:
+            if not still_open:
+                left.set()
+            connection.changed_hands(still_open=still_open)
+
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(tell)
+
+    async def _attached(self, sock: socket.socket, *, invited: bool = False) -> Connection:
+        sock.setblocking(False)  # noqa: FBT003 - socket has no keywords
+        _, connection = await self._loop.create_connection(partial(self._client, invited=invited), sock=sock)
+        return connection
+
+    def _keep(self, work: Coroutine[Any, Any, object]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _listen(self, starting: Coroutine[Any, Any, asyncio.Server], where: str) -> asyncio.Server:
         try:
@@ -97,9 +187,9 @@ class HxfrServer:
         self._listening.append(server)
         return server
 
-    def _client(self) -> Connection:
+    def _client(self, *, invited: bool = False) -> Connection:
         limits = self._limits
-        full = len(self._connections) >= limits.connections
+        full = not invited and len(self._connections) >= limits.connections
         sessions = Sessions(self._scanouts, self._workers, self._wanted, limits.sessions)
         refused = f"this server has {limits.connections} clients already" if full else ""
         connection = Connection(sessions, limits, self._gone, refused=refused)
@@ -113,6 +203,13 @@ class HxfrServer:
     async def _stop(self) -> None:
         for server in self._listening:
             server.close()
+        while self._guests:
+            listener = self._guests.pop()
+            self._loop.remove_reader(listener.fileno())
+            listener.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for connection in list(self._connections):
             connection.drop()
         while self._connections:  # each tells the loop that it was lost

@@ -55,6 +55,18 @@ class Sessions:
             case _:
                 return await self._simple(message)
 
+    @property
+    def subscribed(self) -> bool:
+        """Whether frames may come that nobody asks for again."""
+        return bool(self._subscribed)
+
+    def forget(self) -> None:
+        """Another client comes over the same connection: its streams are new. For the event loop."""
+        streams, self._streams = self._streams, {}
+        self._disabled.clear()
+        for stream in streams.values():
+            self._workers.submit(stream.close)
+
     def close(self) -> None:
         """The client has gone. May wait for a frame that is being encoded: not for the event loop."""
         for key, scanout in self._subscribed.items():

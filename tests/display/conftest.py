@@ -99,7 +99,7 @@ def drawing_machine(tmp_path_factory):
         pytest.skip(f"no guest with a display: {lack}")
     backend = QemuBackend("tcg", qemu=qemu, logs=tmp_path_factory.mktemp("logs"))
     extra = {"display": "dbus,p2p=yes", "vnc": "on", "size": f"{WIDTH}x{HEIGHT}"}
-    with backend.machine(MachineSpec(guest, gpu=GpuMode.TWO_D, extra=extra)) as machine:
+    with backend.machine(MachineSpec(guest, gpu=GpuMode.TWO_D, vsock=True, extra=extra)) as machine:
         machine.boot(timeout_s=300)
         machine.ssh.put(workload("pattern", guest_target(Arch.X86_64)), "/tmp/vb-pattern")
         yield machine

@@ -81,6 +81,9 @@ def test_a_full_disk_is_named(address, animated, tmp_path) -> None:
         (["watch", "--address", "127.0.0.1:80"], InvalidConfiguration),
         (["watch", "--address", "tcp:127.0.0.1:99999"], InvalidConfiguration),
         (["watch", "--address", "unix:/nowhere/at.sock"], DisplayLost),
+        (["watch", "--address", "vsock:5000"], InvalidConfiguration),
+        (["serve", "--listen", "vsock:0"], InvalidConfiguration),
+        (["serve", "--listen", "tcp:127.0.0.1:0", "--listen", "virtio-serial:"], InvalidConfiguration),
     ],
 )
 def test_what_cannot_be_is_said(arguments, error) -> None:
