@@ -50,7 +50,8 @@ class Recipe:
         linked = [*target.dynamic_arguments, identity(target)] if self.uses_wgpu else target.arguments
         for part in (self.program, *linked, *FLAGS, *self.flags, "zig", compiler_version):
             digest.update(f"{part}\0".encode())
-        for path in sorted(path for kind in ("c", "h", "wgsl") for path in self.folder.glob(f"*.{kind}")):
+        own = (path for kind in ("c", "h", "wgsl") for path in self.folder.glob(f"*.{kind}"))
+        for path in sorted([*own, *self.folder.parent.glob("*.h")]):
             digest.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
         return digest.hexdigest()
 

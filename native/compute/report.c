@@ -1,22 +1,9 @@
 #include "report.h"
+#include "../system.h"
 #include "clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-#if defined(__x86_64__)
-#define ARCH "x86-64"
-#elif defined(__aarch64__)
-#define ARCH "arm64"
-#else
-#error "an architecture that no reference guest has"
-#endif
-
-#ifdef __APPLE__
-#define OS "macos"
-#else
-#define OS "linux"
-#endif
 
 /* Every string printed here is the program's own: a name, a unit or a version, with nothing to escape. */
 

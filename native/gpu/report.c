@@ -1,23 +1,10 @@
 #include "report.h"
+#include "../system.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#if defined(__x86_64__)
-#define ARCH "x86-64"
-#elif defined(__aarch64__)
-#define ARCH "arm64"
-#else
-#error "an architecture that no reference guest has"
-#endif
-
-#ifdef __APPLE__
-#define OS "macos"
-#else
-#define OS "linux"
-#endif
 
 enum { TIMES_A_LINE = 128 };
 

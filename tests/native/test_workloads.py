@@ -54,7 +54,7 @@ def test_a_mac_program_is_built_from_the_same_sources(tmp_path):
 
 def test_the_same_sources_elsewhere_give_the_same_bytes(vb_compute, tmp_path):
     recipe = RECIPES["compute"]
-    sources = shutil.copytree(recipe.folder, tmp_path / "söurces, moved")
+    sources = shutil.copytree(recipe.folder.parent, tmp_path / "söurces, moved") / recipe.name
     program = tmp_path / "vb-compute"
     anew = f"-DVB_UNUSED_{uuid.uuid4().hex}"  # or zig would take its objects of the first build
     find_compiler().compile(sources, recipe.sources(), program, host_target(), [anew])
@@ -110,6 +110,8 @@ def test_the_key_follows_sources_flags_version_and_target(tmp_path, monkeypatch)
     (folder / "more.h").write_text("")
     keys.append(recipe.key(linux, "1"))
     (folder / "main.c").write_text("int main(void) { return 1; }\n")
+    keys.append(recipe.key(linux, "1"))
+    (folder.parent / "shared.h").write_text("")
     keys.append(recipe.key(linux, "1"))
     assert len(set(keys)) == len(keys)
 
