@@ -128,7 +128,9 @@ class Measure:
             metric = prefix + phase.value
             self.record(metric, timeline.seconds(phase), unit="s", better="lower", on=on)
             if stamp.resolution_ns:
-                self.note(metric, f"polled every {_rounded_up(stamp.resolution_ns / 1e6):g} ms or less", on=on)
+                self.note(
+                    metric, f"polled every {_rounded_up(stamp.resolution_ns / 1e6):g} ms or less", on=on
+                )
 
     def note(self, metric: str, text: str, *, on: Machine | None = None, native: bool = False) -> None:
         """Say something about a metric that has samples."""

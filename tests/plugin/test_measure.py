@@ -88,7 +88,10 @@ def test_the_boots_of_a_polled_phase_share_a_note(recorder):
         banner = Stamp(2_000_000_000, resolution_ns)
         one.record_phases(Timeline(Stamp(0), {Phase.SSH_BANNER: banner}))
     (banner,) = recorder.finish().series
-    assert (banner.notes, len(banner.samples)) == (("polled every 10 ms or less", "polled every 20 ms or less"), 4)
+    assert (banner.notes, len(banner.samples)) == (
+        ("polled every 10 ms or less", "polled every 20 ms or less"),
+        4,
+    )
 
 
 def test_what_a_worker_sends_is_the_same(recorder, tmp_path):
