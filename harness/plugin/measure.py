@@ -204,13 +204,10 @@ class Measure:
         """
         of = self._subject(on, native=native)
         named = "-".join(part for part in (of.get("variant"), name) if part)
-        facts = {
-            **of,
-            "variant": named,
-            "config": {**of.get("config", {}), "variant": name, **plain_value(config or {})},
-        }
+        own = {"variant": name, **plain_value(config or {})}
+        facts = {**of, "variant": named, "config": {**of.get("config", {}), **own}}
         if "fingerprint" in of:
-            facts["fingerprint"] = fingerprint_of({"of": of["fingerprint"], "config": facts["config"]})
+            facts["fingerprint"] = fingerprint_of({"of": of["fingerprint"], "config": own})
         if against is not None:
             facts["baseline"] = against.facts
         return replace(self, facts=facts, sink=self._say)

@@ -162,3 +162,18 @@ def test_a_budget_that_is_spent_ends_the_rounds_and_is_noted(recorder):
 def test_turns_put_each_first_as_often(recorder):
     one = measure(partial(apply, recorder))
     assert [one.turns(number, "native", "guest")[0] for number in range(4)] == ["native", "guest"] * 2
+
+
+def test_a_way_is_the_same_wherever_its_program_lies():
+    """A path in a subject's configuration says where, not what: what the subject is, its own fingerprint says."""
+
+    def fingerprint(name="a", driver="d", **subject):
+        facts = GUEST | {"config": {"qemu": "/home/me/qemu"}} | subject
+        return (
+            Measure("scene", facts, NATIVE, None, print)
+            .variant(name, config={"driver": driver})
+            .facts["fingerprint"]
+        )
+
+    assert fingerprint() == fingerprint(config={"qemu": "/opt/qemu"})
+    assert len({fingerprint(), fingerprint("b"), fingerprint(driver="e"), fingerprint(fingerprint="g")}) == 4
