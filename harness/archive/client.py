@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.archive import transfer
-from harness.archive.fetch import Download, Fetcher
+from harness.archive.fetch import Download, Fetcher, silent
 from harness.archive.index import Index, Package, read_index
 from harness.archive.memo import memo_path, recall, remember
+from harness.archive.mirrors import mirrors
 from harness.archive.release import Checksum, Release, read_release
 from harness.errors import ArchiveUnreachable, ArchiveUntrusted, PackageNotFound, VisorbenchError, nearest
+from harness.host.paths import cache_dir, shipped
 from harness.host.storage import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from harness.archive.fetch import Progress
 
 INRELEASE_LIMIT_BYTES = 4 << 20
 COMPONENT = "main"
@@ -130,6 +134,25 @@ class Archive:
             return read_release(path.read_bytes(), suite=self.suite, keyring=self.keyring)
         except (FileNotFoundError, ArchiveUntrusted):
             return None
+
+
+def open_archive(
+    suite: str,
+    debian_arch: str,
+    *,
+    mirror: str | None = None,
+    keyring: Path | None = None,
+    progress: Progress | None = None,
+    offline: bool = False,
+) -> Archive:
+    """``suite`` as the harness uses it: cached, from ``mirror`` or those that are known, signed by the shipped keys.
+
+    ``offline`` forbids the network, ``keyring`` replaces the folder of keys. Raises InvalidConfiguration for a mirror
+    that is none.
+    """
+    folder = cache_dir() / "archive"
+    fetcher = Fetcher(folder / "sha256", mirrors(mirror), offline=offline, progress=progress or silent)
+    return Archive(folder, suite, debian_arch, keyring or shipped("fixtures", "keyrings"), fetcher)
 
 
 def _index_addresses(suite: str, path: str, checksum: Checksum, *, by_hash: bool) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,10 @@ LOGIN = r"login:\s*$"
 @click.option(
     "--writable", is_flag=True, help="Keep what the guest writes to the disk; default: it is dropped."
 )
-@click.option("--firmware", type=_path, help="Boot the disk through this firmware.")
+@click.option(
+    "--efi", is_flag=True, help="Boot through UEFI firmware: a disk, or any kernel from a disk made of it."
+)
+@click.option("--firmware", type=_path, help="Boot the disk, or with --efi anything, through this firmware.")
 @click.option("--memory", type=int, metavar="MIB", help="Memory in MiB.")
 @click.option("--cpus", type=int, metavar="N", help="Virtual CPUs.")
 @click.option("--machine", "machine_type", metavar="TYPE", help="QEMU machine type, e.g. q35, pc, virt.")
@@ -89,6 +93,8 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
     arch = _arch(options["arch"])
     config = load(options={"qemu": options["qemu"], "runtime": options["runtime"]})
     image = _image(guest, arch, options, config, build=not dry_run)
+    if options["efi"] and image.kernel:
+        image = _bootable_by_firmware(image, options, config, dry_run=dry_run)
     options["qemu"] = _qemu(image.arch, options, config, install=not dry_run)
     backend = _backend(options["backend"], image.arch, options)
     machine = backend.machine(_spec(image, options))
@@ -150,7 +156,7 @@ def _image(
         files = {key: options[key] for key in ("kernel", "initrd", "disk", "firmware")}
         files["append"] = _append(options, here)
         return _own((options["kernel"] or options["disk"]).name, here, files)
-    for key in ("initrd", "append", "firmware"):
+    for key in ("initrd", "append", *(() if options["efi"] else ("firmware",))):
         if options[key]:
             raise UsageError(f"--{key} without --kernel or --disk", fix="say what to boot")
     if name in config.guests:
@@ -165,6 +171,22 @@ def _image(
         return built(name or "tiny", here)
     image: GuestImage = catalogue.ensure_built(name or "tiny", here, mirror=config.mirror)
     return image
+
+
+def _bootable_by_firmware(
+    image: GuestImage, options: dict[str, Any], config: Config, *, dry_run: bool
+) -> GuestImage:
+    if dry_run:
+        raise UsageError(
+            f"the disk that {image.name} boots through UEFI is made for each machine, so no command line names it",
+            fix="write one with `visorbench guests efi-disk`, and boot --disk FILE --efi",
+        )
+    from harness.cli.transfers import transfers  # noqa: PLC0415
+    from harness.guests.efi_stub import with_efi_stub  # noqa: PLC0415
+
+    with transfers() as progress:
+        image = with_efi_stub(image, progress=progress, mirror=config.mirror)
+    return replace(image, firmware=options["firmware"] or image.firmware)
 
 
 def _append(options: dict[str, Any], arch: Arch) -> str:
@@ -201,7 +223,7 @@ def _spec(image: GuestImage, options: dict[str, Any]) -> MachineSpec:
         from harness.machines.qemu.defaults import video  # noqa: PLC0415
 
         extra["video"] = video(image.arch)
-    chosen = {key: options[key] for key in ("cpus", "machine_type", "cpu_model")}
+    chosen = {key: options[key] for key in ("cpus", "machine_type", "cpu_model", "efi")}
     return MachineSpec(guest=image, memory_mib=options["memory"], gpu=gpu, extra=extra, **chosen)
 
 

@@ -90,6 +90,8 @@ class SubjectConfig(_Frozen):
     cpu_model: str | None = None
     gpu: Literal["none", "2d", "virgl", "venus"] = "none"
     """The graphics that the guest sees (``harness.machines.model.GpuMode``)."""
+    efi: bool = False
+    """Whether it boots through UEFI firmware."""
     qemu: Path | None = None
     runtime: str | None = None
     """As in Config; beats both of that."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.errors import UnknownName
+from harness.guests.efi_stub import stubs_folder
 from harness.guests.model import INITRD, KERNEL, MANIFEST, ROOT_IMAGE, Arch, GuestImage
 from harness.host.paths import cache_dir, shipped
 from harness.host.storage import ELSEWHERE, locked, new_folder, write_whole
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from harness.archive.client import Archive
     from harness.archive.fetch import Progress
     from harness.guests.spec import GuestSpec
 
@@ -82,10 +82,13 @@ def ensure(
     with locked(folder.with_name(f"{folder.name}.lock")):
         if not refresh and (image := find(spec)):  # another process built it meanwhile
             return image
-        from harness.guests.build import build  # noqa: PLC0415 - only who builds pays for these
+        from harness.archive.client import open_archive  # noqa: PLC0415 - only who builds pays for these
+        from harness.guests.build import build  # noqa: PLC0415
         from harness.guests.plan import plan  # noqa: PLC0415
 
-        archive = _archive(spec, mirror, progress, keyring, offline=offline)
+        archive = open_archive(
+            spec.suite, spec.debian_arch, mirror=mirror, keyring=keyring, progress=progress, offline=offline
+        )
         planned = plan(spec, replace(archive, fresh=refresh and not offline))
         target = folder / planned.fingerprint[:16]
         if not (target / MANIFEST).is_file():
@@ -99,7 +102,7 @@ def ensure(
 def clean() -> list[Path]:
     """Remove every built guest and every download; the folders that were removed. Raises CacheReadOnly."""
     removed: list[Path] = []
-    for path in (cache_dir() / "guests", cache_dir() / "archive"):
+    for path in (cache_dir() / "guests", stubs_folder(), cache_dir() / "archive"):
         if path.is_dir():
             with naming_write_errors("the cache", path, elsewhere=ELSEWHERE):
                 shutil.rmtree(path)
@@ -120,18 +123,6 @@ def _image(spec: GuestSpec, fingerprint: str, manifest: Mapping[str, object]) ->
         manifest=manifest,
         fingerprint=fingerprint,
     )
-
-
-def _archive(
-    spec: GuestSpec, mirror: str | None, progress: Progress | None, keyring: Path | None, *, offline: bool
-) -> Archive:
-    from harness.archive.client import Archive  # noqa: PLC0415 - as above
-    from harness.archive.fetch import Fetcher, silent  # noqa: PLC0415
-    from harness.archive.mirrors import mirrors  # noqa: PLC0415
-
-    folder = cache_dir() / "archive"
-    fetcher = Fetcher(folder / "sha256", mirrors(mirror), offline=offline, progress=progress or silent)
-    return Archive(folder, spec.suite, spec.debian_arch, keyring or shipped("fixtures", "keyrings"), fetcher)
 
 
 def _folder(spec: GuestSpec) -> Path:

@@ -42,6 +42,8 @@ class GuestImage:
     append: str = ""
     root_image: Path | None = None
     """The read-only file system that the initramfs goes over to, the guest's first virtio-blk disk."""
+    efi_stub: Path | None = None
+    """What makes a program for UEFI firmware of the kernel; None until harness.guests.efi_stub has brought it."""
     disk: Path | None = None
     firmware: Path | None = None
     init_marker: str | None = INIT_MARKER

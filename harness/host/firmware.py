@@ -6,6 +6,7 @@ Format and search order: https://www.qemu.org/docs/master/interop/firmware.json 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from fnmatch import fnmatch
@@ -41,6 +42,12 @@ def firmware_for(
         if found is not None:
             return found
     return None
+
+
+def identity(firmware: Path) -> str:
+    """What tells one build from another: its file's name and the first half of its SHA-256."""
+    with firmware.open("rb") as file:
+        return f"{firmware.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:32]}"
 
 
 def _folders(qemu: Path | None) -> list[Path]:

@@ -6,6 +6,7 @@ The cache, all of which can be made again::
     <cache>/archive/sha256/<hash>               indexes and packages, by content
     <cache>/archive/sha256/<hash>.part          a download that can be resumed
     <cache>/guests/<name>-<arch>/<fingerprint>/ vmlinuz, initrd, root.erofs, manifest.json
+    <cache>/efi-stubs/<arch>/                   stub, package.json
     <cache>/guests/<name>-<arch>/<recipe>.json  which of them a recipe gave last: written last, so it is the commit
 """
 

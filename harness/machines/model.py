@@ -83,6 +83,8 @@ class MachineSpec:
     machine_type: str | None = None
     cpu_model: str | None = None
     gpu: GpuMode = GpuMode.NONE
+    efi: bool = False
+    """Whether it boots through UEFI firmware: a disk, or a kernel from a disk that is made of it and its EFI stub."""
     vsock: bool = False
     """Whether the guest has AF_VSOCK, and the machine :attr:`Machine.vsock`."""
     extra: Mapping[str, str] = field(default_factory=dict)

@@ -66,12 +66,12 @@ def capabilities(subject: Subject) -> Capabilities:
 @pytest.fixture
 def guest(visorbench: Session, subject: Subject) -> GuestImage:
     """The subject's guest, built."""
-    return visorbench.guest(subject.guest, subject.arch)
+    return visorbench.guest(subject.guest, subject.arch, efi=subject.efi)
 
 
 @pytest.fixture
 def machine_factory(
-    visorbench: Session, subject: Subject, guest: GuestImage, request: pytest.FixtureRequest
+    visorbench: Session, subject: Subject, request: pytest.FixtureRequest
 ) -> Iterator[MachineFactory]:
     """Make machines of this subject; whatever the scenario leaves running is ended with it."""
     folder: Path = visorbench.logs / scenario_name(request.node) / request.node.name
@@ -80,7 +80,8 @@ def machine_factory(
     def factory(**options: Any) -> Machine:
         variant = subject.with_(**options) if options else subject
         backend = variant.backend_here(logs=folder / f"{len(made) + 1:03}")
-        made.append(backend.machine(variant.spec(guest)))
+        image = visorbench.guest(variant.guest, variant.arch, efi=variant.efi)
+        made.append(backend.machine(variant.spec(image)))
         return made[-1]
 
     yield factory

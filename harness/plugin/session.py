@@ -73,7 +73,7 @@ class Session:
         """The pytest-xdist run, in its workers and in their controller."""
         self._is_worker = worker_of is not None
         self._plan: Plan | None = None
-        self._guests: dict[tuple[str, Arch], GuestImage] = {}
+        self._guests: dict[tuple[str, Arch, bool], GuestImage] = {}
         self._facts: dict[Subject, dict[str, Any]] = {}
         self._with_gpu: dict[Subject, Subject] = {}
         self._recorder: RunRecorder | None = None
@@ -168,12 +168,20 @@ class Session:
 
         self.resources.enter_context(measuring_lock(self.lock_wait_s, say))
 
-    def guest(self, name: str, arch: Arch) -> GuestImage:
-        """The built guest, or the user's own. Raises UnknownName and what building raises."""
-        key = (name, arch)
+    def guest(self, name: str, arch: Arch, *, efi: bool = False) -> GuestImage:
+        """The built guest, or the user's own; ``efi``: as firmware boots it.
+
+        Raises UnknownName and what building raises.
+        """
+        key = (name, arch, efi)
         if key not in self._guests:
             own = self.config.guests.get(name)
-            self._guests[key] = _own_guest(name, own) if own else self._built(name, arch)
+            image = _own_guest(name, own) if own else self._built(name, arch)
+            if efi and image.kernel:
+                from harness.guests.efi_stub import with_efi_stub  # noqa: PLC0415 - few subjects boot that way
+
+                image = with_efi_stub(image, progress=self.watcher.transfer, mirror=self.config.mirror)
+            self._guests[key] = image
         return self._guests[key]
 
     def _built(self, name: str, arch: Arch) -> GuestImage:
@@ -187,9 +195,9 @@ class Session:
     def facts(self, subject: Subject) -> dict[str, Any]:
         """What the recorder is told of a subject: everything that makes two subjects the same."""
         if subject not in self._facts:
-            guest = self.guest(subject.guest, subject.arch)
+            guest = self.guest(subject.guest, subject.arch, efi=subject.efi)
             settings = subject.backend_here().machine(subject.spec(guest)).settings
-            names = [subject.machine_type, subject.cpu_model]
+            names = [subject.machine_type, subject.cpu_model, "efi" if subject.efi else None]
             self._facts[subject] = {
                 "backend": subject.backend,
                 "backend_version": subject.version,
@@ -262,8 +270,8 @@ def prepare(
     from harness.guests.toolchain import guest_target, host_target  # noqa: PLC0415
     from harness.guests.workloads import find_workload, workload  # noqa: PLC0415
 
-    for name, arch in dict.fromkeys((subject.guest, subject.arch) for subject in guests):
-        session.guest(name, arch)
+    for name, arch, efi in dict.fromkeys((each.guest, each.arch, each.efi) for each in guests):
+        session.guest(name, arch, efi=efi)
     wanted = [(name, target) for name, arch in workloads for target in (host_target(), guest_target(arch))]
     for name, target in dict.fromkeys(wanted):
         if find_workload(name, target) is None:

@@ -39,6 +39,8 @@ class Subject:
     gpu: str = "none"
     """A value of :class:`harness.machines.model.GpuMode`, whose module is too heavy for a plan."""
     qemu: str | None = None
+    efi: bool = False
+    """Whether it boots through UEFI firmware (MachineSpec.efi)."""
     vsock: bool = False
     extra: tuple[tuple[str, str], ...] = ()
     """Options of the backend's own, as MachineSpec.extra; the scenario that gives them names them in its metrics."""
@@ -53,6 +55,8 @@ class Subject:
             differs.append(f"{self.cpus}cpu")
         if self.gpu != "none":
             differs.append(self.gpu)
+        if self.efi:
+            differs.append("efi")
         return self.label or "-".join(part for part in [self.backend, self.arch.value, *differs] if part)
 
     def with_(self, **options: Any) -> Subject:
@@ -61,7 +65,7 @@ class Subject:
 
     def as_(self, spec: MachineSpec) -> Subject:
         """The subject that a machine of this spec is: this one, or a variant of it."""
-        named = ("memory_mib", "cpus", "machine_type", "cpu_model", "gpu")
+        named = ("memory_mib", "cpus", "machine_type", "cpu_model", "gpu", "efi")
         differs = {key: getattr(spec, key) for key in named if getattr(spec, key) != getattr(self, key)}
         return self.with_(**differs) if differs else self
 
@@ -82,6 +86,7 @@ class Subject:
             machine_type=self.machine_type,
             cpu_model=self.cpu_model,
             gpu=GpuMode(self.gpu),
+            efi=self.efi,
             vsock=self.vsock,
             extra=dict(self.extra),
         )
@@ -178,6 +183,7 @@ def _from_config(entry: SubjectConfig, config: Config, progress: Progress | None
         machine_type=entry.machine_type,
         cpu_model=entry.cpu_model,
         gpu=entry.gpu,
+        efi=entry.efi,
         qemu=str(qemu) if qemu else None,
     )
 

@@ -19,7 +19,6 @@ from harness.runtimes.users import check_unused, users_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.archive.client import Archive
     from harness.archive.fetch import Progress
     from harness.runtimes.model import Runtime
     from harness.runtimes.spec import RuntimeSpec
@@ -94,11 +93,14 @@ def ensure(
     with locked(folder.with_name(f"{name}.lock")):
         if not refresh and (found := find(name)):  # another process was first
             return found
-        from harness.archive.fetch import silent  # noqa: PLC0415 - only who installs pays for it
+        from harness.archive.client import open_archive  # noqa: PLC0415 - only who installs pays for these
+        from harness.archive.fetch import silent  # noqa: PLC0415
         from harness.runtimes.build import build, plan  # noqa: PLC0415
 
         told = progress or silent
-        archive = _archive(spec.suite, debian_arch, mirror, keyring, told, offline=offline)
+        archive = open_archive(
+            spec.suite, debian_arch, mirror=mirror, keyring=keyring, progress=told, offline=offline
+        )
         archive = replace(archive, fresh=refresh and not offline)
         planned = plan(name, spec, archive)
         target = folder / planned.fingerprint[:16]
@@ -156,24 +158,6 @@ def _debian_arch(name: str) -> str:
             fix="install a newer QEMU here, and name it with --qemu PATH",
         )
     return DEBIAN_ARCHS[host_arch()]
-
-
-def _archive(
-    suite: str,
-    debian_arch: str,
-    mirror: str | None,
-    keyring: Path | None,
-    progress: Progress,
-    *,
-    offline: bool,
-) -> Archive:
-    from harness.archive.client import Archive  # noqa: PLC0415 - as above
-    from harness.archive.fetch import Fetcher  # noqa: PLC0415
-    from harness.archive.mirrors import mirrors  # noqa: PLC0415
-
-    folder = cache_dir() / "archive"
-    fetcher = Fetcher(folder / "sha256", mirrors(mirror), offline=offline, progress=progress)
-    return Archive(folder, suite, debian_arch, keyring or shipped("fixtures", "keyrings"), fetcher)
 
 
 def _folder(name: str) -> Path:

@@ -28,6 +28,7 @@ SUBJECTS = st.builds(
     cpu_model=st.none() | TEXT,
     gpu=st.sampled_from(["none", "2d", "virgl", "venus"]),
     qemu=st.none() | TEXT,
+    efi=st.booleans(),
 )
 
 
@@ -55,6 +56,7 @@ def test_a_machine_of_another_type_is_a_variant() -> None:
     guest = GuestImage("tiny", Arch.X86_64)
     variant = subject.as_(subject.with_(machine_type="pc").spec(guest))
     assert (variant.machine_type, variant.id) == ("pc", "tcg-x86-64-pc")
+    assert subject.as_(subject.with_(efi=True).spec(guest)).id == "tcg-x86-64-efi"
     assert subject.as_(subject.spec(guest)) is subject
 
 

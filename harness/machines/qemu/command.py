@@ -161,7 +161,8 @@ def _drive(name: str, drive: Drive) -> Iterator[str]:
     }
     yield from ("-drive", joined(None, backing))
     serial = name if drive.interface is DriveInterface.NVME else None  # which QEMU demands of it
-    yield from ("-device", joined(drive.interface.driver, {"drive": name, "serial": serial}))
+    boot: dict[str, Value | None] = {"bootindex": 0 if drive.boots_first else None}
+    yield from ("-device", joined(drive.interface.driver, {"drive": name, "serial": serial} | boot))
 
 
 def _network(name: str, network: UserNet) -> Iterator[str]:

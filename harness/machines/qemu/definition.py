@@ -30,7 +30,6 @@ from harness.machines.qemu.vsock import card
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.guests.model import GuestImage
     from harness.host.qemu import QemuBinary
     from harness.machines.model import MachineSpec
 
@@ -51,9 +50,10 @@ SIZE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
 def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
     """The configuration of ``spec``, its channels leading nowhere yet.
 
-    Raises UnknownName, InvalidConfiguration, ToolMissing for an arm64 disk without firmware on this host, and
+    Raises UnknownName, InvalidConfiguration, ToolMissing for what boots through firmware that this host lacks, and
     GpuUnavailable; HostLacks where nothing carries vsock.
     """
+    _check_efi(spec)
     guest, extra = spec.guest, spec.extra
     for key in extra:
         if key not in OPTIONS:
@@ -72,10 +72,10 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         memory_mib=guest.memory_mib if spec.memory_mib is None else spec.memory_mib,
         cpus=cpus,
         most_cpus=defaults.most_cpus(accelerator, spec.gpu, cpus, vsock=spec.vsock),
-        kernel=guest.kernel,
-        initrd=guest.initrd,
-        append=guest.append,
-        firmware=guest.firmware or _firmware(guest, qemu.path),
+        kernel=None if spec.efi else guest.kernel,
+        initrd=None if spec.efi else guest.initrd,
+        append="" if spec.efi else guest.append,
+        firmware=guest.firmware or _firmware(spec, qemu.path),
         drives=_drives(spec),
         networks=_networks(spec),
         console=Nowhere(),
@@ -117,14 +117,26 @@ def _default_video(spec: MachineSpec) -> str:
     return defaults.video(spec.guest.arch) if shown else "none"
 
 
-def _firmware(guest: GuestImage, qemu: Path) -> Path | None:
-    """What the disk of a guest that names none boots through; for x86-64, QEMU brings SeaBIOS."""
-    if guest.disk is None or guest.kernel or guest.arch is Arch.X86_64:
+def _check_efi(spec: MachineSpec) -> None:
+    guest = spec.guest
+    if spec.efi and guest.kernel and guest.efi_stub is None:
+        raise InvalidConfiguration(
+            f"guest {guest.name} ({guest.arch}) is a kernel without an EFI stub, and firmware boots disks",
+            fix="give it one (harness.guests.efi_stub.with_efi_stub), or boot it without UEFI",
+        )
+    if spec.efi and (spec.machine_type or "").startswith("microvm"):
+        raise InvalidConfiguration("the machine type microvm boots no UEFI firmware", fix="use q35")
+
+
+def _firmware(spec: MachineSpec, qemu: Path) -> Path | None:
+    """What a guest that names none boots through; for an x86-64 disk, QEMU brings SeaBIOS too."""
+    guest = spec.guest
+    if not spec.efi and (guest.disk is None or guest.kernel or guest.arch is Arch.X86_64):
         return None
     found = firmware_for(guest.arch.value, qemu=qemu)
     if found is None:
         raise ToolMissing(
-            f"an {guest.arch} disk boots through UEFI firmware, and this host has none",
+            f"guest {guest.name} ({guest.arch}) boots through UEFI firmware, and this host has none for it",
             fix="run `visorbench setup`, or name one with --firmware",
         )
     return found

@@ -56,6 +56,8 @@ class Drive:
     """Writes go to a temporary file that nobody keeps."""
     cache: Cache = Cache.WRITEBACK
     aio: Aio = Aio.THREADS
+    boots_first: bool = False
+    """Firmware tries it before every other device."""
 
 
 @dataclass(frozen=True, slots=True)

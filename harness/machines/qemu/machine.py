@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from harness.channels.stamp import Stamp
 from harness.errors import ControlLost, ControlTimeout, GuestSilent, InvalidConfiguration, WrongState
+from harness.host.firmware import identity
 from harness.host.paths import private_directory
 from harness.machines.boot import BootWatch
 from harness.machines.login import SSH_PORT, Login
 from harness.machines.milestones import Milestones
 from harness.machines.model import Phase, State, Timeline
 from harness.machines.qemu import endings
+from harness.machines.qemu.initrd import booting
 from harness.machines.qemu.vmm import Vmm, launch
 from harness.runtimes.model import containing
 
@@ -92,7 +93,8 @@ class QemuMachine:
             "cpus": config.cpus,
             "memory_mib": config.memory_mib,
             "accelerator": accelerator,
-            "kernel_command_line": config.append,
+            "kernel_command_line": self._spec.guest.append,
+            **({"firmware": identity(config.firmware)} if self._spec.efi and config.firmware else {}),
             **graphics,
             **({"runtime": runtime.label} if runtime else {}),
         }
@@ -171,7 +173,7 @@ class QemuMachine:
             )  # fmt: skip
         private = self._kept.enter_context(private_directory())
         self._login, initrd = Login.prepare(self._spec.guest, private)
-        config = replace(self._config, initrd=initrd)
+        config = booting(self._config, self._spec, initrd, private)
         self._vmm = vmm = launch(
             config, self._logs() if self._logs else private, private=self._logs is None, purpose=self.name,
             window=private,
