@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import importlib
 import json
-import os
 import sys
 from typing import Any
 
 import click
 
 from harness import __version__
-from harness.errors import NO_SPACE, UnknownName, VisorbenchError
+from harness.errors import NO_SPACE, OutputRefused, UnknownName, VisorbenchError
+from harness.host.standard_output import forget_stdout, stdout_takes_more
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "baseline": ("harness.cli.baseline:baseline", "Name runs that others are compared with."),
@@ -108,37 +108,18 @@ def main(argv: list[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
-        if error.errno not in {*NO_SPACE, errno.EIO} or _stdout_takes_more():
+        if error.errno not in {*NO_SPACE, errno.EIO} or stdout_takes_more():
             raise
-        _forget_stdout()
-        _complain(
-            f"cannot write to standard output: {error.strerror}",
-            "make room there, or send the output elsewhere",
-        )
-        sys.exit(1)
+        forget_stdout()
+        refused = OutputRefused.because(error)
+        _complain(refused.message, refused.fix)
+        sys.exit(refused.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def print_json(value: object) -> None:
     """One JSON document on stdout, for ``--json``."""
     click.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
-
-
-def _stdout_takes_more() -> bool:
-    """Whether an OSError that names no file was not standard output's: one that is refused is refused again."""
-    try:
-        sys.stdout.flush()
-        os.write(sys.stdout.fileno(), b"\n")  # where nothing is buffered, there is nothing to flush
-    except OSError:
-        return False
-    return True
-
-
-def _forget_stdout() -> None:
-    """Let what is still buffered go nowhere: the interpreter would complain of it at its end, with a status of 120."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
 
 
 def _complain(message: str, fix: str | None) -> None:

@@ -55,8 +55,9 @@
     │   ├── KernelUnusable          no kernel, for another architecture, packed as nobody here unpacks
     │   └── KernelCorrupt           truncated, a lying length, a bomb
     ├── BuildFailed                 a workload's sources did not compile
-    └── StoreError                  the results store is locked, full, or of an unknown schema
-        └── RunNotStored            a run is measured and kept, and waits for its store
+    ├── StoreError                  the results store is locked, full, or of an unknown schema
+    │   └── RunNotStored            a run is measured and kept, and waits for its store
+    └── OutputRefused               standard output takes no more
 
 An error's message is one sentence: what is wrong, and where. ``fix`` is the sentence that says what to do.
 Facts (argv, exit status, log path, tails of stderr and console) are attributes, kept in ``facts``.
@@ -143,6 +144,7 @@ from harness.errors.measurement import (
     WrongPicture,
 )
 from harness.errors.store import (
+    OutputRefused,
     RunNotStored,
     StoreError,
 )
@@ -215,6 +217,7 @@ __all__ = [
     "NotSeen",
     "NothingCompared",
     "NothingMeasured",
+    "OutputRefused",
     "OutputTooLarge",
     "PackageNotFound",
     "PortRefused",

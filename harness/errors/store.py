@@ -1,4 +1,4 @@
-"""The results store cannot do what it is asked to."""
+"""The results store, or standard output, cannot take what it is given."""
 
 from __future__ import annotations
 
@@ -11,3 +11,15 @@ class StoreError(VisorbenchError):
 
 class RunNotStored(StoreError):
     """A run is measured and kept in its folder, and its store cannot take it now; facts: run, folder."""
+
+
+class OutputRefused(VisorbenchError):
+    """Standard output takes no more."""
+
+    @classmethod
+    def because(cls, error: OSError) -> OutputRefused:
+        """Of what the system said."""
+        return cls(
+            f"cannot write to standard output: {error.strerror}",
+            fix="make room there, or send the output elsewhere",
+        )

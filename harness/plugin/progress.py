@@ -102,7 +102,7 @@ class Progress:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A file that Python cannot read ends the bench, and its author sees where."""
         if report.failed and self.session and self.session.gave_up is None:
-            self._console.print(report.longreprtext, markup=False, highlight=False, soft_wrap=True)
+            self._print(report.longreprtext, soft_wrap=True)
             said = [line[1:].strip() for line in report.longreprtext.splitlines() if line.startswith("E ")]
             self.session.gave_up = ScenarioUnreadable(
                 f"scenario {report.nodeid} cannot be read: {said[-1] if said else 'see above'}",
@@ -127,9 +127,7 @@ class Progress:
             self._failed.append(report.nodeid)
             lines = str(getattr(report.longrepr, "reprcrash", report.longrepr)).splitlines()
             said = _cause(report) or (lines[-1] if lines else "")
-            self._console.print(
-                f"failed {_title(report.nodeid)}: {said}", markup=False, highlight=False, style="red"
-            )
+            self._print(f"failed {_title(report.nodeid)}: {said}", style="red")
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """A scenario has ended."""
@@ -156,11 +154,7 @@ class Progress:
             self._bar.update(self._task, description=f"{count}{text}")
         else:
             left = f" (about {_clock(self._remaining_s())} left)" if self._expected else ""
-            self._console.print(
-                f"[{_clock(time.monotonic() - self._started)}] {count}{text}{left}",
-                markup=False,
-                highlight=False,
-            )
+            self._print(f"[{_clock(time.monotonic() - self._started)}] {count}{text}{left}")
 
     def rounds(self, done: int, total: int) -> None:
         """Show how far the running scenario is."""
@@ -177,6 +171,13 @@ class Progress:
         """Show how far a download is; only where a line can be redrawn."""
         if self._bar and total:
             self._bar.update(self._task, description=f"{what}, {100 * done // total} %")
+
+    def _print(self, text: str, **options: Any) -> None:
+        """Where standard output takes no more, a bench goes on measuring: its table will say so."""
+        try:
+            self._console.print(text, markup=False, highlight=False, **options)
+        except OSError:
+            self._console.quiet = True
 
     def _remaining_s(self) -> float:
         spent = time.monotonic() - self._current_started if self._current else 0.0

@@ -11,8 +11,13 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.errors import VisorbenchError
+from harness.errors import OutputRefused, VisorbenchError
+from harness.host.standard_output import forget_stdout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def main(arguments: list[str]) -> int:
@@ -26,13 +31,26 @@ def main(arguments: list[str]) -> int:
     try:
         run = read_run(folder)
         write_report(run, folder, latest=True)
-        print_table(run)
-        print_delivery(save(run, folder, os.environ.get("VISORBENCH_STORE")))
+        refused = _shown(lambda: print_table(run))
+        delivery = save(run, folder, os.environ.get("VISORBENCH_STORE"))
+        refused = refused or _shown(lambda: print_delivery(delivery))
+        if refused:
+            raise refused
     except VisorbenchError as error:
         told = {"error": type(error).__name__, "message": error.message, "fix": error.fix}
         sys.stderr.write(json.dumps(told) + "\n")
         return error.exit_code
     return 0
+
+
+def _shown(show: Callable[[], None]) -> OutputRefused | None:
+    """Why it could not be shown: by then it is written, and yet to be stored."""
+    try:
+        show()
+    except OSError as error:
+        forget_stdout()
+        return OutputRefused.because(error)
+    return None
 
 
 if __name__ == "__main__":

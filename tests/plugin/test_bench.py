@@ -209,3 +209,27 @@ def test_a_scenarios_name_chooses_it_alone() -> None:
     assert {"boot", "gpu"} <= names
     assert "guest" in marks
     assert not [(name, mark) for name in names for mark in marks if name in mark]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_where_standard_output_takes_no_more_the_run_is_made_and_kept_all_the_same(bench) -> None:
+    scenario = bench.scenario(
+        "def test_short(measure):\n    measure.record('work', 1, unit='s', better='lower')\n"
+    )
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            bench.command(scenario, "--backend", "tcg"), env=bench.environment, cwd=bench.folder,
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "visorbench: cannot write to standard output: No space left on device",
+        "  make room there, or send the output elsewhere",
+    ]
+    assert bench.results["series"][0]["samples"] == [1]
+    assert (bench.folder / "reports" / "latest" / "index.html").is_file()
+    runs = subprocess.run(
+        [str(Path(sys.executable).with_name("visorbench")), "runs"], env=bench.environment, cwd=bench.folder,
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert bench.results["run"]["id"] in runs.stdout
