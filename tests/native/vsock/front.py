@@ -193,3 +193,23 @@ class FrontEnd:
         self.describe(TX, 1, at + len(header), len(payload))
         self.push(TX, 0)
         assert self.next_used(TX) == (0, 0)
+
+
+def listen(front, port):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"{front.path}_{port}")
+    listener.listen(64)
+    listener.settimeout(20)
+    return listener
+
+
+def connected(front, port=1024, host=80):
+    """A stream that the guest opened: the host's end."""
+    with listen(front, host) as listener:
+        front.send(REQUEST, port, host)
+        answer = front.receive()
+        assert (answer.operation, answer.source, answer.target) == (RESPONSE, host, port)
+        stream, _ = listener.accept()
+    front.path.with_name(f"vsock_{host}").unlink()
+    stream.settimeout(20)
+    return stream
