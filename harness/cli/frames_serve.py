@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.frames_address import TCP, Kind, all_parsed, listen_in_guest, listen_on_host
-from harness.errors import DisplayLost, InvalidConfiguration
+from harness.errors import DisplayLost, DisplayRefused, HostLacks, InvalidConfiguration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.cli.frames_address import Address
     from harness.machines.qemu.machine import QemuMachine
 
@@ -36,6 +38,11 @@ if TYPE_CHECKING:
 @click.option(
     "--lossless", is_flag=True, help="Let the display wait for the encoder, so that no frame is left out."
 )
+@click.option(
+    "--any-resource",
+    is_flag=True,
+    help="Take any resource id of the display's size for what is shown: for clients that send GEM handles.",
+)
 @click.option("--qemu", type=click.Path(path_type=Path), help="Use this QEMU: a binary, or its folder.")
 @click.option("--runtime", metavar="system|managed|PATH", help="Whose QEMU to use; default: managed.")
 @click.option(
@@ -44,7 +51,14 @@ if TYPE_CHECKING:
     help="End after this time; default: when it ends.",
 )
 def serve(
-    guest: str, addresses: tuple[Address, ...], seconds: float | None, *, lossless: bool, **options: Any
+    guest: str,
+    addresses: tuple[Address, ...],
+    seconds: float | None,
+    *,
+    data: bool,
+    lossless: bool,
+    any_resource: bool,
+    **options: Any,
 ) -> int:
     """Boot GUEST (default: gpu) and serve its display over HXFR until Ctrl-C.
 
@@ -56,12 +70,13 @@ def serve(
 
     vsock = any(address.kind is Kind.VSOCK for address in addresses)
     machine = _machine(guest, vsock=vsock, **options)
-    with machine, HxfrServer() as server, ExitStack() as undo:
+    with machine, HxfrServer(any_resource=any_resource) as server, ExitStack() as undo:
         # Before the guest boots: what cannot be listened on is then said at once.
         listen_on_host(server, addresses)
         machine.boot(timeout_s=300)
-        display = DbusDisplay.open(machine.control.qmp, mapped=not options["data"])
-        scanout = Scanout(display, lossless=lossless)
+        resource = (lambda: None) if data else _resource_of(machine, undo)
+        display = DbusDisplay.open(machine.control.qmp, mapped=not data)
+        scanout = Scanout(display, lossless=lossless, resource=resource)
         undo.callback(scanout.close)
         server.offer(0, scanout)
         listen_in_guest(server, addresses, machine, undo)
@@ -72,6 +87,17 @@ def serve(
     if ended:
         raise DisplayLost(ended)
     return 0
+
+
+def _resource_of(machine: QemuMachine, undo: ExitStack) -> Callable[[], int | None]:
+    """What tells which resource the display shows, until ``undo``; where nothing does, that is said and 0 is served."""
+    from harness.display.scanout_trace import ScanoutTrace  # noqa: PLC0415
+
+    try:
+        return undo.enter_context(ScanoutTrace(machine.control.qmp)).resource
+    except (DisplayRefused, HostLacks) as error:
+        click.echo(f"{error.message}; clients can ask for 0, the current scanout", err=True)
+        return lambda: None
 
 
 def _machine(

@@ -75,7 +75,8 @@ class Scanout:
 
     Subscribers are given access units, and one Failure at the end when the display ends before they do. Where the
     encoder is slower than the display, frames are left out, ``dropped`` of them so far; with ``lossless`` the display
-    waits instead. ``told`` hears of every frame that was encoded, in the encoder's thread.
+    waits instead. ``told`` hears of every frame that was encoded, in the encoder's thread. ``resource`` says, while a
+    frame is in use, which virtio-gpu resource it is; None where that is not known.
     """
 
     def __init__(
@@ -85,12 +86,15 @@ class Scanout:
         *,
         lossless: bool = False,
         told: Callable[[Encoded], None] | None = None,
+        resource: Callable[[], int | None] = lambda: None,
     ) -> None:
         wanted = wanted or Wanted()
         self._source = source
         self._lost: str | None = None
         self._pixels = threading.Lock()
         self._current: Surface | None = None
+        self._resource: int | None = None
+        self._resource_now = resource
         self._converter = Converter(wanted.backend).__enter__()
         self._stream = Stream(wanted)
         self._told = told
@@ -137,10 +141,13 @@ class Scanout:
         """The next frame of the subscribers' stream is a keyframe."""
         self._stream.force_keyframe()
 
-    def encode_current(self, stream: Stream, pts_ns: int, *, timeout_s: float = 2) -> FrameResponse:
+    def encode_current(
+        self, stream: Stream, pts_ns: int, *, resource: int = 0, timeout_s: float = 2
+    ) -> FrameResponse:
         """What is shown now, in a stream of the caller's; the display waits for the conversion alone.
 
-        Raises RequestFailed: RESOURCE_NOT_FOUND where nothing has been shown, and what Stream.encode raises.
+        ``resource``: this one, if it is shown; 0: whichever is. Raises RequestFailed: RESOURCE_NOT_FOUND where nothing
+        or another resource is shown, and what Stream.encode raises.
         """
         self._seen.wait(timeout_s)
         with self._pixels:
@@ -148,6 +155,8 @@ class Scanout:
                 raise RequestFailed(
                     ErrorCode.RESOURCE_NOT_FOUND, self._lost or "the display shows nothing yet"
                 )
+            if resource and not resource == self._resource == self._resource_now():
+                raise RequestFailed(ErrorCode.RESOURCE_NOT_FOUND, _not_shown(resource, self._resource))
             picture = converted(self._converter, of_display(self._current))
             unit = stream.encode_picture(picture, pts_ns) if picture.borrows else None
         try:
@@ -197,6 +206,7 @@ class Scanout:
     def _show(self, frame: Frame) -> None:
         self.frames += 1
         self._current = frame.surface if frame.lasting else _kept(frame.surface)
+        self._resource = self._resource_now()
         self._seen.set()
         if self._subscribers:
             self._convert(frame.surface, frame.sequence, frame.arrived.at_ns, frame.bytes_copied)
@@ -241,6 +251,15 @@ class Scanout:
                     waiting.copied_bytes, unit,
                 )
             )  # fmt: skip
+
+
+def _not_shown(asked: int, shown: int | None) -> str:
+    """At most 255 bytes, which is what an ERROR holds."""
+    which = "the host does not know which one is" if shown is None else f"{shown} is"
+    return (
+        f"the resource {asked} is not shown: {which}. 0 asks for what is shown. A GEM handle is no resource id: "
+        "DRM_IOCTL_VIRTGPU_RESOURCE_INFO tells it, or `frames serve --any-resource` takes either"
+    )
 
 
 def _kept(surface: Surface) -> Surface:

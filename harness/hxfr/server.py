@@ -47,7 +47,8 @@ class Port(Protocol):
 class HxfrServer:
     """Serves ``scanouts``, which it does not own, by their numbers; runs from ``with`` on.
 
-    ``wanted``: how streams are until a client configures them.
+    ``wanted``: how streams are until a client configures them. ``any_resource``: take every resource id that a client
+    asks for with the current scanout's size for what is shown, as clients that send GEM handles in its place need.
     """
 
     def __init__(
@@ -56,10 +57,12 @@ class HxfrServer:
         *,
         wanted: Wanted | None = None,
         limits: Limits | None = None,
+        any_resource: bool = False,
     ) -> None:
         self._scanouts = dict(scanouts or {})
         self._wanted = wanted or Wanted()
         self._limits = limits or Limits()
+        self._any_resource = any_resource
         self._loop = asyncio.new_event_loop()
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="hxfr-encode")
         self._thread = threading.Thread(target=self._loop.run_forever, name="hxfr", daemon=True)
@@ -190,7 +193,9 @@ class HxfrServer:
     def _client(self, *, invited: bool = False) -> Connection:
         limits = self._limits
         full = not invited and len(self._connections) >= limits.connections
-        sessions = Sessions(self._scanouts, self._workers, self._wanted, limits.sessions)
+        sessions = Sessions(
+            self._scanouts, self._workers, self._wanted, limits.sessions, any_resource=self._any_resource
+        )
         refused = f"this server has {limits.connections} clients already" if full else ""
         connection = Connection(sessions, limits, self._gone, refused=refused)
         self._connections.add(connection)

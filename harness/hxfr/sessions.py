@@ -32,13 +32,25 @@ is the scanout's number here."""
 
 
 class Sessions:
-    """Answers one message at a time. Whatever encodes runs in ``workers``; ``push`` sends what nobody asked for."""
+    """Answers one message at a time. Whatever encodes runs in ``workers``; ``push`` sends what nobody asked for.
 
-    def __init__(self, scanouts: Mapping[int, Scanout], workers: Executor, wanted: Wanted, most: int) -> None:
+    ``any_resource``: see :class:`harness.hxfr.server.HxfrServer`.
+    """
+
+    def __init__(
+        self,
+        scanouts: Mapping[int, Scanout],
+        workers: Executor,
+        wanted: Wanted,
+        most: int,
+        *,
+        any_resource: bool = False,
+    ) -> None:
         self._scanouts = scanouts
         self._workers = workers
         self._wanted = wanted
         self._most = most
+        self._any_resource = any_resource
         self._streams: dict[int, Stream] = {}
         self._subscribed: dict[tuple[int, int], Scanout] = {}
         self._disabled: set[int] = set()
@@ -106,26 +118,18 @@ class Sessions:
         if request.pixels is not None:
             work = partial(_encode_attached, stream, request)
         else:
-            work = partial(self._shown(request).encode_current, stream, request.pts_ns)
+            scanout = self._current()
+            taken = self._any_resource and scanout.size in (None, (request.width, request.height))
+            resource = 0 if taken else request.resource
+            work = partial(scanout.encode_current, stream, request.pts_ns, resource=resource)
         answer = await asyncio.get_running_loop().run_in_executor(self._workers, work)
         return Message(Type.FRAME_RESPONSE, session, answer)
 
-    def _shown(self, request: FrameRequest) -> Scanout:
-        """The scanout that a request without pixels means.
-
-        No display of QEMU's tells which virtio-gpu resource it shows, and existing clients send a GEM handle in its
-        place. So any id is the current scanout, as 0 is, as long as the sizes agree.
-        """
+    def _current(self) -> Scanout:
+        """The scanout that a request without pixels means."""
         scanout = self._scanouts.get(0)
         if scanout is None or 0 in self._disabled:
             raise RequestFailed(ErrorCode.RESOURCE_NOT_FOUND, "there is no scanout, or it was disabled")
-        size = scanout.size
-        if request.resource and size and size != (request.width, request.height):
-            raise RequestFailed(
-                ErrorCode.RESOURCE_NOT_FOUND,
-                f"the resource {request.resource} of {request.width}x{request.height} is not shown: "
-                f"the scanout has {size[0]}x{size[1]}",
-            )
         return scanout
 
     async def _subscribe(self, message: Message) -> Message | None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from harness.display.dbus import DbusDisplay
 from harness.display.frame import BYTES_A_PIXEL, Damage
 from harness.display.pattern import numbers
+from harness.display.scanout_trace import ScanoutTrace
 from harness.display.screendump import Screendump
 from harness.display.vnc import VncDisplay
 from harness.errors import DisplayLost, DisplayRefused, NoFrame
@@ -59,6 +63,30 @@ def test_scanout_map_has_every_frame_once_and_copies_nothing(drawing_machine, sc
     assert (start["width"], start["height"], end["frames"]) == (WIDTH, HEIGHT, 200)
     assert len(set(start["resources"])) == 3
     assert 0 not in start["resources"]
+
+
+def test_the_trace_tells_every_frames_resource(drawing_machine) -> None:
+    seen = {}
+    with ScanoutTrace(drawing_machine.control.qmp) as trace:
+        display = DbusDisplay.open(drawing_machine.control.qmp)
+        try:
+            drawing = Drawing(drawing_machine, "--frames=100")
+            while drawing.going_on:
+                with suppress(NoFrame), display.frame(0.5) as frame:
+                    seen[numbers(frame.surface).top] = trace.resource()
+        finally:
+            display.close()
+    pages = drawing.events()[0]["resources"]
+    seen.pop(None, None)  # the guest's text console
+    assert seen == {number: pages[number % len(pages)] for number in range(100)}
+
+
+def test_a_qemu_that_does_not_tell_resources_is_named(drawing_machine, monkeypatch) -> None:
+    with TemporaryDirectory(suffix=" %") as odd:  # QEMU takes no such path for its log
+        monkeypatch.setattr("tempfile.tempdir", odd)
+        with pytest.raises(DisplayRefused, match="does not tell which resource"):
+            ScanoutTrace(drawing_machine.control.qmp)
+        assert not any(Path(odd).iterdir())
 
 
 def test_the_guest_waits_while_a_mapped_frame_is_in_use(drawing_machine, scanout_map) -> None:

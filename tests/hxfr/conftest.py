@@ -41,6 +41,7 @@ class Canvas:
         self._drawn: queue.Queue[Surface | None] = queue.Queue(maxsize=1)
         self._closed = False
         self._sequence = 0
+        self.resource: int | None = None
 
     def draw(self, number: int, width: int = WIDTH, height: int = HEIGHT) -> None:
         memory = memoryview(picture(number, width, height))
@@ -88,11 +89,11 @@ def canvas():
 def serve(canvas):
     """Makes a server of the canvas, with limits of a test's choice; gives a function that connects a client."""
     with private_directory() as folder:
-        scanout = Scanout(canvas)
+        scanout = Scanout(canvas, resource=lambda: canvas.resource)
         servers, clients = [], []
 
-        def start(**limits: float):
-            server = HxfrServer({0: scanout}, limits=Limits(**limits))
+        def start(*, any_resource: bool = False, **limits: float):
+            server = HxfrServer({0: scanout}, limits=Limits(**limits), any_resource=any_resource)
             server.__enter__()
             servers.append(server)
             path = folder / f"{len(servers)}.sock"

@@ -14,14 +14,16 @@ import pytest
 from harness.channels.virtio_serial import VirtioSerial
 from harness.display.dbus import DbusDisplay
 from harness.display.pattern import decode
+from harness.display.scanout_trace import ScanoutTrace
 from harness.errors import ChannelClosed, InvalidConfiguration
 from harness.hxfr.client import FROM_SERVERS
+from harness.hxfr.failures import RequestFailed
 from harness.hxfr.messages import ErrorCode, Failure
 from harness.hxfr.parser import Parser
 from harness.hxfr.scanout import Scanout
 from harness.hxfr.server import HxfrServer
-from tests.display.conftest import Drawing, drawing_machine  # noqa: F401 - a fixture
-from tests.hxfr.conftest import connected
+from tests.display.conftest import HEIGHT, WIDTH, Drawing, drawing_machine  # noqa: F401 - a fixture
+from tests.hxfr.conftest import connected, shown
 from tests.hxfr.test_hxfr_server import decoded
 
 pytestmark = [pytest.mark.guest_boot, pytest.mark.timeout(600)]
@@ -30,10 +32,17 @@ RECORDING = "/tmp/recorded.h264"
 
 
 @pytest.fixture(scope="module")
-def scanout(drawing_machine):  # noqa: F811
-    shown = Scanout(DbusDisplay.open(drawing_machine.control.qmp), lossless=True)
-    yield shown
-    shown.close()
+def trace(drawing_machine):  # noqa: F811
+    with ScanoutTrace(drawing_machine.control.qmp) as trace:
+        yield trace
+
+
+@pytest.fixture(scope="module")
+def scanout(drawing_machine, trace):  # noqa: F811
+    display = DbusDisplay.open(drawing_machine.control.qmp)
+    scanout = Scanout(display, lossless=True, resource=trace.resource)
+    yield scanout
+    scanout.close()
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +99,18 @@ def recorded(machine, *options: str, frames: int) -> list[int | None]:
 def test_a_client_in_the_guest_has_its_frames_encoded(drawing_machine, server, where, way) -> None:  # noqa: F811
     options = (f"--encode={where}", f"--by={way}", "--fps=10")
     assert recorded(drawing_machine, *options, frames=15) == list(range(15))
+
+
+def test_a_page_that_is_not_shown_any_more_is_not_found(drawing_machine, server, trace) -> None:  # noqa: F811
+    pages = Drawing(drawing_machine, "--frames=4").events()[0]["resources"]
+    while trace.resource() in pages:  # the guest goes back to its text console
+        pass
+    with connected(server) as client:
+        for page in pages:
+            with pytest.raises(RequestFailed, match=f"the resource {page} is not shown") as refused:
+                client.encode(shown(page, WIDTH, HEIGHT))
+            assert refused.value.code is ErrorCode.RESOURCE_NOT_FOUND
+        assert client.encode(shown(0, WIDTH, HEIGHT)).is_keyframe
 
 
 def test_garbage_on_a_port_closes_it_and_the_next_client_is_served(drawing_machine, server) -> None:  # noqa: F811

@@ -82,15 +82,32 @@ def test_sessions_are_streams_of_their_own(connect) -> None:
     assert decoded(one)[1][0] == 2
 
 
-def test_the_current_scanout_by_0_and_by_any_resource_of_its_size(connect, canvas) -> None:
+def not_found(client, request) -> bool:
+    return failure(client, Message(Type.FRAME_REQUEST, 0, request)) is ErrorCode.RESOURCE_NOT_FOUND
+
+
+def test_the_current_scanout_by_0_and_by_the_resource_that_it_shows(connect, canvas) -> None:
     canvas.draw(11)
     client = connect()
     assert decoded([client.encode(shown())])[0][0] == 11
+    assert not_found(client, shown(4711))  # which one is shown is not known
+    canvas.resource = 4711
     canvas.draw(12)
     response = client.encode(shown(4711, keyframe=True))
     assert (decoded([response])[0][0], response.pts_ns) == (12, 42)
-    assert failure(client, Message(Type.FRAME_REQUEST, 0, shown(4711, 640))) is ErrorCode.RESOURCE_NOT_FOUND
+    assert not_found(client, shown(4712))
+    canvas.resource = None  # switched off, which is no frame
+    assert not_found(client, shown(4711))
     assert client.ask(Message(Type.PING)).type is Type.PONG  # an error is no end
+
+
+def test_any_resource_of_its_size_where_clients_send_gem_handles(serve, canvas) -> None:
+    canvas.resource = 4711
+    canvas.draw(13)
+    client = serve(any_resource=True)()
+    assert decoded([client.encode(shown(2))])[0][0] == 13
+    assert not_found(client, shown(2, 640))
+    assert client.encode(shown(4711, 640)).nal_units  # what is asked for rightly is not measured
 
 
 def test_subscribers_get_every_flip_beginning_with_a_keyframe(connect, canvas) -> None:
