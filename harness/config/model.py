@@ -58,6 +58,8 @@ class Profile(_Frozen):
     """Rounds go on until every median is known this well: half its 95 % interval ÷ the median, 0.01 for ±1 %."""
     budget_s: Annotated[float, Field(gt=0, le=1e6)] = 60
     """With ``precision``: how many seconds the rounds of one scenario on one subject may take together."""
+    idle_seconds: CountOrNone = 0
+    """How long an idle guest is looked at."""
     machine_types: bool = False
     """Whether boot is measured on every machine type of the architecture, not only the default one."""
 

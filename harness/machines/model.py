@@ -90,6 +90,11 @@ class MachineSpec:
     extra: Mapping[str, str] = field(default_factory=dict)
     """Options only one backend knows, named in its documentation; an unknown one is an error."""
 
+    @property
+    def memory_bytes(self) -> int:
+        """What the guest has, as asked for or as its image wants."""
+        return (self.guest.memory_mib if self.memory_mib is None else self.memory_mib) << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:

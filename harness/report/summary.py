@@ -93,7 +93,10 @@ def headlines(run: Run) -> list[Headline]:
     return [
         Headline(subject, names[subject], clauses)
         for subject, found in by_subject.items()
-        if (clauses := (*_boot_clauses(found), *_ratio_clauses(found)) or _count_clause(found))
+        if (
+            clauses := (*_boot_clauses(found), *_ratio_clauses(found), *_idle_clauses(found))
+            or _count_clause(found)
+        )
     ]
 
 
@@ -163,6 +166,17 @@ def _ratio_clauses(found: list[Series]) -> list[str]:
             value = series.native.ratio
             speeds.setdefault(series.scenario, []).append(value if series.better == "higher" else 1 / value)
     return [f"{scenario} at {_share(values)}" for scenario, values in speeds.items()]
+
+
+def _idle_clauses(found: list[Series]) -> list[str]:
+    """What the scenario ``idle`` says of a subject's cost."""
+    idle = {series.metric: series.summary.median for series in found if series.scenario == "idle"}
+    costs = []
+    if (cpu_s := idle.get("cpu-per-second")) is not None:
+        costs.append(f"{significant(cpu_s * 100, 2)}{THIN_SPACE}% of a core")
+    if (beyond_bytes := idle.get("memory-beyond-guest")) is not None:
+        costs.append(f"{quantity(beyond_bytes, 'B')} beyond its guest's memory")
+    return [f"idle it takes {' and '.join(costs)}"] if costs else []
 
 
 def _share(speeds: list[float]) -> str:

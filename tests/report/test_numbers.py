@@ -94,12 +94,15 @@ def test_headlines_name_the_backend_and_its_share_of_native(tmp_path):
             for subject, value in zip((native, tcg), values, strict=True):
                 recorder.sample(scenario, metric, unit=unit, better=better, subject=subject, value=value)
         recorder.sample("boot", "first-command", unit="s", better="lower", subject=tcg, value=7.1)
+        recorder.sample("idle", "cpu-per-second", unit="s", better="lower", subject=tcg, value=0.0123)
+        recorder.sample("idle", "memory-beyond-guest", unit="B", better="lower", subject=tcg, value=135e6)
         run = recorder.finish()
     (headline,) = headlines(run)
     assert headline.label == "tcg arm64"
     assert list(map(spaced, headline.clauses)) == [
         "boots to first command in 7.10 s",
         "compute at 4.0-25 % of native, geometric mean 10 %",
+        "idle it takes 1.2 % of a core and 135 MB beyond its guest's memory",
     ]
 
 
