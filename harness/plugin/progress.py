@@ -17,6 +17,7 @@ from harness.host.paths import cache_dir
 from harness.plugin.keys import SESSION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from rich.console import Console
@@ -24,7 +25,11 @@ if TYPE_CHECKING:
     from harness.plugin.session import Session
 
 UNKNOWN_SECONDS = 20.0
-"""Assumed for a scenario that was never run here."""
+"""A scenario's part of the bar where it was never run here; of what is left, nothing is said then."""
+
+
+SILENCE_S = 60
+"""Where there is no terminal, a scenario that has rounds left says so after this."""
 
 
 class Durations:
@@ -36,9 +41,9 @@ class Durations:
         self._all = self._read()
         self._known: dict[str, float] = self._all.setdefault(profile, {})
 
-    def of(self, test: str) -> float:
-        """Seconds that ``test`` is expected to take."""
-        return self._known.get(test, UNKNOWN_SECONDS)
+    def of(self, test: str) -> float | None:
+        """Seconds that ``test`` is expected to take; None where it was never run here."""
+        return self._known.get(test)
 
     def learn(self, test: str, seconds: float) -> None:
         """Remember how long ``test`` took."""
@@ -73,6 +78,8 @@ class Progress:
         self.session: Session | None = None
         self._console = console
         self._expected: dict[str, float] = {}
+        self._unknown: set[str] = set()
+        """What is still to run and was never run here."""
         self._durations: Durations | None = None
         self._current = ""
         self._current_started = 0.0
@@ -81,7 +88,7 @@ class Progress:
         self._failed: list[str] = []
         self._bar: Any = None
         self._task: Any = None
-        self._started = time.monotonic()
+        self._started = self._said_at = time.monotonic()
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -95,7 +102,7 @@ class Progress:
         reporter = config.pluginmanager.getplugin("terminalreporter")
         config.pluginmanager.unregister(reporter)
         if self._console.is_terminal:
-            self._bar = _bar(self._console, self._remaining_s)
+            self._bar = _bar(self._console, self._remaining)
             self._task = self._bar.add_task("starting", total=None)
             self._bar.start()
 
@@ -112,7 +119,9 @@ class Progress:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Now it is known what there is to do."""
         assert self._durations is not None
-        self._expected = {item.nodeid: self._durations.of(item.nodeid) for item in session.items}
+        known = {item.nodeid: self._durations.of(item.nodeid) for item in session.items}
+        self._expected = {test: UNKNOWN_SECONDS if s is None else s for test, s in known.items()}
+        self._unknown = {test for test, seconds in known.items() if seconds is None}
         if self._bar:
             self._bar.update(self._task, total=sum(self._expected.values()) or 1)
 
@@ -134,6 +143,7 @@ class Progress:
         assert self._durations is not None
         self._durations.learn(nodeid, time.monotonic() - self._current_started)
         self._finished_s += self._expected.get(nodeid, 0)
+        self._unknown.discard(nodeid)
         self._done += 1
         self._current = ""
         if self._bar:
@@ -153,7 +163,8 @@ class Progress:
         if self._bar:
             self._bar.update(self._task, description=f"{count}{text}")
         else:
-            left = f" (about {_clock(self._remaining_s())} left)" if self._expected else ""
+            self._said_at = time.monotonic()
+            left = f" ({self._remaining()})" if self._remaining() else ""
             self._print(f"[{_clock(time.monotonic() - self._started)}] {count}{text}{left}")
 
     def rounds(self, done: int, total: int) -> None:
@@ -166,6 +177,8 @@ class Progress:
                 description=description,
                 completed=self._finished_s + expected * done / max(total, 1),
             )
+        elif time.monotonic() - self._said_at > SILENCE_S:
+            self.step(f"{_title(self._current)}, {done}/{total}")
 
     def transfer(self, what: str, done: int, total: int) -> None:
         """Show how far a download is; only where a line can be redrawn."""
@@ -179,13 +192,17 @@ class Progress:
         except OSError:
             self._console.quiet = True
 
-    def _remaining_s(self) -> float:
+    def _remaining(self) -> str:
+        """How long the rest will take, in words; nothing where nobody knows."""
+        if not self._expected or self._unknown:
+            return ""
         spent = time.monotonic() - self._current_started if self._current else 0.0
         current = self._expected.get(self._current, 0.0)
-        return max(0.0, sum(self._expected.values()) - self._finished_s - min(spent, current))
+        left_s = max(0.0, sum(self._expected.values()) - self._finished_s - min(spent, current))
+        return f"about {_clock(left_s)} left"
 
 
-def _bar(console: Console, remaining_s: Any) -> Any:
+def _bar(console: Console, remaining: Callable[[], str]) -> Any:
     from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
     from rich.progress import Progress as Bar  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -194,7 +211,7 @@ def _bar(console: Console, remaining_s: Any) -> Any:
         """How long the rest will take, from last time."""
 
         def render(self, task: Any) -> Text:
-            return Text(f"about {_clock(remaining_s())} left" if task.total else "")
+            return Text(remaining() if task.total else "")
 
     columns = (
         SpinnerColumn(),
