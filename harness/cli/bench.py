@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.errors import NothingMeasured, RunNotStored, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @click.command()
@@ -36,25 +39,42 @@ def bench(paths: tuple[Path, ...], expression: str | None, list_only: bool, **op
 
     PATHS are scenario files or folders; without any, those that come with VisorBench.
     """
+    if not list_only:
+        return measure(paths, expression, options)[0]
     import pytest  # noqa: PLC0415 - not for --help
 
-    from harness.config.load import load  # noqa: PLC0415
+    return _exit_code(
+        int(pytest.main([*_pytest_arguments(paths, expression, options), "--collect-only", "-q"]))
+    )
 
-    load(options["config"], options={key: value for key, value in options.items() if key != "config"})
-    arguments = _pytest_arguments(paths, expression, list_only=list_only, options=options)
-    if list_only:
-        return _exit_code(int(pytest.main(arguments)))
 
+def measure(
+    paths: tuple[Path, ...],
+    expression: str | None,
+    options: dict[str, Any],
+    *,
+    plugins: Iterable[object] = (),
+    later: str = "report {run}",
+    on_stderr: bool = False,
+) -> tuple[int, Path | None]:
+    """Run scenarios, show progress, and write the report; returns the exit code and the run's folder.
+
+    ``options`` are those of the configuration; ``plugins`` pytest's; ``later`` is what to do with a run that was
+    interrupted; ``on_stderr``: leave standard output to the caller. Raises NothingMeasured, whatever ended the session,
+    and KeyboardInterrupt.
+    """
+    import pytest  # noqa: PLC0415 - not for --help
     from rich.console import Console  # noqa: PLC0415
 
     from harness.plugin.progress import Progress  # noqa: PLC0415
 
-    console = Console(stderr=False)
+    arguments = _pytest_arguments(paths, expression, options)
+    console = Console(stderr=on_stderr)
     progress = Progress(console)
-    code = int(pytest.main(arguments, plugins=[progress]))
+    code = int(pytest.main(arguments, plugins=[progress, *plugins]))
     session = progress.session
     if session is None:
-        return _exit_code(code)
+        return _exit_code(code), None
     page = f"\nreport: {session.reports / 'latest' / 'index.html'}"
     if session.gave_up:
         if isinstance(session.gave_up, RunNotStored):
@@ -62,7 +82,8 @@ def bench(paths: tuple[Path, ...], expression: str | None, list_only: bool, **op
         raise session.gave_up
     if code == pytest.ExitCode.INTERRUPTED:
         if session.run_started:
-            console.print(f"interrupted; what was measured is kept: visorbench report {session.recorder.id}")
+            kept = later.format(run=session.recorder.id)
+            console.print(f"interrupted; what was measured is kept: visorbench {kept}", soft_wrap=True)
         raise KeyboardInterrupt
     if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and not (
         session.run_started and session.recorder.sample_count
@@ -72,14 +93,15 @@ def bench(paths: tuple[Path, ...], expression: str | None, list_only: bool, **op
             fix="`visorbench doctor` says what this host can run; `bench --list` what there is",
         )
     console.print(page, markup=False, highlight=False, soft_wrap=True)
-    return _exit_code(code)
+    return _exit_code(code), session.recorder.folder if session.run_started else None
 
 
-def _pytest_arguments(
-    paths: tuple[Path, ...], expression: str | None, *, list_only: bool, options: dict[str, Any]
-) -> list[str]:
+def _pytest_arguments(paths: tuple[Path, ...], expression: str | None, options: dict[str, Any]) -> list[str]:
+    """What pytest is told, once everything in it makes sense. Raises UsageError."""
+    from harness.config.load import load  # noqa: PLC0415 - pydantic
     from harness.host.paths import shipped  # noqa: PLC0415
 
+    load(options.get("config"), options={key: value for key, value in options.items() if key != "config"})
     for path in paths:
         if not Path(str(path).partition("::")[0]).exists():
             raise UsageError(
@@ -88,8 +110,6 @@ def _pytest_arguments(
     arguments = ["-p", "harness.plugin", "-p", "no:cacheprovider", *map(str, paths or [shipped("scenarios")])]
     if expression:
         arguments += ["-k", expression]
-    if list_only:
-        arguments += ["--collect-only", "-q"]
     for key, value in options.items():
         for each in value if isinstance(value, tuple) else [value]:
             if each is not None:

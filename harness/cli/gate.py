@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,12 @@ RUN = "latest"
 config_option = click.option(
     "--config", type=click.Path(path_type=Path), help="Read this instead of visorbench.toml."
 )
+markdown_option = click.option(
+    "--markdown", type=click.Path(path_type=Path), help="Write a summary in Markdown."
+)
+junit_option = click.option(
+    "--junit", type=click.Path(path_type=Path), help="Write JUnit XML, a test case for each metric."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -31,10 +36,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 @click.option("--run", metavar="FILE|RUN", default=RUN, show_default=True, help="The run to judge.")
 @click.option("--allow-unlike", is_flag=True, help="Compare although hosts or subjects differ.")
 @click.option("--allow-incomplete", is_flag=True, help="Judge what an interrupted run had measured.")
-@click.option("--markdown", type=click.Path(path_type=Path), help="Write a summary in Markdown.")
-@click.option(
-    "--junit", type=click.Path(path_type=Path), help="Write JUnit XML, a test case for each metric."
-)
+@markdown_option
+@junit_option
 @json_option
 @config_option
 @store_option
@@ -54,21 +57,14 @@ def gate(ctx: click.Context, /, baseline: str | None, run: str, as_json: bool, *
         raise UsageError(
             "a gate needs a baseline", fix="--baseline FILE|RUN: `visorbench runs` lists the runs"
         )
-    from harness.gate import annotations, junit, markdown  # noqa: PLC0415 - pydantic, numpy
+    from harness.cli.verdict import print_decision, tell_ci  # noqa: PLC0415
 
     decision = _decide(baseline, run, options)
-    _write(options["markdown"], markdown.render, decision)
-    _write(options["junit"], junit.render, decision)
     if as_json:
         print_json(decision.to_dict())
     else:
-        _print(decision)
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8") as stream:
-            stream.write(markdown.render(decision))
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        for command in annotations.commands(decision):
-            click.echo(command, err=as_json)
+        print_decision(decision)
+    tell_ci(decision, markdown=options["markdown"], junit=options["junit"], on_stderr=as_json)
     return 0 if decision.passed else 1
 
 
@@ -85,8 +81,7 @@ def gate(ctx: click.Context, /, baseline: str | None, run: str, as_json: bool, *
 @config_option
 @store_option
 @reports_option
-@click.pass_context
-def calibrate(ctx: click.Context, /, run: str | None, as_json: bool, splits: int, **options: Any) -> None:
+def calibrate(run: str | None, as_json: bool, splits: int, **options: Any) -> None:
     """Measure A against A on this host: how often a gate fails for nothing, and the smallest change it sees.
 
     One run is split in two again and again: by chance, and by time (what came first against what came next), where
@@ -95,27 +90,27 @@ def calibrate(ctx: click.Context, /, run: str | None, as_json: bool, splits: int
     from harness.gate.calibrate import calibrate as calibrated  # noqa: PLC0415 - numpy
 
     if run is None:
-        _measure(ctx, options)
+        _measure(options, on_stderr=as_json)
     found = _load(run or RUN, options)
-    result = calibrated(found, _rules(options), n=options["samples"], splits=splits)
+    result = calibrated(found, configured_rules(options["config"]), n=options["samples"], splits=splits)
     if as_json:
         print_json(result.to_dict())
     else:
         _print_calibration(result, splits)
 
 
-def _measure(ctx: click.Context, options: dict[str, Any]) -> None:
-    from harness.cli.bench import bench  # noqa: PLC0415 - pytest
+def _measure(options: dict[str, Any], *, on_stderr: bool) -> None:
+    from harness.cli.bench import measure  # noqa: PLC0415 - pytest
 
-    said = {key: options[key] for key in ("expression", "profile", "config", "store", "reports")}
-    ctx.invoke(bench, paths=(), backends=(), archs=(), guest=None, qemu=None, list_only=False, **said)
+    said = {key: options[key] for key in ("profile", "config", "store", "reports")}
+    measure((), options["expression"], said, on_stderr=on_stderr)
 
 
 def _decide(baseline: str, run: str, options: dict[str, Any]) -> Decision:
     from harness.gate.decide import decide  # noqa: PLC0415 - numpy
     from harness.gate.likeness import check_alike, check_complete  # noqa: PLC0415
 
-    rules = _rules(options)
+    rules = configured_rules(options["config"])
     before, after = _load(baseline, options), _load(run, options)
     if before.id == after.id:
         raise UsageError(f"{after.id} is its own baseline", fix="name another run with --baseline or --run")
@@ -138,39 +133,11 @@ def _load(name: str, options: dict[str, Any]) -> Run:
     return found
 
 
-def _rules(options: dict[str, Any]) -> Rules:
+def configured_rules(config: Path | None) -> Rules:
+    """Those of ``[gate]``, in this file or the one in force."""
     from harness.config.load import load  # noqa: PLC0415 - pydantic
 
-    return load(options["config"]).gate.rules()
-
-
-def _write(path: Path | None, render: Any, decision: Decision) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(render(decision), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {path}: {error.strerror}", fix="name a file in a folder that exists"
-        ) from error
-
-
-def _print(decision: Decision) -> None:
-    from harness.gate import words  # noqa: PLC0415
-
-    click.secho(words.verdict(decision), fg="green" if decision.passed else "red", bold=True)
-    for title, lines in (
-        ("failed now", map(words.failure, decision.failed)),
-        ("regressed", map(words.sentence, decision.regressed)),
-        ("improved", map(words.sentence, decision.improved)),
-        ("not measured any more", decision.missing),
-        ("mind", decision.warnings),
-    ):
-        every = list(lines)
-        if every:
-            click.echo(f"\n{title}:")
-        for line in every:
-            click.echo(f"  {line}")
+    return load(config).gate.rules()
 
 
 def _print_calibration(result: Calibration, splits: int) -> None:

@@ -36,14 +36,17 @@ if TYPE_CHECKING:
     from harness.results.models import Failure, Run
 
 
-def decide(before: Run, after: Run, rules: Rules | None = None) -> Decision:
-    """Judge every metric that both runs have; raises NothingCompared where no metric can be judged."""
+def decide(before: Run, after: Run, rules: Rules | None = None, *, every_interval: bool = False) -> Decision:
+    """Judge every metric that both runs have; raises NothingCompared where no metric can be judged.
+
+    ``every_interval``: that of each ratio, not only of those that changed.
+    """
     rules = rules or Rules()
     found = paired(before, after)
-    judged = judge(found.machines, rules)
+    judged = judge(found.machines, rules, every_interval=every_interval)
     failed = _failed_only_now(before, after)
     if not failed:
-        _check_judged(judged, found, rules)
+        _check_judged(judged, found, rules, names=(before.id, after.id))
     host = judge(found.host, rules)
     return Decision(
         baseline=before.id,
@@ -83,13 +86,13 @@ def _missing(found: Paired, failed: Sequence[Failure]) -> tuple[str, ...]:
     )
 
 
-def _check_judged(judged: Sequence[Judged], found: Paired, rules: Rules) -> None:
+def _check_judged(judged: Sequence[Judged], found: Paired, rules: Rules, names: tuple[str, str]) -> None:
     """Raise NothingCompared unless something was judged: a gate that cannot fail has not passed."""
     if any(each.verdict not in ("too few", "ignored") for each in judged):
         return
     if not found.every:
         raise NothingCompared(
-            "the two runs have no metric in common",
+            f"{names[0]} and {names[1]} have no metric in common",
             fix="measure the same scenarios, subjects and profile in both",
         )
     few = [each for each in judged if each.verdict == "too few"]

@@ -47,6 +47,11 @@ class Judged:
         return self.verdict in ("regressed", "improved")
 
     @property
+    def q(self) -> float:
+        """The false-discovery rate at which it is called worse or better, whichever way it moved."""
+        return self.q_worse if self.worse > 0 else self.q_better
+
+    @property
     def ratio(self) -> float | None:
         """Of the medians, after ÷ before; None where that was zero."""
         return self.after / self.before if self.before else None

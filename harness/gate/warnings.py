@@ -29,12 +29,13 @@ def warnings(
             f"{'worse' if most.worse > 0 else 'better'}. What the machines lost or won may be the host's."
         )
     yield from _too_little(judged, rules)
-    for run, name in ((before, "baseline"), (after, "run")):
+    apart = before.started != after.started  # the two sides of an A/B are one run
+    for run, name in ((before, "baseline"), (after, "run")) if apart else ((after, "run"),):
         score = run.run.host.facts.get("noise_score")
         if isinstance(score, (int, float)) and score > NOISY:
             yield f"The host of the {name} was disturbed: others had {score:.0%} of its CPU time."
         if run.unfinished:
-            yield f"The {name} {run.id} was interrupted: only what it measured is judged."
+            yield f"The {name} was interrupted: only what it had measured is judged."
     for glob in rules.idle([*before.series, *after.series]):
         yield f"[gate.metrics.{glob!r}] matches no metric of these runs."
 

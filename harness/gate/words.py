@@ -21,11 +21,23 @@ def verdict(decision: Decision) -> str:
         _count(len(decision.missing) if decision.missing_fails else 0, "metric", "missing"),
     ]
     told = ", ".join(part for part in parts if part)
-    of = f"of {len(judged)} metrics judged against {decision.baseline}"
+    of = f"of {len(judged)} metric{'' if len(judged) == 1 else 's'} judged against {decision.baseline}"
     if told:
         return f"FAILED: {told} ({of})"
     better = _count(len(decision.improved), "metric", "improved")
     return f"passed: none {of} regressed" + (f"; {better}" if better else "")
+
+
+def outcome(decision: Decision) -> str:
+    """What changed, in one line, where nobody asked whether that is a pass."""
+    same = sum(each.verdict == "same" for each in decision.judged)
+    parts = [
+        _count(len(decision.regressed), "metric", "regressed"),
+        _count(len(decision.improved), "metric", "improved"),
+        _count(len(decision.failed), "scenario", "failed"),
+    ]
+    changed = ", ".join(part for part in parts if part)
+    return f"{changed}; {same} the same" if changed else _count(same, "metric", "judged: no difference")
 
 
 def named(one: Judged) -> str:
@@ -65,17 +77,24 @@ def sentence(one: Judged) -> str:
     """Everything about one change."""
     return (
         f"{named(one)}: {medians(one)}, {change(one)} ({interval(one)}), {counts(one)} samples, "
-        f"false-discovery rate {max(one.q_worse if one.worse > 0 else one.q_better, 1e-6):.1g}; "
+        f"false-discovery rate {max(one.q, 1e-6):.1g}; "
         f"{share(one.min_effect)} is minded"
     )
 
 
 def failure(one: Failure) -> str:
     """What failed now and did not in the baseline."""
+    return _failed(one, " fails now")
+
+
+def failed(one: Failure) -> str:
+    """What failed."""
+    return _failed(one, "")
+
+
+def _failed(one: Failure, now: str) -> str:
     where = f" on {one.subject}" if one.subject else ""
-    return (
-        f"{one.scenario}{where} fails now: {one.error}: {one.message.splitlines()[0] if one.message else ''}"
-    )
+    return f"{one.scenario}{where}{now}: {one.error}: {one.message.splitlines()[0] if one.message else ''}"
 
 
 def _count(number: int, what: str, did: str) -> str:

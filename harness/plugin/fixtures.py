@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from harness.errors import HostLacks
-from harness.plugin.keys import LOCK_HELD, RECORDS, SESSION, scenario_name
+from harness.plugin.keys import LOCK_HELD, RECORDS, SESSION, TURN, log_folder, scenario_name
 from harness.plugin.measure import Measure
 from harness.plugin.skips import skip_scenario
 from harness.plugin.subjects import native_facts
+from harness.plugin.turn import precision_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from harness.config.model import Profile
     from harness.guests.model import GuestImage
     from harness.machines.model import Capabilities, Machine
     from harness.machines.runner import Runner
-    from harness.measure.adaptive import Goal
     from harness.plugin.session import Session
     from harness.plugin.subjects import Subject
 
@@ -74,7 +73,7 @@ def machine_factory(
     visorbench: Session, subject: Subject, request: pytest.FixtureRequest
 ) -> Iterator[MachineFactory]:
     """Make machines of this subject; whatever the scenario leaves running is ended with it."""
-    folder: Path = visorbench.logs / scenario_name(request.node) / request.node.name
+    folder = log_folder(request.node)
     made: list[Machine] = []
 
     def factory(**options: Any) -> Machine:
@@ -108,6 +107,7 @@ def native() -> Iterator[Runner]:
 @pytest.fixture
 def measure(visorbench: Session, subject: Subject, request: pytest.FixtureRequest) -> Iterator[Measure]:
     """Rounds and samples; the scenario has the host to itself, and fails when it measured nothing."""
+    turn = request.node.stash.get(TURN, None)
     one = Measure(
         scenario=scenario_name(request.node),
         facts=visorbench.facts(subject),
@@ -115,7 +115,8 @@ def measure(visorbench: Session, subject: Subject, request: pytest.FixtureReques
         profile=visorbench.profile,
         sink=visorbench.record,
         tick=visorbench.watcher.rounds,
-        goal=_goal(visorbench.profile),
+        precision=turn.precision if turn else precision_of(visorbench.profile),
+        turn=turn,
         facts_of=lambda machine: visorbench.facts(subject.as_(machine.spec)),
     )
     if request.config.stash.get(LOCK_HELD, False):
@@ -127,12 +128,3 @@ def measure(visorbench: Session, subject: Subject, request: pytest.FixtureReques
     one.sink = request.node.stash.setdefault(RECORDS, []).append
     with measuring_lock(wait_s=3600):
         yield one
-
-
-def _goal(profile: Profile) -> Goal | None:
-    """What the profile asks for; most ask for nothing."""
-    if profile.precision is None:
-        return None
-    from harness.measure.adaptive import Goal  # noqa: PLC0415 - only where rounds adapt
-
-    return Goal(profile.precision, profile.budget_s)

@@ -48,7 +48,9 @@ class Keeper:
         recorder = self.session.recorder
         try:
             recorder.end()
-            self.page = render(recorder.folder, store=self.session.config.store)
+            self.page = render(
+                recorder.folder, store=self.session.config.store, on_stderr=self.session.on_stderr
+            )
         except RunNotStored as error:
             self.page = recorder.folder / "index.html"
             self.session.gave_up = error

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.plugin.record import Record
     from harness.plugin.session import Session
     from harness.plugin.subjects import Subject
+    from harness.plugin.turn import Turn
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 """In the config's stash: this process's session."""
@@ -20,6 +23,9 @@ LOCK_HELD: pytest.StashKey[bool] = pytest.StashKey()
 RECORDS: pytest.StashKey[list[Record]] = pytest.StashKey()
 """In an item's stash, in a pytest-xdist worker: what the controller is to record."""
 
+TURN: pytest.StashKey[Turn] = pytest.StashKey()
+"""In an item's stash, where two subjects are measured in turns: which turn it is."""
+
 
 def scenario_name(item: pytest.Item) -> str:
     """The scenario: the name of its file without ``test_``."""
@@ -28,7 +34,10 @@ def scenario_name(item: pytest.Item) -> str:
 
 def is_scenario(item: pytest.Item) -> bool:
     """Whether the item measures or drives a subject; the harness's own tests do not."""
-    return "subject" in getattr(getattr(item, "callspec", None), "params", {})
+    from harness.plugin.subjects import Subject  # noqa: PLC0415 - keeps `pytest --help` light
+
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    return isinstance(params.get("subject"), Subject)  # there may be none to repeat it for
 
 
 def subject_of(item: pytest.Item) -> Subject:
@@ -36,3 +45,10 @@ def subject_of(item: pytest.Item) -> Subject:
     callspec: Any = getattr(item, "callspec", None)
     found: Subject = callspec.params["subject"]
     return found
+
+
+def log_folder(item: pytest.Item) -> Path:
+    """Where the item's machines leave their consoles and logs; each turn has a folder of its own."""
+    folder = item.config.stash[SESSION].logs / scenario_name(item) / item.name
+    turn = item.stash.get(TURN, None)
+    return folder / f"turn-{turn.number + 1:03}" if turn else folder

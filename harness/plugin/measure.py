@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from harness.config.model import Profile
     from harness.machines.model import Machine, Timeline
-    from harness.measure.adaptive import Goal
     from harness.plugin.record import Record, Sink
+    from harness.plugin.turn import Precision, Turn
 
 T = TypeVar("T")
 
@@ -45,15 +45,6 @@ class Said(TypedDict, total=False):
 
 
 @dataclass
-class Kept:
-    """The samples of one metric on one subject until now; ``subject`` are its facts."""
-
-    metric: str
-    subject: dict[str, Any]
-    samples: list[float] = field(default_factory=list)
-
-
-@dataclass
 class Measure:
     """Rounds and samples of one scenario on one subject.
 
@@ -68,27 +59,31 @@ class Measure:
     tick: Callable[[int, int], None] = lambda _done, _total: None
     """Told how many rounds are done, of how many."""
     facts_of: Callable[[Machine], dict[str, Any]] | None = None
-    goal: Goal | None = None
+    precision: Precision | None = None
     """How well to know every median before rounds end; None: as many rounds as the scenario says."""
+    turn: Turn | None = None
+    """The one round to do, where two subjects are measured in turns."""
     count: int = field(default=0, init=False)
     """Samples recorded so far."""
-    _kept: dict[tuple[str, int], Kept] = field(default_factory=dict, init=False)
-    """The samples of each metric and subject, kept for the goal."""
 
     def rounds(self, total: int) -> Iterator[int]:
         """0, 1, … ``total`` - 1, shown by the progress bar; with a goal, on until it is reached or its time spent."""
+        if self.turn:
+            yield from self.turn.round_of(total)
+            return
         started, done = time.monotonic(), 0
         while done < total:
             self.tick(done, total)
             yield done
             done += 1
-        while self.goal and time.monotonic() - started < self.goal.budget_s and self._missed(self.goal):
+        wanted = self.precision
+        while wanted and time.monotonic() - started < wanted.goal.budget_s and wanted.missed():
             self.tick(done, done + 1)
             yield done
             done += 1
         self.tick(done, done)
-        if self.goal:
-            self._say_missed(self.goal)
+        for note in wanted.notes(self.scenario) if wanted else ():
+            self._say(note)
 
     def turns(self, round_number: int, *things: T) -> tuple[T, ...]:
         """``things`` in the order of this round, so that none always comes first or after the same other."""
@@ -210,7 +205,7 @@ class Measure:
             facts["fingerprint"] = fingerprint_of({"of": of["fingerprint"], "config": own})
         if against is not None:
             facts["baseline"] = against.facts
-        return replace(self, facts=facts, sink=self._say)
+        return replace(self, facts=facts, sink=self._say, precision=None)  # what it says comes by this one
 
     def check_not_empty(self) -> None:
         """Raise NothingMeasured when the scenario ended without one sample."""
@@ -224,21 +219,8 @@ class Measure:
         """Count and pass on; what a variant's measure says comes through here too."""
         self.sink(record)
         self.count += len(record.get("values", ()))
-        if self.goal and record["say"] == "samples":
-            key = (record["metric"], id(record["subject"]))
-            self._kept.setdefault(key, Kept(record["metric"], record["subject"])).samples += record["values"]
-
-    def _missed(self, goal: Goal) -> list[tuple[Kept, float]]:
-        """What is not known well enough yet, and how well it is: half the interval ÷ the median."""
-        reached = ((kept, goal.reached(kept.samples)) for kept in self._kept.values())
-        return [(kept, precision) for kept, precision in reached if precision > goal.precision]
-
-    def _say_missed(self, goal: Goal) -> None:
-        for kept, precision in self._missed(goal):
-            known = f"only to ±{precision:.1%}" if precision < float("inf") else "hardly"
-            text = f"Known {known} after {goal.budget_s:g} s; ±{goal.precision:.1%} was asked for."
-            about = {"scenario": self.scenario, "metric": kept.metric, "subject": kept.subject}
-            self._say({"say": "note", **about, "text": text})
+        if self.precision and record["say"] == "samples":
+            self.precision.take(record)
 
     def _subject(self, machine: Machine | None, *, native: bool) -> dict[str, Any]:
         if native:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.errors import VisorbenchError
-from harness.plugin.keys import SESSION, scenario_name, subject_of
+from harness.plugin.keys import SESSION, log_folder, scenario_name, subject_of
 from harness.plugin.skips import NamedSkip
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from harness.plugin.record import Record
 
 
@@ -20,7 +18,7 @@ def records_of(item: pytest.Item, call: pytest.CallInfo[None]) -> list[Record]:
     """The records of one phase (setup, call or teardown) of a scenario."""
     if call.excinfo is None:
         return []
-    about = {"scenario": scenario_name(item), "subject": subject_of(item).id}
+    about = {"scenario": scenario_name(item), "subject": subject_told(item)}
     error = call.excinfo.value
     if isinstance(error, NamedSkip):
         return [{"say": "skip", **about, "code": error.code, "reason": error.reason, "fix": error.fix}]
@@ -32,8 +30,18 @@ def records_of(item: pytest.Item, call: pytest.CallInfo[None]) -> list[Record]:
     return [{"say": "fail", **about, "error": type(error).__name__, "message": message, "logs": _logs(item)}]
 
 
+def subject_told(item: pytest.Item) -> dict[str, Any] | str:
+    """Its name; of one of two sides its facts, so that the run says which side it was."""
+    session, subject = item.config.stash[SESSION], subject_of(item)
+    if not subject.side:
+        return subject.id
+    try:
+        return session.facts(session.with_gpu(subject) if item.get_closest_marker("graphics") else subject)
+    except VisorbenchError:  # which may be why the scenario ended
+        return subject.id
+
+
 def _logs(item: pytest.Item) -> list[str]:
     """What the scenario's machines left behind, as paths within the run's folder."""
-    logs: Path = item.config.stash[SESSION].logs
-    folder = logs / scenario_name(item) / item.name
-    return sorted(str(path.relative_to(logs.parent)) for path in folder.rglob("*") if path.is_file())
+    run = item.config.stash[SESSION].logs.parent
+    return sorted(str(path.relative_to(run)) for path in log_folder(item).rglob("*") if path.is_file())

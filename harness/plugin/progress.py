@@ -98,6 +98,7 @@ class Progress:
             return
         self.session.watcher = self
         self.session.lock_wait_s = 0
+        self.session.on_stderr = self._console.stderr
         self._durations = Durations(self.session.config.profile)
         reporter = config.pluginmanager.getplugin("terminalreporter")
         config.pluginmanager.unregister(reporter)
@@ -141,7 +142,10 @@ class Progress:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """A scenario has ended."""
         assert self._durations is not None
-        self._durations.learn(nodeid, time.monotonic() - self._current_started)
+        took = time.monotonic() - self._current_started
+        self._durations.learn(
+            nodeid, took if nodeid == self._current else 0
+        )  # 0: it ran in turns with another
         self._finished_s += self._expected.get(nodeid, 0)
         self._unknown.discard(nodeid)
         self._done += 1

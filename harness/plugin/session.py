@@ -15,11 +15,11 @@ from harness.plugin.record import Record, apply
 from harness.plugin.subjects import Plan, Subject, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from harness.archive.fetch import Progress
-    from harness.config.model import GuestConfig, Profile
+    from harness.config.model import Config, GuestConfig, Profile
     from harness.guests.model import Arch, GuestImage
     from harness.results.recorder import RunRecorder
 
@@ -63,6 +63,9 @@ class Session:
         self.config = load(file, options=given, option_prefix="--vb-")
         self.profile: Profile = profile(self.config)
         self.watcher: Watcher = Silent()
+        self.on_stderr = False
+        """Where the run's table is printed when the session ends."""
+        self.planner: Callable[[Config, Progress | None], Plan] = plan
         self.gave_up: VisorbenchError | None = None
         """Why the session ended before its first scenario."""
         self.lock_wait_s: float = 600
@@ -86,7 +89,7 @@ class Session:
             self._plan = (
                 self._shared_plan(self.parallel_run)
                 if self.parallel_run
-                else plan(self.config, self._transfers())
+                else self.planner(self.config, self._transfers())
             )
         return self._plan
 
@@ -205,6 +208,7 @@ class Session:
                 "arch": subject.arch.value,
                 "config": {
                     **({"label": subject.label} if subject.label else {}),
+                    **({"side": subject.side, "pair": subject.pair} if subject.side else {}),
                     **({"qemu": subject.qemu} if subject.qemu else {}),
                     **settings,
                     "guest_fingerprint": guest.fingerprint,

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from harness.machines.model import Backend, MachineSpec, Probe
 
 
+NAMED = ("machine_type", "cpu_model", "memory_mib", "cpus", "gpu", "efi")
+"""Options that are part of a subject's name where they are set."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A guest on a backend, in one configuration; None means the backend's default."""
@@ -44,29 +48,27 @@ class Subject:
     vsock: bool = False
     extra: tuple[tuple[str, str], ...] = ()
     """Options of the backend's own, as MachineSpec.extra; the scenario that gives them names them in its metrics."""
+    side: str = ""
+    """"A" or "B" where two are compared (:mod:`harness.plugin.sides`); the label begins with it."""
+    pair: str = ""
+    """The same for the two that are compared."""
 
     @property
     def id(self) -> str:
         """What a report and a test id call it: the label, else backend-architecture and what differs."""
-        differs = [self.machine_type, self.cpu_model]
-        if self.memory_mib:
-            differs.append(f"{self.memory_mib}MiB")
-        if self.cpus:
-            differs.append(f"{self.cpus}cpu")
-        if self.gpu != "none":
-            differs.append(self.gpu)
-        if self.efi:
-            differs.append("efi")
-        return self.label or "-".join(part for part in [self.backend, self.arch.value, *differs] if part)
+        place = f"{self.backend}-{self.arch.value}"
+        if self.side:
+            return f"{place}-{self.label}"
+        return self.label or "-".join([place, *_in_words({key: getattr(self, key) for key in NAMED})])
 
     def with_(self, **options: Any) -> Subject:
-        """The same subject with other options, e.g. ``with_(machine_type="pc")``."""
-        return replace(self, label="", **options)
+        """The same subject with other options, e.g. ``with_(machine_type="pc")``; one of two sides stays that."""
+        label = "-".join([self.label, *_in_words(options)]) if self.side else ""
+        return replace(self, label=label, **options)
 
     def as_(self, spec: MachineSpec) -> Subject:
         """The subject that a machine of this spec is: this one, or a variant of it."""
-        named = ("memory_mib", "cpus", "machine_type", "cpu_model", "gpu", "efi")
-        differs = {key: getattr(spec, key) for key in named if getattr(spec, key) != getattr(self, key)}
+        differs = {key: getattr(spec, key) for key in NAMED if getattr(spec, key) != getattr(self, key)}
         return self.with_(**differs) if differs else self
 
     def backend_here(self, *, logs: Path | None = None) -> Backend:
@@ -105,6 +107,13 @@ class Subject:
         """The inverse of :meth:`to_dict`."""
         extra = tuple((key, value) for key, value in values["extra"])
         return cls(**{**values, "arch": Arch(values["arch"]), "extra": extra})
+
+
+def _in_words(options: Mapping[str, Any]) -> list[str]:
+    """Those of NAMED that are set, as parts of a name."""
+    forms = {"memory_mib": "{}MiB", "cpus": "{}cpu", "efi": "efi"}
+    given = {key: getattr(options[key], "value", options[key]) for key in NAMED if key in options}
+    return [forms.get(key, "{}").format(value) for key, value in given.items() if value and value != "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,24 +156,25 @@ def plan(config: Config, progress: Progress | None = None) -> Plan:
     Raises UnknownName for a backend that nobody knows, AcceleratorUnusable for one that was asked for by name and
     does not work, or when none works.
     """
-    wanted = [_from_config(each, config, progress) for each in config.subjects]
+    wanted = [from_config(each, config, progress) for each in config.subjects]
     wanted, notices = automatic(wanted or _every_backend(config, progress))
     with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
-        probes = list(pool.map(_probe, wanted))
+        probes = list(pool.map(probed, wanted))
     usable = [replace(s, version=p.version) for s, p in zip(wanted, probes, strict=True) if p.usable]
     unusable = [(s, p) for s, p in zip(wanted, probes, strict=True) if not p.usable]
     for subject, probe in unusable:
-        if config.subjects or (subject.backend in config.backends and not _works_elsewhere(subject, usable)):
+        if config.subjects or (subject.backend in config.backends and not works_elsewhere(subject, usable)):
             raise AcceleratorUnusable(f"{subject.id}: {probe.reason}", fix=probe.fix, code=probe.code)
     if not usable:
         subject, probe = next(((s, p) for s, p in unusable if s.backend == "tcg"), unusable[0])
         raise AcceleratorUnusable(
             f"no backend works here; {subject.id}: {probe.reason}", fix=probe.fix, code=probe.code
         )
-    return Plan(tuple(usable), tuple(_absences(unusable)), notices)
+    return Plan(tuple(usable), tuple(absences(unusable)), notices)
 
 
-def _from_config(entry: SubjectConfig, config: Config, progress: Progress | None) -> Subject:
+def from_config(entry: SubjectConfig, config: Config, progress: Progress | None) -> Subject:
+    """The subject of one entry; a runtime that it names is installed first."""
     own = entry.qemu or entry.runtime
     runtime, named = (entry.runtime, entry.qemu) if own else (config.runtime, config.qemu)
     if entry.gpu in ("virgl", "venus"):
@@ -214,22 +224,31 @@ def _every_backend(config: Config, progress: Progress | None) -> list[Subject]:
 def with_guest(subjects: Iterable[Subject], guest: str) -> tuple[Subject, ...]:
     """The subjects of ``guest``; where there are none, every backend, architecture and QEMU of the plan with it.
 
-    A scenario that only one guest can run measures it whatever guest the others boot.
+    A scenario that only one guest can run measures it whatever guest the others boot; two sides with different guests
+    have nothing to compare there.
     """
-    own = tuple(subject for subject in subjects if subject.guest == guest)
-    others = (replace(each, guest=guest, memory_mib=None, machine_type=None) for each in subjects)
+    every = tuple(subjects)
+    if any(subject.side for subject in every):  # all else that is compared stays as it is
+        guests = {subject.guest for subject in every}
+        if len(guests) > 1 or guest in guests:
+            return every if guests == {guest} else ()
+        return tuple(replace(each, guest=guest, pair=f"{each.pair}/{guest}") for each in every)
+    own = tuple(subject for subject in every if subject.guest == guest)
+    others = (replace(each, guest=guest, memory_mib=None, machine_type=None) for each in every)
     return own or tuple(dict.fromkeys(others))
 
 
-def _probe(subject: Subject) -> Probe:
+def probed(subject: Subject) -> Probe:
+    """Whether its backend works, with its QEMU."""
     return subject.backend_here().probe(subject.arch)
 
 
-def _works_elsewhere(subject: Subject, usable: Iterable[Subject]) -> bool:
+def works_elsewhere(subject: Subject, usable: Iterable[Subject]) -> bool:
+    """Whether its backend works for another architecture."""
     return any(subject.backend == other.backend for other in usable)
 
 
-def _absences(unusable: Iterable[tuple[Subject, Probe]]) -> Iterable[Absence]:
+def absences(unusable: Iterable[tuple[Subject, Probe]]) -> Iterable[Absence]:
     """One line for each backend and cause, however many architectures it holds for."""
     lines: dict[tuple[str, str, str, str], list[str]] = {}
     for subject, probe in unusable:

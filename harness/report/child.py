@@ -13,18 +13,22 @@ from harness import errors
 if TYPE_CHECKING:
     from pathlib import Path
 
+STDERR = 2
+"""This process's, as a file descriptor."""
 
-def render(folder: Path, *, store: str | None = None) -> Path:
+
+def render(folder: Path, *, store: str | None = None, on_stderr: bool = False) -> Path:
     """Make everything of the run in ``folder`` from its journal: files, ``latest``, store, table; returns the page.
 
-    ``store``: SQLAlchemy URL, None for the default. Raises DiskFull, StoreError or RunNotStored as the child does,
-    and VisorbenchError with the end of its stderr when it dies.
+    ``store``: SQLAlchemy URL, None for the default; ``on_stderr``: where the table goes. Raises DiskFull, StoreError or
+    RunNotStored as the child does, and VisorbenchError with the end of its stderr when it dies.
     """
     command = [sys.executable, "-m", "harness.report", str(folder)]
     own = {"VISORBENCH_STORE": store} if store else {}  # a URL may hold a password: not for `ps`
     done = subprocess.run(
-        command, env={**os.environ, **own}, stderr=subprocess.PIPE, text=True, errors="replace", check=False
-    )
+        command, env={**os.environ, **own}, stdout=STDERR if on_stderr else None, stderr=subprocess.PIPE,
+        text=True, errors="replace", check=False,
+    )  # fmt: skip
     if done.returncode:
         raise _told(done.stderr, done.returncode)
     return folder / "index.html"

@@ -144,9 +144,7 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
     out.print(Text(f"{comparison.before}  →  {comparison.after}", style="bold"))
     for sentence in comparison.unlike:
         out.print(Text.assemble(("not like with like: ", "yellow"), plain(sentence)))
-    for subject in dict.fromkeys(change.subject for change in comparison.changes):
-        out.print()
-        out.print(_changes(subject, [change for change in comparison.changes if change.subject == subject]))
+    print_judged(comparison.changes, out)
     if not comparison.changes:
         out.print("The runs have no metric in common.")
     for name, only in (("before", comparison.only_before), ("after", comparison.only_after)):
@@ -156,14 +154,32 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
             out.print(Text(f"series only {name}: {plain(shown)}", style="dim"))
 
 
-def _changes(subject: str, changes: Sequence[Judged]) -> Table:
+def print_judged(
+    judged: Sequence[Judged],
+    console: Console | None = None,
+    *,
+    sides: tuple[str, str, str] = ("before", "after", "ratio"),
+) -> None:
+    """A table for each subject: every metric with its ratio, how sure that is, and the verdict."""
+    from rich.text import Text  # noqa: PLC0415 - slow to import
+
+    out = console or _console()
+    for subject in dict.fromkeys(each.subject for each in judged):
+        out.print()
+        out.print(_changes(subject, [each for each in judged if each.subject == subject], sides))
+    if judged:
+        told = "FDR: the false-discovery rate, over all metrics together, at which a change is called one."
+        out.print(Text(told, style="dim"))
+
+
+def _changes(subject: str, changes: Sequence[Judged], sides: tuple[str, str, str]) -> Table:
     """One subject's metrics under their scenarios; a name too long for the page goes on in the next line."""
     from rich.table import Table  # noqa: PLC0415 - slow to import
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(Text(subject), overflow="fold")
-    for name in ("before", "after", "ratio, 95 % interval"):
+    for name in (*sides[:2], f"{sides[2]}, 95 % interval", "FDR"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
     for scenario in dict.fromkeys(change.scenario for change in changes):
@@ -182,7 +198,12 @@ def _change_cells(change: Judged) -> list[str]:
         ratio = f"{change.ratio:.2f}"
         if change.ratio_ci95:
             ratio += f" [{units.TO.join(f'{end:.2f}' for end in change.ratio_ci95)}]"
-    return [units.quantity(change.before, change.unit), units.quantity(change.after, change.unit), ratio]
+    medians = (units.quantity(value, change.unit) for value in (change.before, change.after))
+    return [
+        *medians,
+        ratio,
+        units.DASH if change.verdict in ("too few", "ignored") else f"{max(change.q, 1e-6):.1g}",
+    ]
 
 
 def _key_cells(row: KeyMetric, *, with_native: bool, with_interval: bool) -> list[str]:

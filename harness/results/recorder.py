@@ -230,11 +230,13 @@ class RunRecorder:
     def skip(
         self, scenario: str, *, code: str, reason: str, fix: str = "", subject: str | None = None
     ) -> None:
-        """Something that the host cannot do; ``subject`` may name one that was never registered ("kvm-
-        arm64").
+        """Something that the host cannot do, once for each; ``subject`` may name one that was never registered
+        ("kvm-arm64").
         """
-        skip = {"scenario": fitting_name(scenario), "subject": _subject(subject), "code": fitting_name(code)}
-        self._record({"event": "skip", **skip, "reason": printable(reason), "fix": printable(fix)})
+        skip = {"scenario": fitting_name(scenario), "subject": _subject(subject), "code": fitting_name(code),
+                "reason": printable(reason), "fix": printable(fix)}  # fmt: skip
+        if skip not in self._draft.skipped:
+            self._record({"event": "skip", **skip})
 
     def fail(
         self, scenario: str, *, error: str | BaseException, message: str = "", subject: str | None = None,

@@ -53,3 +53,35 @@ def run(
         if finished:
             recorder.end()
         return recorder._draft.freeze()
+
+
+def sided(recorder: RunRecorder, side: str, *, pair: str = "1", variant: str = "", **facts: str) -> str:
+    """The id of a subject of one side of an A/B, as the plugin tells of it; ``cpu`` is configured."""
+    config = {"label": side, "side": side, "pair": pair, "cpu": facts.pop("cpu", "max")}
+    own = {**QEMU, **facts}
+    label = "-".join(part for part in (side, variant) if part)
+    return recorder.subject(**own, config=config, variant=label, fingerprint=f"{own}{config['cpu']}{variant}")
+
+
+def ab_run(
+    reports: Path,
+    *,
+    slower: float = 1.0,
+    n: int = 20,
+    cpu_of_b: str = "max",
+    finished: bool = True,
+    failing: str = "",
+    measured: str = "AB",
+) -> None:
+    """The folder of a run "ab" in which B takes ``slower`` times as long as A; sides in ``failing`` have failures."""
+    with RunRecorder("gate", recorded(HOST), reports=reports, run_id="ab") as recorder:
+        recorder.notice("A against B in turns")
+        for side, factor, cpu in (("A", 1.0, "max"), ("B", slower, cpu_of_b)):
+            subject = sided(recorder, side, cpu=cpu)
+            for number in range(n if side in measured else 0):
+                value = factor * (5 + number / 100)
+                recorder.sample("boot", "guest-ready", unit="s", better="lower", subject=subject, value=value)
+            if side in failing:
+                recorder.fail("boot", error="BootTimeout", message="no guest ready in 60 s", subject=subject)
+        if finished:
+            recorder.end()

@@ -23,31 +23,9 @@ def test_endless(machine, measure):
 
 @pytest.fixture
 def running(bench):
-    """A bench whose guest runs; the process and the pid of its QEMU."""
-    command = bench.command(bench.scenario(SCENARIO), "--backend", "tcg")
-    with subprocess.Popen(
-        command,
-        env=bench.environment,
-        cwd=bench.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        qemu = _wait_for_sample(bench.folder, process)
-        yield process, qemu
-        process.kill()
-
-
-def _wait_for_sample(folder: Path, process: subprocess.Popen[str]) -> psutil.Process:
-    """The bench's QEMU, once the journal has the sample that says that the guest runs."""
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        assert process.poll() is None, process.communicate()
-        if any('"samples"' in path.read_text() for path in folder.glob("reports/*/journal.jsonl")):
-            children = psutil.Process(process.pid).children(recursive=True)
-            return next(child for child in children if child.name().startswith("qemu"))
-        time.sleep(0.1)
-    raise AssertionError("the bench recorded nothing")
+    """A bench whose guest runs, and its QEMU."""
+    with bench.running(bench.scenario(SCENARIO), "--backend", "tcg") as both:
+        yield both
 
 
 @pytest.mark.guest_boot

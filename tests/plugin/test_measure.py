@@ -15,6 +15,7 @@ from harness.machines.model import Phase, Timeline
 from harness.measure.adaptive import Goal
 from harness.plugin.measure import Measure
 from harness.plugin.record import apply
+from harness.plugin.turn import Precision
 from harness.results.recorder import RunRecorder
 
 GUEST = {
@@ -133,7 +134,7 @@ def test_rounds_are_as_many_as_the_scenario_says(recorder):
 
 
 def test_with_a_goal_rounds_go_on_until_every_median_is_known(recorder):
-    one = replace(measure(partial(apply, recorder)), goal=Goal(precision=0.05, budget_s=60))
+    one = replace(measure(partial(apply, recorder)), precision=Precision(Goal(precision=0.05, budget_s=60)))
     spread = cycle([0.9, 1.0, 1.1, 1.0])
     for _ in one.rounds(3):
         one.record("wide", next(spread), unit="s", better="lower")
@@ -148,7 +149,7 @@ def test_with_a_goal_rounds_go_on_until_every_median_is_known(recorder):
 
 
 def test_a_budget_that_is_spent_ends_the_rounds_and_is_noted(recorder):
-    one = replace(measure(partial(apply, recorder)), goal=Goal(precision=0.01, budget_s=1e-9))
+    one = replace(measure(partial(apply, recorder)), precision=Precision(Goal(precision=0.01, budget_s=1e-9)))
     for number in one.rounds(12):
         one.record("wide", 1 + number % 2, unit="s", better="lower")
         if number == 0:
