@@ -137,7 +137,7 @@ class Contender:
                 raise
             raise SceneTooSlow(
                 f"{scene} at {size[0]}x{size[1]} takes software in the guest more than {deadline_s:g} s a frame",
-                fix="draw a smaller picture", scene=scene, api=self.route.api,
+                scene=scene, api=self.route.api,
             ) from hung  # fmt: skip
         prove(self.route, report.adapter, self.runner.name)
         return report

@@ -89,10 +89,8 @@ class Entrant:
     def _leave_out(self, scene: str, size: tuple[int, int], error: SceneUnsupported) -> None:
         self.beyond[scene] = size[0] * size[1]
         code = "gpu-too-slow" if isinstance(error, SceneTooSlow) else "gpu-unsupported"
-        self.measure.leave_out(
-            self.contender.name, code=code, reason=f"{error.message}; larger pictures are left out with it",
-            fix=error.fix or "",
-        )  # fmt: skip
+        reason = f"{error.message}; larger pictures are left out with it"
+        self.measure.leave_out(code=code, reason=reason, fix=error.fix or "")
 
     def _draw(
         self, group: str, scene: str, size: tuple[int, int], profile: Profile
@@ -118,10 +116,7 @@ class Entrant:
                 found = run_other(self.contender.runner.runner, other)
             except GpuError as error:
                 self.given_up.add(other.name)
-                self.measure.leave_out(
-                    f"{self.contender.name} {other.name}", code=f"no-{other.name}", reason=error.message,
-                    fix=error.fix or "",
-                )  # fmt: skip
+                self.measure.leave_out(code=f"no-{other.name}", reason=error.message, fix=error.fix or "")
                 continue
             except VisorbenchError as error:
                 self.given_up.add(other.name)

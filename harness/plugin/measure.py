@@ -143,18 +143,11 @@ class Measure:
         """Say what a reader must know before any number of this run: it stands at the top of the report."""
         self._say({"say": "notice", "text": text})
 
-    def leave_out(self, what: str, *, code: str, reason: str, fix: str = "") -> None:
-        """A part of the scenario that this host cannot do, by name; the rest goes on. ``what``: a subject's name."""
-        self._say(
-            {
-                "say": "skip",
-                "scenario": self.scenario,
-                "subject": what,
-                "code": code,
-                "reason": reason,
-                "fix": fix,
-            }
-        )
+    def leave_out(self, what: str | None = None, *, code: str, reason: str, fix: str = "") -> None:
+        """A part of the scenario that this host cannot do, by name; the rest goes on. ``what``: the name of a subject
+        that takes no part; None: something of this measure's own."""
+        left_out = {"subject": what or self.facts, "code": code, "reason": reason, "fix": fix}
+        self._say({"say": "skip", "scenario": self.scenario, **left_out})
 
     def attach_picture(
         self,

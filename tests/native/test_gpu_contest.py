@@ -79,6 +79,7 @@ def test_what_software_does_too_slowly_is_left_out_from_that_size_up(entrant, re
     )
     (left_out,) = run.skipped
     assert left_out.code == "gpu-too-slow"
+    assert left_out.subject in {series.subject for series in run.series}
     assert left_out.reason.startswith(
         "fill at 128x64 takes software in the guest more than 15 s a frame; larger pictures"
     )
