@@ -1,4 +1,4 @@
-"""What people and CI run: ``nox -s bench | tests | lint | selfbench | gate``.
+"""What people and CI run: ``nox -s bench | tests | lint | selfbench | fuzz | gate``.
 
 Every session shares one environment, made from the lock file once and again only when the lock changes, so that a
 second run needs no network. System packages are installed where that is allowed; see ``visorbench setup``.
@@ -52,6 +52,13 @@ def selfbench(session: nox.Session) -> None:
     """The harness's own speed, as ratios against a peer in the same run. Arguments are the names to run."""
     prepare(session)
     run(session, "python", "-m", "tests.selfbench", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def fuzz(session: nox.Session) -> None:
+    """Every reader of foreign bytes, ten minutes each. Arguments: names of readers, and --seconds S for each."""
+    prepare(session, system_packages=False)
+    run(session, "python", "-m", "tests.fuzz", *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -6,10 +6,12 @@ link leaves the tree; device nodes and set-id bits are not taken.
 
 from __future__ import annotations
 
+import io
 import posixpath
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from harness.errors import ArchiveCorrupt, PackageNotFound
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     import tarfile
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from typing_extensions import Buffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,10 @@ class Member:
     target: str | None
     """A symbolic link's target; None for a regular file."""
     content: BinaryIO | None
-    """A regular file's bytes, to be read before the next member is asked for; None for a link."""
+    """A regular file's bytes, to be read before the next member is asked for; None for a link.
+
+    Reading raises ArchiveCorrupt where the package breaks off.
+    """
 
 
 def members(package: Path, patterns: Sequence[str] | None = None) -> Iterator[Member]:
@@ -38,28 +45,16 @@ def members(package: Path, patterns: Sequence[str] | None = None) -> Iterator[Me
     Raises ArchiveCorrupt for a package that cannot be read or names a path outside the tree, PackageNotFound
     when a pattern matched nothing.
     """
-    import lzma  # noqa: PLC0415 - only who asks an archive pays for these
-    import tarfile  # noqa: PLC0415
-    import zlib  # noqa: PLC0415
-
-    from debian.arfile import ArError  # noqa: PLC0415
-    from debian.debfile import DebError, DebFile  # noqa: PLC0415
+    from debian.debfile import DebFile  # noqa: PLC0415 - only who asks an archive pays for it
 
     unmatched = set(patterns or ())
-    try:
-        with DebFile(filename=str(package)) as deb:
-            for info in deb.data.tgz():
-                path = _inside(info.name)
-                hits = [pattern for pattern in patterns or () if fnmatchcase(path, pattern.lstrip("/"))]
-                if (hits or patterns is None) and (member := _member(path, info, deb.data.tgz())):
-                    unmatched.difference_update(hits)
-                    yield member
-    except OSError as error:
-        if error.errno is not None:  # the disk's trouble; python-debian raises bare ones for a bad header
-            raise
-        raise ArchiveCorrupt(f"the package {package} cannot be read: {error}", path=package) from None
-    except (ArError, DebError, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, ValueError) as error:
-        raise ArchiveCorrupt(f"the package {package} cannot be read: {error}", path=package) from None
+    with _readable(package), DebFile(filename=str(package)) as deb:
+        for info in deb.data.tgz():
+            path = _inside(info.name)
+            hits = [pattern for pattern in patterns or () if fnmatchcase(path, pattern.lstrip("/"))]
+            if (hits or patterns is None) and (member := _member(package, path, info, deb.data.tgz())):
+                unmatched.difference_update(hits)
+                yield member
     if unmatched:
         raise PackageNotFound(
             f"the package {package} has no file {', '.join(sorted(unmatched))}",
@@ -67,7 +62,49 @@ def members(package: Path, patterns: Sequence[str] | None = None) -> Iterator[Me
         )  # fmt: skip
 
 
-def _member(path: str, info: tarfile.TarInfo, tar: tarfile.TarFile) -> Member | None:
+@contextmanager
+def _readable(package: Path) -> Iterator[None]:
+    """What its formats' readers raise becomes ArchiveCorrupt."""
+    import lzma  # noqa: PLC0415
+    import tarfile  # noqa: PLC0415
+    import zlib  # noqa: PLC0415
+
+    from debian.arfile import ArError  # noqa: PLC0415
+    from debian.debfile import DebError  # noqa: PLC0415
+
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:  # the disk's trouble; python-debian raises bare ones for a bad header
+            raise
+        raise ArchiveCorrupt(f"the package {package} cannot be read: {error}", path=package) from None
+    except (ArError, DebError, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, ValueError) as error:
+        raise ArchiveCorrupt(f"the package {package} cannot be read: {error}", path=package) from None
+
+
+class _Content(io.RawIOBase):
+    """As Member.content says."""
+
+    def __init__(self, package: Path, source: IO[bytes]) -> None:
+        self._package = package
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def readall(self) -> bytes:
+        with _readable(self._package):
+            return self._source.read()
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        view = memoryview(buffer)
+        with _readable(self._package):
+            data = self._source.read(len(view))
+            view[: len(data)] = data
+        return len(data)
+
+
+def _member(package: Path, path: str, info: tarfile.TarInfo, tar: tarfile.TarFile) -> Member | None:
     if info.issym():
         target = info.linkname
         if not target.startswith("/"):  # an absolute one means the guest's own root
@@ -77,7 +114,8 @@ def _member(path: str, info: tarfile.TarInfo, tar: tarfile.TarFile) -> Member | 
         if info.islnk():
             _inside(info.linkname)
         content = tar.extractfile(info)
-        return Member(path, executable=bool(info.mode & 0o111), target=None, content=content)  # type: ignore[arg-type] # IO[bytes] is one
+        readable = io.BufferedReader(_Content(package, content)) if content else None
+        return Member(path, executable=bool(info.mode & 0o111), target=None, content=readable)
     return None
 
 

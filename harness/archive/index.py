@@ -129,7 +129,10 @@ def _stanzas(path: Path) -> Iterator[bytes]:
 
 def _parse(stanza: bytes) -> Package:
     try:
-        field: dict[str, str] = dict(_FIELD.findall(stanza.decode("utf-8")))
+        fields: list[tuple[str, str]] = _FIELD.findall(stanza.decode("utf-8"))
+        field = dict(fields)
+        if len(field) != len(fields):
+            raise ValueError("a field stands in it twice")
         return Package(
             name=field["Package"].strip(),
             version=field["Version"].strip(),

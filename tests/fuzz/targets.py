@@ -1,0 +1,207 @@
+"""What reads foreign bytes, each with bytes to begin from; it takes any input, and raises only what it is meant to.
+
+A finding is any other exception, a broken property, or an input that takes too long or too much memory.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.archive.deb import members
+from harness.archive.index import parse_index
+from harness.channels.qmp_lines import LineTooLongError, QmpLines
+from harness.channels.splitter import LineSplitter
+from harness.display import pattern_report
+from harness.display.dbus_wire import DbusWire
+from harness.display.vnc import VncDisplay
+from harness.errors import ArchiveCorrupt, MeasurementError, VisorbenchError
+from harness.gpu import report as gpu_report
+from harness.guests.image import cpio
+from harness.guests.image.entry import file, symlink
+from harness.guests.image.modules import read_module
+from harness.guests.image.pe import read_pe, section_data
+from harness.hxfr.messages import FourCC, FrameRequest, Message, Type
+from harness.hxfr.parser import Parser
+from harness.kernels.unpack import unpack
+from harness.machines import compute_report
+from tests.archive.miniature import deb, regular, special
+from tests.gpu.reports import EVENTS
+from tests.kernels.made import ARM64, PACK, X86_64, zboot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ANSWERS_S = 5
+"""How long a client waits for a server that says nothing; the servers here hang up."""
+MOST_PIXEL_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Target:
+    """``take`` gets the bytes; ``seeds`` are inputs that make sense."""
+
+    take: Callable[[bytes], object]
+    seeds: tuple[bytes, ...]
+    refuses: tuple[type[Exception], ...] = (VisorbenchError,)
+    """What it may raise, as its docstring says."""
+
+    def __call__(self, data: bytes) -> None:
+        with suppress(*self.refuses):
+            self.take(data)
+
+
+def _cpio(data: bytes) -> None:
+    for entry in cpio.unpack(data):
+        assert ".." not in entry.path.split("/"), "a path that climbs out"
+        assert not entry.path.startswith("/"), "an absolute path"
+
+
+def _deb(data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".deb") as package:
+        package.write(data)
+        package.flush()
+        for member in members(Path(package.name)):
+            assert ".." not in member.path.split("/"), "a path that climbs out"
+            assert not member.path.startswith("/"), "an absolute path"
+            if member.content:
+                member.content.read(1 << 20)
+
+
+def _packages(data: bytes) -> None:
+    index = parse_index(data.split(b"\n\n"))
+    for name in index:
+        assert index[name].name == name
+        for virtual in index[name].provides:
+            assert name in index.providers(virtual)
+
+
+def _console(data: bytes) -> None:
+    """The same lines however the bytes were cut; no control character in any."""
+    at = data[0] if data else 0
+    whole, cut = LineSplitter(), LineSplitter()
+    lines = whole.feed(data) + whole.finish()
+    pieces = cut.feed(data[:at]) + cut.feed(data[at:]) + cut.finish()
+    assert pieces == lines
+    assert not [character for character in lines if ord(character) < 0x20 and character not in "\t\n"]
+
+
+def _qmp(data: bytes) -> None:
+    """The same lines however the bytes were cut."""
+    at = data[0] if data else 0
+    whole, cut = QmpLines(limit=4096), QmpLines(limit=4096)
+    assert cut.feed(data[:at]) + cut.feed(data[at:]) == whole.feed(data)
+    assert cut.held == whole.held <= 4096
+
+
+def _server_says(data: bytes, ask: Callable[[socket.socket], object]) -> None:
+    """``data`` is all that the server ever says."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        theirs.setblocking(False)  # noqa: FBT003 - the name that socket gave it
+        theirs.send(data[: 1 << 16] or b"\0")
+        theirs.shutdown(socket.SHUT_WR)
+        ask(ours)
+
+
+def _rfb(data: bytes) -> None:
+    def ask(sock: socket.socket) -> None:
+        display = VncDisplay(sock)
+        try:
+            display.greet(ANSWERS_S)
+            while True:
+                with display.frame(ANSWERS_S):
+                    pass
+        finally:
+            display.close()
+
+    _server_says(data, ask)
+
+
+def _dbus(data: bytes) -> None:
+    def ask(sock: socket.socket) -> None:
+        wire = DbusWire(sock)
+        try:
+            wire.authenticate(ANSWERS_S)
+            while True:
+                wire.call("/path", "org.example.Interface", "Method", "s", "argument", timeout_s=ANSWERS_S)
+        finally:
+            wire.close()
+
+    _server_says(data, ask)
+
+
+def _hxfr(data: bytes) -> None:
+    """What is heard can be said, and is then heard the same."""
+    for message in Parser(frozenset(Type), most_pixels=MOST_PIXEL_BYTES).feed(data):
+        said = message.to_bytes()
+        (heard,) = Parser(frozenset(Type), most_pixels=MOST_PIXEL_BYTES).feed(said)
+        assert heard.to_bytes() == said
+
+
+def _kernel(data: bytes) -> None:
+    kernel = unpack(data, Path("kernel"))
+    assert kernel.data
+
+
+def _pe(data: bytes) -> None:
+    pe = read_pe(data)
+    for section in pe.sections if pe else ():
+        section_data(data, pe, section.name)
+
+
+_STANZA = b"""Package: a\nVersion: 1\nArchitecture: arm64\nFilename: pool/a.deb\nSize: 1
+SHA256: 0000000000000000000000000000000000000000000000000000000000000000\nDepends: b (>= 1) | c, d\nProvides: e\n"""
+_RFB = (
+    b"RFB 003.008\n\1\1\0\0\0\0" + struct.pack(">HH16xI", 4, 2, 4) + b"name"
+    + struct.pack(">BxHHHHHi", 0, 1, 0, 0, 4, 2, 0) + bytes(32)
+    + struct.pack(">BxHHHHHi", 0, 1, 0, 0, 8, 4, -223)
+)  # fmt: skip
+_REPLY = bytes.fromhex("6c020001 04000000 01000000 08000000 0501750001000000 2a000000")  # 42, little-endian
+_DBUS = b"OK 1234deadbeef\r\nAGREE_UNIX_FD\r\n" + _REPLY
+_REQUEST = FrameRequest(1, 4, 2, FourCC.ARGB8888, 16, 0, 0, False)  # noqa: FBT003 - as on the wire
+_COMPUTE = b"\n".join(
+    json.dumps(line).encode()
+    for line in (
+        {"event": "start", "schema": 1, "os": "linux", "arch": "arm64", "compiler": "c", "clock_step_ns": 1, "seed": 1},
+        {"event": "calibration", "kernel": "integer", "iterations": 5, "ns": 9},
+        {"event": "end", "lines": 1},
+    )
+) + b"\n"  # fmt: skip
+_GPU = b"".join(json.dumps(line).encode() + b"\n" for line in EVENTS)
+
+_PATTERN = b"\n".join(
+    json.dumps(line).encode()
+    for line in (
+        {"event": "start", "schema": 2, "width": 64, "height": 64, "stride": 256, "resources": [1, 2]},
+        {"event": "series", "name": "begun_ns", "first": 0, "values": [0, 9]},
+        {"event": "series", "name": "flip_ns", "first": 0, "values": [5, 12]},
+        {"event": "end", "first": 0, "frames": 2, "late": 0, "begin_ns": 0, "ns": 20, "cpu_ns": 3},
+    )
+)  # fmt: skip
+
+TARGETS: dict[str, Target] = {
+    "cpio": Target(_cpio, (cpio.pack([file("bin/sh", b"#!"), symlink("init", "bin/sh")]),)),
+    "deb": Target(_deb, (deb([regular("./usr/bin/a", b"a" * 99), special("./b", b"2", "usr/bin/a")]),)),
+    "packages": Target(_packages, (_STANZA + b"\n" + _STANZA,), (ArchiveCorrupt, UnicodeDecodeError)),
+    "console": Target(_console, (b"\x1b[1mlogin:\x1b[0m \xff\xfe\r\n\x1b]0;title\x07text\r\rmore",), ()),
+    "qmp": Target(_qmp, (b'{"return": {}}\r\n{"event": "RESET"}\n\n',), (LineTooLongError,)),
+    "rfb": Target(_rfb, (_RFB,)),
+    "dbus": Target(_dbus, (_DBUS,)),
+    "hxfr": Target(
+        _hxfr, (Message(Type.FRAME_REQUEST, 1, _REQUEST).to_bytes(), Message(Type.PING, 0).to_bytes())
+    ),
+    "kernel": Target(_kernel, (*(pack(ARM64) for pack in PACK.values()), X86_64, zboot(PACK["gzip"](ARM64)))),
+    "pe": Target(_pe, (b"MZ" + bytes(58) + b"\x40\0\0\0PE\0\0" + bytes(300),), (ValueError,)),
+    "module": Target(lambda data: read_module("lib/a.ko", data), (PACK["xz"](b"\0depends=b,c\0alias=d\0"),)),
+    "compute-report": Target(compute_report.parse_report, (_COMPUTE,), (MeasurementError,)),
+    "gpu-report": Target(gpu_report.parse_report, (_GPU,), (MeasurementError,)),
+    "pattern-report": Target(pattern_report.parse_report, (_PATTERN,), (MeasurementError,)),
+}
