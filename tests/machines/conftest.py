@@ -87,3 +87,10 @@ def gpu_qemu():
     if not (found := QemuBackend("tcg", qemu=qemu).probe_gpu(Arch.X86_64, GpuMode.VENUS)).usable:
         pytest.skip(f"{found.code}: {found.reason}")
     return qemu
+
+
+@pytest.fixture
+def patient_gpus(monkeypatch):
+    """A guest's GPU may be slow: how slow is no question of a test."""
+    for limit in ("FRAME_DEADLINE_S", "SOFTWARE_DEADLINE_S", "TIMEOUT_S"):
+        monkeypatch.setattr(f"harness.machines.gpu_routes.{limit}", 300)

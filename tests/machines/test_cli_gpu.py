@@ -17,7 +17,7 @@ ON_TCG = ["--backend", "tcg", "--arch", "x86-64"]
 
 
 @pytest.fixture
-def rows(command):
+def rows(command, patient_gpus):
     """Run ``visorbench gpu --json``; returns its exit code and its rows."""
 
     def run(*options):

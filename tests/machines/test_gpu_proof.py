@@ -28,7 +28,7 @@ from harness.machines.qemu.backend import QemuBackend
 from harness.machines.qemu.command import build
 from harness.runtimes.model import Way
 
-pytestmark = [pytest.mark.guest_boot, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.guest_boot, pytest.mark.timeout(900), pytest.mark.usefixtures("patient_gpus")]
 SIZE = (320, 180)
 
 
