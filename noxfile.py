@@ -1,4 +1,4 @@
-"""What people and CI run: ``nox -s bench | tests | lint | selfbench | fuzz | gate``.
+"""What people and CI run: ``nox -s bench | tests | lint | selfbench | fuzz | gate | publish``.
 
 Every session shares one environment, made from the lock file once and again only when the lock changes, so that a
 second run needs no network. System packages are installed where that is allowed; see ``visorbench setup``.
@@ -66,6 +66,13 @@ def gate(session: nox.Session) -> None:
     """Fail when a run is slower than its baseline. Arguments go to `visorbench gate`: -- --baseline main.json."""
     prepare(session, system_packages=False)
     run(session, "visorbench", "gate", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def publish(session: nox.Session) -> None:
+    """Write a site of every run to site/, or add to it what is new. Arguments go to `visorbench publish`."""
+    prepare(session, system_packages=False)
+    run(session, "visorbench", "publish", *(session.posargs or ["site"]))
 
 
 def prepare(session: nox.Session, *, system_packages: bool = True) -> None:

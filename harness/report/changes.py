@@ -10,6 +10,8 @@ from harness.measure.change_points import ChangePoint, change_points
 from harness.report.units import quantity, significant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.results.history import Point, Trend
 
 
@@ -40,21 +42,20 @@ def with_changes(trend: Trend) -> History:
     return History(trend, tuple(found), unlike)
 
 
-def sentence(history: History, change: ChangePoint) -> str:
-    """ "slower by 5.2 % from RUN on: 5.90 s became 6.21 s (p = 0.001)"; says where the subject is another one there."""
-    trend = history.trend
-    word = "better" if (change.after > change.before) == (trend.better == "higher") else "worse"
+def sentence(change: ChangePoint, run: str, unit: str, better: str) -> str:
+    """ "worse by 5.2 % from RUN on: 5.90 s became 6.21 s (p = 0.001)"."""
+    word = "better" if (change.after > change.before) == (better == "higher") else "worse"
     share = f" by {significant(abs(change.after / change.before - 1) * 100, 2)} %" if change.before else ""
-    levels = f"{quantity(change.before, trend.unit)} became {quantity(change.after, trend.unit)}"
-    return f"{word}{share} from {trend.points[change.at].run} on: {levels} (p = {change.p:.2g})"
+    medians = f"{quantity(change.before, unit)} became {quantity(change.after, unit)}"
+    return f"{word}{share} from {run} on: {medians} (p = {change.p:.2g})"
 
 
-def levels(history: History) -> list[tuple[int, int, float]]:
-    """(first index, index after the last, median) of each stretch between changes; none without a change."""
-    if not history.changes:
+def levels(changes: Sequence[ChangePoint], end: int) -> list[tuple[int, int, float]]:
+    """(first index, index after the last, median) of each stretch of 0 … ``end`` between changes; none without one."""
+    if not changes:
         return []
-    ends = [0, *(change.at for change in history.changes), len(history.trend.points)]
-    heights = [history.changes[0].before, *(change.after for change in history.changes)]
+    ends = [0, *(change.at for change in changes), end]
+    heights = [changes[0].before, *(change.after for change in changes)]
     return [(*ends_of, height) for ends_of, height in zip(pairwise(ends), heights, strict=True)]
 
 

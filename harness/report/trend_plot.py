@@ -69,7 +69,7 @@ def _panel(axes: Any, history: History) -> None:
     axes.scatter(places, medians, s=14, color=ROLES["accent"], linewidths=0, zorder=3)
     for at in history.unlike:
         axes.axvline(at - 0.5, color=ROLES["muted"], linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
-    for first, end, height in levels(history):
+    for first, end, height in levels(history.changes, len(medians)):
         axes.plot([first - 0.4, end - 0.6], [height] * 2, color=ROLES["ink"], linewidth=1.4, zorder=4)
     for change in history.changes:
         axes.axvline(change.at - 0.5, color=ROLES["native"], linewidth=1.2, linestyle=(0, (4, 2)), zorder=1)

@@ -35,7 +35,7 @@ def print_history(histories: Sequence[History], console: Console | None = None) 
             if at in history.unlike:
                 out.print(Text(f"  ┄ not the same subject from here on: {history.unlike[at]}", style="dim"))
             if at in changes:
-                said = sentence(history, changes[at])
+                said = sentence(changes[at], trend.points[at].run, trend.unit, trend.better)
                 out.print(Text(f"  ━ {said}", style="green" if said.startswith("better") else "red"))
             out.print(Text(line), soft_wrap=True)
         out.print()

@@ -5,18 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import suppress
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from harness import __version__
+from harness.errors import ToolMissing
 from harness.host.paths import shipped
+from harness.report.changes import sentence
 from harness.report.html import environment
 from harness.report.site.facts import POINTS
 from harness.report.site.trend_plot import plot, spark
+from harness.report.site.trends import TRACKED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from harness.measure.change_points import ChangePoint
     from harness.report.site.facts import Facts
     from harness.report.site.trends import Line, MetricKey, Point, Trend
 
@@ -76,8 +81,8 @@ class Pages:
     def trend(self, trend: Trend) -> str:
         """The page of one metric."""
         return self._render(
-            "trend", root="../../", trend=trend, plot=plot, newest=_newest, drawn=DRAWN, listed=LISTED,
-            csv=f"{trend.path.rpartition('/')[2]}.csv",
+            "trend", root="../../", trend=trend, drawn=[(line, *_changes(line)) for line in trend.lines[:DRAWN]],
+            plot=plot, newest=_newest, listed=LISTED, tracked=TRACKED, csv=f"{trend.path.rpartition('/')[2]}.csv",
         )  # fmt: skip
 
     def _render(self, name: str, *, root: str = "", **context: Any) -> str:
@@ -115,6 +120,18 @@ def with_way_back(page: str, run: Facts) -> str:
     anchors = "".join(f'<a href="{escape(href)}">{escape(words)}</a>' for href, words in links)
     head, body, rest = page.partition("<body>")
     return f'{head}{body}\n<nav aria-label="Site">{anchors}</nav>{rest}'
+
+
+def _changes(line: Line) -> tuple[list[ChangePoint], list[tuple[str, Facts]]]:
+    """The changes of a line's level, and what to say of each, with its run; none without ruptures."""
+    with suppress(ToolMissing):  # an environment without it still publishes, and history says what is missing
+        changes = line.level_changes()
+        runs = [line.points[change.at].run for change in changes]
+        return changes, [
+            (sentence(change, run["shown"], line.unit, line.better), run)
+            for change, run in zip(changes, runs, strict=True)
+        ]
+    return [], []
 
 
 def _newest(line: Line) -> list[Point]:

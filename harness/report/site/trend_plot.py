@@ -1,4 +1,5 @@
-"""The plot of a line of a trend: medians joined, their 95 % intervals as a band, and where the subject changed.
+"""The plot of a line of a trend: medians joined, their 95 % intervals as a band, where its level and where the subject
+changed.
 
 Drawn without matplotlib, which takes a tenth of a second for each: one more run redraws every trend that it belongs
 to. Lengths are those of the view box; classes are in ``site.css``.
@@ -11,14 +12,16 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from harness.report.changes import levels
 from harness.report.units import better_text, scale_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from harness.measure.change_points import ChangePoint
     from harness.report.site.trends import Line, Point
 
-    _Across = Callable[[int], float]
+    _Across = Callable[[float], float]
     _Down = Callable[[float], float]
 
 WIDTH, HEIGHT = 680.0, 210.0
@@ -31,26 +34,27 @@ SPARK_POINTS = 40
 SPARK_WIDTH, SPARK_HEIGHT = 110.0, 22.0
 
 
-def plot(line: Line, title: str) -> Markup:
-    """An ``<svg>`` element that ``title`` describes."""
+def plot(line: Line, title: str, changes: Sequence[ChangePoint]) -> Markup:
+    """An ``<svg>`` element that ``title`` describes; ``changes`` are those of the line's level."""
     low, high = _range(line.points)
     ticks = _ticks(low, high)
     low, high = min(low, ticks[0]), max(high, ticks[-1])
     scale = scale_for(max(abs(low), abs(high)), line.unit)
 
-    def across(at: int) -> float:
+    def across(at: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * (at + 0.5) / len(line.points)
 
     def down(value: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)
 
     parts = [_grid(down(tick), scale.text(tick, like=high)) for tick in ticks]
-    parts += [_band(line.points, across, down), _changes(line.points, across)]
+    parts += [_band(line.points, across, down), _other_subjects(line.points, across)]
     parts.append(
         f'<path class="medians" d="{_path((across(at), down(p.median)) for at, p in enumerate(line.points))}"/>'
     )
     if len(line.points) <= DOTS_MAX:
         parts += [_dot(point, across(at), down(point.median)) for at, point in enumerate(line.points)]
+    parts.append(_levels(changes, len(line.points), across, down))
     parts.append(_text(LEFT, HEIGHT - 6, "start", line.points[0].run["shown"][:10]))
     parts.append(_text(WIDTH - RIGHT, HEIGHT - 6, "end", line.points[-1].run["shown"][:10]))
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, "middle", "run after run →"))
@@ -120,18 +124,33 @@ def _band(points: Sequence[Point], across: _Across, down: _Down) -> str:
     return "".join(bands)
 
 
-def _changes(points: Sequence[Point], across: _Across) -> str:
-    """A dashed line where the subject became another one."""
+def _other_subjects(points: Sequence[Point], across: _Across) -> str:
+    """A dotted line where the subject became another one, and what it became at its foot."""
     changed = [(at, point.changed) for at, point in enumerate(points) if point.changed]
     named = dict(changed[-CHANGES_NAMED:])
-    parts = []
-    for at, text in changed:
-        x = across(at) - (across(1) - across(0)) / 2
-        parts.append(f'<path class="changed" d="M{x:.1f} {TOP:.0f}V{HEIGHT - BOTTOM:.0f}"/>')
-        if at in named:
-            right = x > WIDTH * 0.6
-            parts.append(_text(x - 4 if right else x + 4, TOP + 9, "end" if right else "start", text[:32]))
+    return "".join(
+        _upright("other-subject", across(at - 0.5), HEIGHT - BOTTOM - 5, text[:32] if at in named else "")
+        for at, text in changed
+    )
+
+
+def _levels(changes: Sequence[ChangePoint], end: int, across: _Across, down: _Down) -> str:
+    """A line at the median of each level, a dashed one where the level changed, and by how much at its head."""
+    parts = [
+        f'<path class="level" d="M{across(first - 0.4):.1f} {down(height):.1f}H{across(after - 0.6):.1f}"/>'
+        for first, after, height in levels(changes, end)
+    ]
+    for change in changes:
+        share = f"{(change.after / change.before - 1) * 100:+.1f} %" if change.before else "changed"
+        parts.append(_upright("level-changed", across(change.at - 0.5), TOP + 9, share))
     return "".join(parts)
+
+
+def _upright(name: str, x: float, y: float, text: str) -> str:
+    """A line from top to bottom, with a text beside it at the height ``y``."""
+    right = x > WIDTH * 0.6
+    told = _text(x - 4 if right else x + 4, y, "end" if right else "start", text) if text else ""
+    return f'<path class="{name}" d="M{x:.1f} {TOP:.0f}V{HEIGHT - BOTTOM:.0f}"/>{told}'
 
 
 def _dot(point: Point, x: float, y: float) -> str:

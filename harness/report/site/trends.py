@@ -6,19 +6,24 @@ guest of newer packages), the point says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from harness.measure.change_points import change_points
 from harness.report.site.slug import slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from harness.measure.change_points import ChangePoint
     from harness.report.site.facts import Facts
     from harness.results.models import Better
 
 MetricKey = tuple[str, str]
 """Scenario and metric."""
+
+TRACKED = 100
+"""Of the runs of a line, the newest are searched for changes of level: of a thousand that takes half a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,15 @@ class Line:
         if len(self.points) < 2 or not self.points[-2].median:
             return None
         return self.points[-1].median / self.points[-2].median
+
+    def level_changes(self) -> list[ChangePoint]:
+        """Where its level changed among the newest TRACKED points; ``at`` is an index of ``points``.
+
+        Raises ToolMissing without ruptures.
+        """
+        first = max(0, len(self.points) - TRACKED)
+        found = change_points([point.median for point in self.points[first:]])
+        return [replace(change, at=first + change.at) for change in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """A site on a disk: what is in it, what is added, what is refused, and that every link of every page resolves."""
 
 import json
+import re
 import shutil
+from dataclasses import replace
 from functools import partial
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
@@ -14,10 +16,11 @@ from harness.cli.main import main
 from harness.errors import UsageError
 from harness.report.site import run_folder
 from harness.report.site.facts import facts_of, from_script, to_script
+from harness.report.site.pages import Pages
 from harness.report.site.publish import publish
 from harness.report.site.slug import slug
 from harness.report.site.sources import Source, in_reports, in_store
-from harness.report.site.trends import trends
+from harness.report.site.trends import TRACKED, trends
 from harness.results.store import Store
 from tests.report.site.made import factory, many
 
@@ -247,3 +250,39 @@ def test_a_trend_has_a_line_for_each_host_and_says_where_the_subject_changed(mad
     assert [point.changed for point in here.points] == ["", "", "QEMU 10.0.2", ""]
     assert here.change() == pytest.approx(here.points[3].median / here.points[2].median)
     assert lines["tcg-arm64-tiny", "another"].change() is None
+
+
+def slower_from(made, at, number):
+    """Run ``number``: everything takes a fifth longer from run ``at`` on."""
+    run = made.run(number)
+    if number < at:
+        return run
+    series = tuple(
+        each.model_copy(
+            update={"summary": each.summary.model_copy(update={"median": each.summary.median * 1.2})}
+        )
+        for each in run.series
+    )
+    return run.model_copy(update={"series": series})
+
+
+def test_a_trend_says_where_its_level_changed_and_where_it_did_not(made):
+    runs = [facts_of(slower_from(made, 9, number)) for number in range(16)]
+    trend = trends(runs)["boot", "guest-ready"]
+    (change,) = trend.lines[0].level_changes()
+    assert (change.at, round(change.after / change.before, 1)) == (9, 1.2)
+    steady = trends(map(facts_of, map(made.run, range(16))))["boot", "guest-ready"]
+    assert steady.lines[0].level_changes() == []
+    page, none = (Pages().trend(each) for each in (trend, steady))
+    assert page.count('class="level-changed"') == page.count('<li class="worse">') == len(trend.lines)
+    slug, shown = runs[9]["slug"], runs[9]["shown"]
+    assert re.search(rf"worse by (19|20|21) % from {shown} on: .*runs/{slug}/index\.html", page)
+    assert "level-changed" not in none
+
+
+def test_only_the_newest_runs_are_searched_for_changes(made):
+    facts = [facts_of(slower_from(made, 9, number % 16)) for number in range(16)]
+    line = trends([*facts, *[facts[-1]] * TRACKED])["boot", "guest-ready"].lines[0]
+    assert line.level_changes() == []
+    moved = replace(line, points=[*line.points[-TRACKED:], *line.points[:5]])
+    assert [change.at for change in moved.level_changes()] == [TRACKED]
