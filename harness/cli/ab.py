@@ -150,6 +150,8 @@ def _print(decision: Decision, unlike: list[str], notices: Sequence[str], *, as_
     told = words.verdict(decision) if as_gate else words.outcome(decision)
     colour = "green" if decision.passed else "red"
     click.secho(told, fg=colour if as_gate else None, bold=True)
+    print_list("regressed", map(words.sentence, decision.regressed))
+    print_list("improved", map(words.sentence, decision.improved))
     print_list("failed on B and not on A", map(words.failed, decision.failed))
     print_list("measured on A only", decision.missing)
     print_list("measured on B only", decision.added)

@@ -160,16 +160,11 @@ def print_judged(
     *,
     sides: tuple[str, str, str] = ("before", "after", "ratio"),
 ) -> None:
-    """A table for each subject: every metric with its ratio, how sure that is, and the verdict."""
-    from rich.text import Text  # noqa: PLC0415 - slow to import
-
+    """A table for each subject: every metric with its ratio, the interval of that, and the verdict."""
     out = console or _console()
     for subject in dict.fromkeys(each.subject for each in judged):
         out.print()
         out.print(_changes(subject, [each for each in judged if each.subject == subject], sides))
-    if judged:
-        told = "FDR: the false-discovery rate, over all metrics together, at which a change is called one."
-        out.print(Text(told, style="dim"))
 
 
 def _changes(subject: str, changes: Sequence[Judged], sides: tuple[str, str, str]) -> Table:
@@ -179,7 +174,7 @@ def _changes(subject: str, changes: Sequence[Judged], sides: tuple[str, str, str
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(Text(subject), overflow="fold")
-    for name in (*sides[:2], f"{sides[2]}, 95 % interval", "FDR"):
+    for name in (*sides[:2], f"{sides[2]}, 95 % interval"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
     for scenario in dict.fromkeys(change.scenario for change in changes):
@@ -198,12 +193,7 @@ def _change_cells(change: Judged) -> list[str]:
         ratio = f"{change.ratio:.2f}"
         if change.ratio_ci95:
             ratio += f" [{units.TO.join(f'{end:.2f}' for end in change.ratio_ci95)}]"
-    medians = (units.quantity(value, change.unit) for value in (change.before, change.after))
-    return [
-        *medians,
-        ratio,
-        units.DASH if change.verdict in ("too few", "ignored") else f"{max(change.q, 1e-6):.1g}",
-    ]
+    return [units.quantity(change.before, change.unit), units.quantity(change.after, change.unit), ratio]
 
 
 def _key_cells(row: KeyMetric, *, with_native: bool, with_interval: bool) -> list[str]:

@@ -48,8 +48,9 @@ def test_what_changed_is_told_and_the_gate_fails_for_what_is_worse(ab, reports, 
     assert code == 0
     assert told in said
     assert "tcg-arm64-tiny differs: cpu 'max' became 'cortex-a72'" in said
-    (row,) = (line for line in said.splitlines() if "guest ready" in line)
+    row, sentence = (line for line in said.splitlines() if "guest ready" in line)
     assert f"{slower:.2f}" in row
+    assert "20 + 20 samples, false-discovery rate 1e-06" in sentence
     assert ab("--gate")[0] == gated
 
 
