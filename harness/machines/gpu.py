@@ -184,7 +184,7 @@ def _invoke(runner: Runner, argv: Sequence[str], api: str, scene: str, timeout_s
     # A driver whose host is gone aborts the program: Mesa's Venus does, without a word.
     died = completed.status in _DIED
     kind = DeviceLost if died else _ERRORS.get(completed.status, GpuError)
-    said = "its driver ended the program" if died and not own else said
+    said = f"its driver ended the program: {said}" if died and not own else said
     how = "" if kind is not GpuError else f"vb-gpu ended with status {completed.status}: "
     raise kind(
         f"on {runner.name}: {how}{said}"[:600],

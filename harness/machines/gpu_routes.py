@@ -82,12 +82,13 @@ class Along:
 
     runner: Runner
     program: str
-    environment: Mapping[str, str]
+    route: Route
     launcher: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        return self.runner.name
+        """Whose route it is: ``native vulkan``, ``gpu (x86-64) on tcg venus``."""
+        return f"{self.runner.name} {self.route.name}"
 
     @property
     def target(self) -> Target:
@@ -102,7 +103,7 @@ class Along:
     ) -> Completed:
         """As :meth:`Runner.run`."""
         if argv[0] == self.program:
-            variables = [f"{name}={value}" for name, value in self.environment.items()]
+            variables = [f"{name}={value}" for name, value in self.route.environment.items()]
             argv = [*(["env", *variables] if variables else []), *self.launcher, *argv]
         return self.runner.run(argv, timeout_s=timeout_s, check=check, stdin=stdin)
 
@@ -118,8 +119,8 @@ class Contender:
 
     @property
     def name(self) -> str:
-        """Whose route it is: ``native vulkan``, ``gpu (x86-64) on tcg venus``."""
-        return f"{self.runner.name} {self.route.name}"
+        """As the runner's."""
+        return self.runner.name
 
     def draw(
         self, scene: str, size: tuple[int, int], *, frames: int, seconds: int, picture: bool = False
@@ -157,7 +158,7 @@ def contender(
 ) -> Contender:
     """The route on this runner. Raises GpuApiMissing when there is no adapter, AccelerationUnproved when its name is
     another's."""
-    along = Along(runner, workload.program, route.environment, launcher)
+    along = Along(runner, workload.program, route, launcher)
     found = workload.adapters(along, route.api)
     if not found:
         raise GpuApiMissing(
@@ -187,7 +188,7 @@ def check_control(runner: Runner, workload: GpuWorkload, mode: GpuMode) -> str:
     anything.
     """
     route = VENUS if mode is GpuMode.VIRGL else VIRGL
-    found = workload.adapters(Along(runner, workload.program, route.environment), route.api)
+    found = workload.adapters(Along(runner, workload.program, route), route.api)
     carried = [adapter.device for adapter in found if classify(adapter).leaves_guest]
     if carried:
         raise AccelerationUnproved(

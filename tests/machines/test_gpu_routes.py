@@ -20,6 +20,7 @@ from harness.machines.gpu_routes import (
     VIRGL,
     ZINK_ON_PROCESSOR,
     Along,
+    Route,
     check_control,
     contender,
     prove,
@@ -101,7 +102,9 @@ def test_a_route_without_an_adapter_is_missing_by_name(tmp_path) -> None:
 
 
 def test_only_the_program_goes_along_the_route() -> None:
-    along = Along(NativeRunner(), "/bin/sh", {"VK_DRIVER_FILES": "/one two"}, launcher=("nice",))
+    route = Route("mine", "vulkan", environment={"VK_DRIVER_FILES": "/one two"})
+    along = Along(NativeRunner(), "/bin/sh", route, launcher=("nice",))
+    assert along.name == "native mine"
     said = along.run(["/bin/sh", "-c", 'echo "$VK_DRIVER_FILES"']).text()
     assert said == "/one two"
     assert along.run(["/usr/bin/env"]).text().count("VK_DRIVER_FILES") == 0

@@ -46,7 +46,7 @@ def entrant(tmp_path, vb_gpu, gpu_api, recorder):
             pytest.skip(f"{adapter.device} draws here, no software")
         route = Route(name, api, kind.kind if software else None)
         contender = Contender(
-            Along(NativeRunner(), str(program), {}), GpuWorkload(str(program)), route, adapter
+            Along(NativeRunner(), str(program), route), GpuWorkload(str(program)), route, adapter
         )
         return Entrant(contender, measure.variant(name, native=True))
 
