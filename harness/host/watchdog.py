@@ -40,6 +40,9 @@ assert sys.platform != "win32"  # there harness.host.job_link does what this doe
 GRACE_S = 1.0
 """Between SIGTERM and SIGKILL when everything ends: a VMM flushes its disk caches on SIGTERM."""
 
+GROUP_ENDS_S = 1.0
+"""How long the end of a process waits to be told until those of its group, which were killed then, have ended too."""
+
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -50,6 +53,8 @@ class Watchdog:
     def __init__(self, link: socket.socket, harness: int) -> None:
         self.link = link
         self.owned: set[int] = set()
+        self.untold: dict[int, dict[str, int]] = {}
+        """Of those that were reaped while others of their group still end: what is told of them when those have."""
         self.pid = os.getpid()
         self.prctl = _prctl()
         self.prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -69,8 +74,10 @@ class Watchdog:
         """Serve until the harness is gone or asks for the end, then end everything."""
         self._tell({"ready": self.pid})
         while not self.ending:
-            for key, _ in self.selector.select():
+            for key, _ in self.selector.select(GROUP_ENDS_S if self.untold else None):
                 key.data()
+            if self.untold:
+                self._tell_ended()
         self._end_everything()
 
     def _watch(self, harness: int) -> bool:
@@ -165,7 +172,19 @@ class Watchdog:
             at_ns = time.monotonic_ns()
             if pid in self.owned:
                 self.owned.remove(pid)
-                self._tell({"exit": pid, "status": os.waitstatus_to_exitcode(status), "at_ns": at_ns})
+                self.untold[pid] = {"exit": pid, "status": os.waitstatus_to_exitcode(status), "at_ns": at_ns}
+        self._tell_ended()  # before anything is spawned, which may get a number that is free again
+
+    def _tell_ended(self) -> None:
+        """Tell of the ended whose groups have ended: who waited for a wrapper finds nothing of it that still runs.
+
+        Only a subreaper hears when the last of a group ends, and one whose parent does not reap it is not waited for.
+        """
+        now_ns = time.monotonic_ns()
+        for pid, message in list(self.untold.items()):
+            late = now_ns - message["at_ns"] > GROUP_ENDS_S * 1e9
+            if sys.platform != "linux" or late or not _group_exists(pid):
+                self._tell(self.untold.pop(pid))
 
     def _end_group(self, pid: int) -> None:
         if pid in self.owned:
@@ -198,6 +217,17 @@ class Watchdog:
     def _tell(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # nobody is left to be told
             watchdog_wire.send(self.link, message)
+
+
+def _group_exists(group: int) -> bool:
+    """Whether anybody is in it, one that has ended and was not reaped included."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's, as bubblewrap's child can be
+        pass
+    return True
 
 
 def _ended(before_reaping: Callable[[int], None]) -> Iterator[tuple[int, int]]:

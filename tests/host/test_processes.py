@@ -168,6 +168,18 @@ def test_the_group_ends_with_its_leader(marked):
 
 
 @on_linux
+def test_who_waits_for_a_wrapper_finds_nothing_of_it():
+    script = "for i in $(seq 100); do sleep 60 & echo $!; done; echo; wait"
+    process = spawn(["sh", "-c", script], purpose="test", stdout=PIPE)
+    pids = [int(line) for line in iter(process.stdout.readline, b"\n")]
+    process.kill()
+    assert process.wait(5) == -signal.SIGKILL
+    assert len(pids) == 100
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+    process.stdout.close()
+
+
+@on_linux
 def test_daemons_end_with_the_harness_at_the_latest(marked):
     script = "setsid sh -c 'sleep 60 & sleep 60' & sleep 60"
     process = spawn(["sh", "-c", script], purpose="test", env=os.environ | marked.env)
