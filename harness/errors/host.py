@@ -58,7 +58,7 @@ NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class CacheReadOnly(HostLacks):
-    """The cache cannot be written and does not have what is needed."""
+    """The cache cannot be read, or cannot be written and does not have what is needed."""
 
 
 class RuntimeInUse(HostLacks):

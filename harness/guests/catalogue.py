@@ -7,7 +7,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.errors import UnknownName
+from harness.errors import CacheReadOnly, UnknownName
 from harness.guests.efi_stub import stubs_folder
 from harness.guests.model import INITRD, KERNEL, MANIFEST, ROOT_IMAGE, Arch, GuestImage
 from harness.host.paths import cache_dir, shipped
@@ -37,15 +37,23 @@ def get(name: str, arch: Arch) -> GuestSpec:
 
 
 def find(spec: GuestSpec) -> GuestImage | None:
-    """The guest that ``spec`` describes as it lies in the cache, or None; reads the cache, nothing else."""
+    """The guest that ``spec`` describes as it lies in the cache, or None; reads the cache, nothing else.
+
+    Raises CacheReadOnly for another user's.
+    """
     try:
         commit = json.loads(_commit(spec).read_bytes())
-        fingerprint, manifest = commit["fingerprint"], commit["manifest"]
+        image = _image(spec, commit["fingerprint"], commit["manifest"])
+        files = [path for path in (image.kernel, image.initrd, image.root_image) if path]
+        return image if all(path.is_file() for path in files) else None
     except (FileNotFoundError, ValueError, KeyError):
         return None
-    image = _image(spec, fingerprint, manifest)
-    files = [path for path in (image.kernel, image.initrd, image.root_image) if path]
-    return image if all(path.is_file() for path in files) else None
+    except PermissionError as error:
+        raise CacheReadOnly(
+            f"cannot read {error.filename}: {error.strerror}",
+            fix="make the cache yours, or set VISORBENCH_CACHE_DIR",
+            path=_commit(spec),
+        ) from error
 
 
 def ensure_built(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from harness.errors import InvalidConfiguration, UnknownName
+from harness.errors import CacheReadOnly, InvalidConfiguration, UnknownName
 from harness.guests import catalogue
 from harness.guests.model import Arch
 from harness.guests.spec import read_spec
@@ -107,3 +109,14 @@ def test_the_shipped_guests_are_well_described(name: str, arch: Arch) -> None:
 def test_an_unknown_guest_names_the_nearest() -> None:
     with pytest.raises(UnknownName, match="did you mean 'tiny'"):
         catalogue.get("tinny", Arch.ARM64)
+
+
+def test_a_cache_that_may_not_be_read_is_said(monkeypatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    spec = catalogue.get("tiny", Arch.ARM64)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(CacheReadOnly, match=r"cannot read .*: Permission denied") as refused:
+        catalogue.find(spec)
+    assert "VISORBENCH_CACHE_DIR" in refused.value.fix
