@@ -92,7 +92,8 @@ def measure(
             "nothing was measured",
             fix="`visorbench doctor` says what this host can run; `bench --list` what there is",
         )
-    console.print(page, markup=False, highlight=False, soft_wrap=True)
+    if session.run_started:
+        console.print(page, markup=False, highlight=False, soft_wrap=True)
     return _exit_code(code), session.recorder.folder if session.run_started else None
 
 

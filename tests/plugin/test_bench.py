@@ -169,6 +169,13 @@ def test_mistakes_are_one_sentence_and_their_own_exit_code(bench, arguments, cod
     assert not (bench.folder / "reports").exists()
 
 
+def test_an_expression_that_cannot_be_read_makes_no_report_and_names_none(bench) -> None:
+    done = bench.run("-k", "boot and")
+    assert done.returncode == 2
+    assert "boot and" in done.stderr
+    assert "report:" not in done.stdout
+
+
 @pytest.mark.guest_boot
 def test_plain_pytest_with_workers_runs_functional_scenarios_at_once(bench) -> None:
     text = (
