@@ -46,8 +46,10 @@ static void draw(struct screen *screen, struct encoding *encoding, const struct 
     series_add(&times->begun, now_ns());
     draw_frame(&page->picture, texture, options->first + number);
     series_add(&times->drawn, now_ns());
-    if (encoding && options->by != BY_SUBSCRIPTION)
-        encoding_await(encoding, 0); /* the page that is being encoded stays shown until it was */
+    /* A page that is asked for stays shown until it was encoded; so does the first, for what a subscription begins with
+       is the page that is shown when the host hears of it. */
+    if (encoding && (options->by != BY_SUBSCRIPTION || number == 1))
+        encoding_await(encoding, 0);
     series_add(&times->flip, now_ns());
     if (number == 0)
         screen_show_first(screen, page);
