@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
 import tempfile
 import time
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from cffi import FFI
 
-from harness.encoder import build
 from harness.encoder.encoder import Encoder
 from harness.encoder.model import EncoderConfig, PixelFormat, Quality, Surface
 from tests.encoder.pictures import picture
+from tests.selfbench.plain_loop import PlainLoop
 from tests.selfbench.result import Result
 
 LIMIT = 1.05
@@ -24,7 +22,6 @@ WIDTH, HEIGHT, THREADS, CRF = 1280, 720, 1, 23
 BUFFERS, ROUNDS, FRAMES = 3, 15, 30
 GROWTH_FRAMES = 100_000
 GROWTH_LIMIT_KIB = 4096
-PLAIN_LOOP = Path(__file__).with_name("data") / "encoder_plain_loop.c"
 
 
 def run() -> Result:
@@ -36,7 +33,7 @@ def run() -> Result:
     config = EncoderConfig(WIDTH, HEIGHT, Quality(CRF), fps=Fraction(60), gop=240, threads=THREADS)
     ratios, frame_ms = [], []
     with tempfile.TemporaryDirectory() as folder, Encoder(config) as encoder:
-        plain = _PlainLoop(Path(folder))
+        plain = PlainLoop(Path(folder), WIDTH, HEIGHT, threads=THREADS, crf=CRF)
         descriptors = [_shared(data) for data in pixels]
         for pair in range(ROUNDS):
             ours = theirs = 0
@@ -64,33 +61,6 @@ def run() -> Result:
     }  # fmt: skip
     holds = copied == 0 and growth_kib <= GROWTH_LIMIT_KIB and more_descriptors == 0
     return Result("encoder_cost", statistics.median(ratios), "ratio", LIMIT, detail, holds)
-
-
-class _PlainLoop:
-    """The same x264 and libyuv with nothing around them."""
-
-    def __init__(self, folder: Path) -> None:
-        made_of = build.recipe()
-        file = folder / "libplain.so"
-        words = [word for library in made_of.libraries for word in library.arguments]
-        flags = [flag for flag in build.FLAGS if flag != "-fvisibility=hidden"]
-        subprocess.run([*made_of.compiler, *flags, PLAIN_LOOP, *words, "-o", file], check=True)
-        self._ffi = FFI()
-        self._ffi.cdef("""
-            void *plain_open(int, int, int, int, float);
-            int plain_encode(void *, const uint8_t *, uint8_t **);
-            void plain_close(void *);
-        """)
-        self._c = self._ffi.dlopen(str(file))
-        self._loop = self._c.plain_open(WIDTH, HEIGHT, 60, THREADS, CRF)
-        self._data = self._ffi.new("uint8_t **")
-
-    def encode(self, pixels: bytes) -> bytes:
-        size = self._c.plain_encode(self._loop, pixels, self._data)
-        return bytes(self._ffi.buffer(self._data[0], size))
-
-    def close(self) -> None:
-        self._c.plain_close(self._loop)
 
 
 def _growth() -> tuple[int, int]:

@@ -5,17 +5,19 @@
 #include <libyuv.h>
 #include <x264.h>
 
+enum { FPS = 60 };
+
 typedef struct plain_loop {
     x264_t *encoder;
     x264_picture_t picture;
     int width, height;
 } plain_loop;
 
-void *plain_open(int width, int height, int fps, int threads, float crf);
+void *plain_open(int width, int height, int threads, int gop, float crf, int bitrate);
 int plain_encode(void *loop, const uint8_t *pixels, uint8_t **data);
 void plain_close(void *loop);
 
-void *plain_open(int width, int height, int fps, int threads, float crf)
+void *plain_open(int width, int height, int threads, int gop, float crf, int bitrate)
 {
     plain_loop *loop = calloc(1, sizeof *loop);
     x264_param_t parameters;
@@ -24,14 +26,20 @@ void *plain_open(int width, int height, int fps, int threads, float crf)
     }
     parameters.i_width = loop->width = width;
     parameters.i_height = loop->height = height;
-    parameters.i_fps_num = (uint32_t)fps;
+    parameters.i_fps_num = FPS;
     parameters.i_fps_den = 1;
     parameters.i_threads = threads;
-    parameters.i_keyint_max = 4 * fps;
+    parameters.i_keyint_max = gop;
     parameters.i_log_level = X264_LOG_NONE;
     parameters.b_repeat_headers = 1;
-    parameters.rc.i_rc_method = X264_RC_CRF;
-    parameters.rc.f_rf_constant = crf;
+    if (bitrate > 0) {
+        parameters.rc.i_rc_method = X264_RC_ABR;
+        parameters.rc.i_bitrate = parameters.rc.i_vbv_max_bitrate = bitrate / 1000;
+        parameters.rc.i_vbv_buffer_size = bitrate / 2000;
+    } else {
+        parameters.rc.i_rc_method = X264_RC_CRF;
+        parameters.rc.f_rf_constant = crf;
+    }
     x264_param_apply_profile(&parameters, "baseline");
     loop->encoder = x264_encoder_open(&parameters);
     x264_picture_alloc(&loop->picture, X264_CSP_I420, width, height);
