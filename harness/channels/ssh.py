@@ -70,15 +70,20 @@ class Completed:
 class Ssh:
     """An SSH client for one guest; may be used from several threads."""
 
-    def __init__(self, host: str, port: int, user: str, client_key: Path | str, host_key: str) -> None:
+    def __init__(
+        self, host: str, port: int, user: str, client_key: Path | str, host_key: str, *,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         """``client_key``: an OpenSSH private key, its file or its text; ``host_key``: ``ssh-ed25519 AAAA…``.
 
+        ``check`` is called while the guest is waited for, and raises when there is no guest any more.
         Imports paramiko, a tenth of a second: make it before a clock starts. Raises InvalidConfiguration.
         """
         self.address = (host, port)
         self.user = user
         self._client_key = load_key(client_key)
         self._host_key = pinned(host_key)
+        self._check = check
         self._lock = threading.Lock()
         self._transport: Transport | None = None
         self._greeted: tuple[float, Greeted] | None = None
@@ -88,7 +93,7 @@ class Ssh:
 
         Raises GuestSilent, ChannelError when what answers is no SSH server.
         """
-        stamp, greeted = wait_banner(*self.address, timeout_s)
+        stamp, greeted = wait_banner(*self.address, timeout_s, self._check)
         with self._lock:
             self._forget_greeting()
             self._greeted = (time.monotonic(), greeted)
@@ -195,7 +200,7 @@ class Ssh:
 
     def _connect_patiently(self, deadline: float) -> Transport:
         """A guest that says it is ready may start its server a moment later; QEMU resets who comes before."""
-        _, greeted = wait_banner(*self.address, max(0.01, deadline - time.monotonic()))
+        _, greeted = wait_banner(*self.address, max(0.01, deadline - time.monotonic()), self._check)
         return self._connect(deadline, greeted)
 
     def _connect(self, deadline: float, greeted: Greeted) -> Transport:

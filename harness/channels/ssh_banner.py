@@ -13,9 +13,13 @@ import selectors
 import socket
 import time
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from harness.channels.stamp import Stamp
 from harness.errors import ChannelError, GuestSilent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 INTERVAL_S = 0.05
 PATIENCE_S = 0.5
@@ -69,11 +73,13 @@ class _Attempt:
         self.sock.connect_ex(address)  # a refusal shows when it is read
 
 
-def wait_banner(host: str, port: int, timeout_s: float) -> tuple[Stamp, Greeted]:
+def wait_banner(
+    host: str, port: int, timeout_s: float, check: Callable[[], None] = lambda: None
+) -> tuple[Stamp, Greeted]:
     """The banner's stamp, and the connection that brought it.
 
-    The stamp's resolution is the time between the last two attempts. Raises GuestSilent, and ChannelError
-    when what answers is no SSH server.
+    The stamp's resolution is the time between the last two attempts. ``check`` is called before each, and raises
+    when there is nothing left to wait for. Raises GuestSilent, and ChannelError when what answers is no SSH server.
     """
     address = (host, port)
     deadline = time.monotonic() + timeout_s
@@ -83,6 +89,7 @@ def wait_banner(host: str, port: int, timeout_s: float) -> tuple[Stamp, Greeted]
     with selectors.DefaultSelector() as selector, ExitStack() as losers:
         pending: list[_Attempt] = []
         while (now := time.monotonic()) < deadline:
+            check()
             if now >= next_start:
                 if len(pending) >= MOST_AT_ONCE:
                     _drop(selector, pending, pending[0])

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from harness.guests.spec import GuestSpec
 
 
-def _archs(names: tuple[str, ...]) -> list[Arch]:
+def named_archs(names: tuple[str, ...]) -> list[Arch]:
+    """Those of ``--arch``, every one without it; raises UnknownName."""
     try:
         return [Arch(name) for name in names] or list(Arch)
     except ValueError:
@@ -57,7 +58,7 @@ def list_(as_json: bool) -> None:
 def build(name: str | None, archs: tuple[str, ...], refresh: bool, offline: bool, mirror: str | None) -> None:
     """Build guest NAME (default: all of them); one that is built already costs nothing."""
     for guest in [name] if name else catalogue.known():
-        for arch in _archs(archs):
+        for arch in named_archs(archs):
             with transfers() as progress:
                 image = catalogue.ensure_built(
                     guest, arch, progress=progress, offline=offline, refresh=refresh, mirror=mirror
@@ -71,7 +72,7 @@ def build(name: str | None, archs: tuple[str, ...], refresh: bool, offline: bool
 @_json
 def show(name: str, archs: tuple[str, ...], as_json: bool) -> None:
     """Show what guest NAME is made of."""
-    rows = [_facts(catalogue.get(name, arch)) for arch in _archs(archs)]
+    rows = [_facts(catalogue.get(name, arch)) for arch in named_archs(archs)]
     if as_json:
         print_json(rows)
         return
@@ -98,7 +99,7 @@ def efi_disk(name: str, file: Path, arch: str | None, mirror: str | None) -> Non
     from harness.guests.efi_stub import with_efi_stub  # noqa: PLC0415
     from harness.host.system import host_arch  # noqa: PLC0415
 
-    (chosen,) = _archs((arch or host_arch(),))
+    (chosen,) = named_archs((arch or host_arch(),))
     with transfers() as progress:
         image = catalogue.ensure_built(name, chosen, progress=progress, mirror=mirror)
         image = with_efi_stub(image, progress=progress, mirror=mirror)

@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "publish": ("harness.cli.publish:publish", "Write a site of every run, or add to it what is new."),
     "ps": ("harness.cli.processes:ps", "List the processes the harness owns."),
     "reap": ("harness.cli.processes:reap", "End what a crashed harness left behind."),
+    "soak": ("harness.cli.soak:soak", "Let machines live at random for hours; look for failures and leaks."),
     "report": ("harness.cli.report:report", "Write or open the report of a run."),
     "runs": ("harness.cli.report:runs", "List the runs in the store."),
     "runtime": (

@@ -104,6 +104,11 @@ def owned() -> list[Entry]:
     return sorted(entries, key=lambda entry: entry.since)
 
 
+def directories() -> list[LeftDirectory]:
+    """Every registered private directory of every harness of this user, whether it is still there or not."""
+    return [directory for _, directory in _directories()]
+
+
 def orphans() -> list[Entry]:
     """The registered processes that outlived their harness."""
     return [entry for entry in owned() if entry.orphan]
@@ -113,16 +118,20 @@ def reap() -> list[Reaped]:
     """End every orphan and remove every private directory whose harness is gone."""
     ended = [Reaped(entry.process.pid, entry.purpose) for entry in _end(orphans())]
     owned()  # drops their entries
+    for file, directory in _directories():
+        if not directory.owner.gone:
+            continue
+        if directory.ours:
+            shutil.rmtree(directory.path, ignore_errors=True)
+            ended.append(Reaped(None, directory.path))
+        file.unlink(missing_ok=True)
+    return ended
+
+
+def _directories() -> Iterator[tuple[Path, LeftDirectory]]:
     for file, fields in _read("directories"):
         with suppress(TypeError, KeyError):
-            directory = LeftDirectory(**{**fields, "owner": Identity(**fields["owner"])})
-            if not directory.owner.gone:
-                continue
-            if directory.ours:
-                shutil.rmtree(directory.path, ignore_errors=True)
-                ended.append(Reaped(None, directory.path))
-            file.unlink(missing_ok=True)
-    return ended
+            yield file, LeftDirectory(**{**fields, "owner": Identity(**fields["owner"])})
 
 
 def _end(entries: list[Entry]) -> list[Entry]:

@@ -38,8 +38,6 @@ CONSOLE_LAG_S = 10
 UART, and then for a thread of a loaded host. Waited in full only for a guest that does not say what it promises."""
 _READY = (Phase.GUEST_READY, Phase.SSH_BANNER, Phase.FIRST_COMMAND)
 """Phases that a guest reaches after everything that its console tells of a boot."""
-_BANNER_SLICE_S = 1
-"""While it waits for SSH, the harness looks this often whether there still is a machine."""
 
 
 class Watched(Protocol):
@@ -162,25 +160,24 @@ class BootWatch:
             raise self._failure() from None
 
     def _over_ssh(self, phase: Phase, deadline: float, asked_s: float, ssh: Callable[[], Ssh]) -> Stamp:
+        if done := self._milestones.wait(phase, 0):
+            return done
         client = ssh()
         if self._vmm.ready or Phase.GUEST_READY in self._markers:
             self._reached(Phase.GUEST_READY, max(0.0, deadline - time.monotonic()), asked_s)
         banner = self._milestones.wait(Phase.SSH_BANNER, 0)
-        while banner is None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise timeout(self._vmm, self._name, Phase.SSH_BANNER, asked_s)
+        if banner is None:
             try:
-                banner = client.wait_banner(min(_BANNER_SLICE_S, left))
-            except GuestSilent:
-                banner = self._milestones.wait(Phase.SSH_BANNER, 0)  # raises when the machine has ended
+                banner = client.wait_banner(max(0.0, deadline - time.monotonic()))
+            except GuestSilent as error:
+                raise timeout(self._vmm, self._name, Phase.SSH_BANNER, asked_s) from error
         self._milestones.reach(Phase.SSH_BANNER, banner)
         if phase is Phase.SSH_BANNER:
             return banner
         try:
             client.run("true", timeout_s=max(0.1, deadline - time.monotonic()))
         except (ChannelError, GuestSilent) as error:
-            self._milestones.wait(Phase.FIRST_COMMAND, 0)  # raises when the machine has ended
+            self._milestones.check()
             if time.monotonic() < deadline:
                 raise
             raise timeout(self._vmm, self._name, Phase.FIRST_COMMAND, asked_s) from error

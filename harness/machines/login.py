@@ -46,8 +46,11 @@ class Login:
         initrd = with_credentials(guest, credentials, private / "initrd")
         return cls(guest, credentials, key), initrd
 
-    def ssh(self, address: Callable[[], tuple[str, int]]) -> Ssh:
-        """The client; raises InvalidConfiguration when the guest lets nobody in, and what ``address`` raises."""
+    def ssh(self, address: Callable[[], tuple[str, int]], check: Callable[[], None]) -> Ssh:
+        """The client, which waits for its guest only while ``check`` does not raise.
+
+        Raises InvalidConfiguration when the guest lets nobody in, and what ``address`` raises.
+        """
         if self.client is None:
             if self.credentials is None or self.guest.ssh_user is None:
                 raise InvalidConfiguration(
@@ -57,7 +60,7 @@ class Login:
             from harness.channels.ssh import Ssh  # noqa: PLC0415 - paramiko is slow to import
 
             public_line = self.credentials.host.public_line
-            self.client = Ssh(*address(), self.guest.ssh_user, self.key, public_line)
+            self.client = Ssh(*address(), self.guest.ssh_user, self.key, public_line, check=check)
         return self.client
 
     def disconnect(self) -> None:

@@ -51,6 +51,13 @@ class Milestones:
             self._end = self._end or failure
             self._changed.notify_all()
 
+    def check(self) -> None:
+        """Raise what ended the machine, if anything has."""
+        with self._changed:
+            end = self._end
+        if end is not None:
+            raise end()
+
     def wait(self, phase: Phase, timeout_s: float) -> Stamp | None:
         """When ``phase`` was reached; None when it was not in time. Raises what ended the machine."""
         deadline = time.monotonic() + timeout_s

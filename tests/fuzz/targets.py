@@ -9,6 +9,7 @@ import json
 import socket
 import struct
 import tempfile
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,14 +102,24 @@ def _qmp(data: bytes) -> None:
 
 
 def _server_says(data: bytes, ask: Callable[[socket.socket], object]) -> None:
-    """``data`` is all that the server ever says."""
+    """``data`` is all that the server ever says; it reads whatever it is asked."""
     ours, theirs = socket.socketpair()
     with theirs:
-        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        theirs.setblocking(False)  # noqa: FBT003 - the name that socket gave it
         theirs.send(data[: 1 << 16] or b"\0")
         theirs.shutdown(socket.SHUT_WR)
-        ask(ours)
+        reader = threading.Thread(target=_read_to_end, args=(theirs,))
+        reader.start()
+        try:
+            ask(ours)
+        finally:
+            ours.close()
+            reader.join()
+
+
+def _read_to_end(sock: socket.socket) -> None:
+    with suppress(OSError):
+        while sock.recv(1 << 16):
+            continue
 
 
 def _rfb(data: bytes) -> None:
@@ -118,7 +129,7 @@ def _rfb(data: bytes) -> None:
             display.greet(ANSWERS_S)
             while True:
                 with display.frame(ANSWERS_S):
-                    pass
+                    continue
         finally:
             display.close()
 

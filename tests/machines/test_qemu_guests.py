@@ -1,11 +1,13 @@
 """The reference guest on tcg, both architectures: phases, commands, pause, reset, power down, panic."""
 
+import os
 import shutil
+import signal
 from dataclasses import replace
 
 import pytest
 
-from harness.errors import ChannelError, GuestPanicked, GuestSilent
+from harness.errors import ChannelError, GuestPanicked, GuestSilent, MachineDied
 from harness.guests.model import READY_MARKER, READY_PORT, Arch
 from harness.machines.model import MachineSpec, Phase, State
 from harness.machines.qemu.backend import QemuBackend
@@ -15,6 +17,12 @@ pytestmark = pytest.mark.guest_boot
 
 def counter(machine):
     return machine.ssh.run("cat /run/counter").number()
+
+
+def ask_for_ever(machine):
+    """Every question has more time than this test; the first may be answered before the death is noticed."""
+    while True:
+        machine.ssh.run("true", timeout_s=10_000)
 
 
 def test_x86_64_from_boot_to_power_off(tcg, tiny, tmp_path):
@@ -55,12 +63,18 @@ def test_arm64_from_boot_to_power_off(tcg, tiny):
         assert machine.state is State.STOPPED
 
 
-def test_without_a_ready_port_the_console_says_that_the_guest_is_ready(tcg, tiny, tmp_path):
+def test_without_a_ready_port_the_console_says_that_it_is_ready_and_who_waits_hears_of_its_death(
+    tcg, tiny, tmp_path
+):
     guest = replace(tiny(Arch.X86_64), ready_port=None)
     with tcg.machine(MachineSpec(guest)) as machine:
         timeline = machine.boot(until=Phase.GUEST_READY)
         said = machine.console.wait_for(READY_MARKER, 0)
         assert timeline.phases[Phase.GUEST_READY] == said.stamp
+        machine.wait_for(Phase.FIRST_COMMAND, 300)
+        os.kill(machine.pids[0], signal.SIGKILL)
+        with pytest.raises(MachineDied):
+            ask_for_ever(machine)
     (argv,) = tmp_path.glob("logs*/argv")
     assert READY_PORT not in argv.read_text(encoding="utf-8")
 

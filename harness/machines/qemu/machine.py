@@ -128,7 +128,9 @@ class QemuMachine:
         vmm = self._started()
         if self._login is None:
             raise WrongState(f"{self.name} has not started", state=self.state, required=State.RUNNING)
-        return self._login.ssh(lambda: ("127.0.0.1", vmm.control.forwarded_port(SSH_PORT)))
+        return self._login.ssh(
+            lambda: ("127.0.0.1", vmm.control.forwarded_port(SSH_PORT)), self._milestones.check
+        )
 
     @property
     def vsock(self) -> Vsock:

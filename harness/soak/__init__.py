@@ -1,0 +1,1 @@
+"""Machines that live at random for hours, and what is left of them afterwards."""

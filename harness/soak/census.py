@@ -1,0 +1,52 @@
+"""What the harness holds at a moment; what it still holds when every machine is gone is a leak."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+
+import psutil
+
+from harness.host.registry import directories, owned
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Counts, besides ``memory_bytes`` (resident and its own) and ``at_s`` (of time.monotonic())."""
+
+    at_s: float
+    descriptors: int
+    """Open files, sockets and the like; handles on Windows."""
+    threads: int
+    memory_bytes: int
+    processes: int
+    """That this harness owns."""
+    directories: int
+    """Private ones that this harness made for machines."""
+
+    def counts(self) -> dict[str, int]:
+        """What must be the same before and after."""
+        return {name: value for name, value in asdict(self).items() if name not in ("at_s", "memory_bytes")}
+
+
+def take() -> Census:
+    """Now."""
+    me = psutil.Process()
+    with me.oneshot():
+        descriptors = getattr(me, "num_handles" if psutil.WINDOWS else "num_fds")()
+        return Census(
+            at_s=time.monotonic(),
+            descriptors=descriptors,
+            threads=me.num_threads(),
+            memory_bytes=me.memory_full_info().uss,
+            processes=len([entry for entry in owned() if entry.owner.pid == me.pid]),
+            directories=len([each for each in directories() if each.owner.pid == me.pid]),
+        )
+
+
+def settled(before: Census, patience_s: float) -> Census:
+    """Once everything counts as before, or after ``patience_s``: what ends in threads takes a moment."""
+    deadline = time.monotonic() + patience_s
+    while (now := take()).counts() != before.counts() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return now

@@ -1,0 +1,164 @@
+"""One machine after another, each through steps that a random number chooses, and what came of every step."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+
+from harness.errors import MachineDied, VisorbenchError, WrongAnswer
+from harness.machines.model import Phase, State
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+    from pathlib import Path
+    from threading import Event
+
+    from harness.machines.model import Backend, Machine, MachineSpec
+
+BOOT_TIMEOUT_S = 600
+"""A host that is meant to be full is slow; what takes longer than this hangs."""
+MOST_STEPS = 6
+_WORK = "dd if=/dev/urandom of=/tmp/soak bs=64k count=16 2>/dev/null && sha256sum </tmp/soak && sha256sum </tmp/soak"
+_KILL: int = getattr(signal, "SIGKILL", signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One step of one machine: when it began and how long it took, in seconds of time.monotonic()."""
+
+    machine: str
+    step: str
+    at_s: float
+    took_s: float
+    failure: str = ""
+    """Why it did not lead where it should; empty when it did."""
+    logs: Path | None = None
+    """Where a failed machine's console and errors are."""
+
+
+class Lives:
+    """What one of the machines of a soak does, life after life, until it is told to stop.
+
+    ``made`` is the backend that leaves a life's logs in the folder that it gets; the logs of a life without a failure
+    are deleted.
+    """
+
+    def __init__(
+        self, name: str, spec: MachineSpec, made: Callable[[Path], Backend], logs: Path, chance: random.Random
+    ) -> None:
+        self.name = name
+        self._spec = spec
+        self._made = made
+        self._logs = logs
+        self._chance = chance
+        self._lives = 0
+
+    def go_on(self, over: Event, tell: Callable[[Happened], None]) -> None:
+        """Until ``over`` is set; a life that has begun is lived to its end."""
+        while not over.is_set():
+            self.live(over, tell)
+
+    def live(self, over: Event, tell: Callable[[Happened], None]) -> None:
+        """One life; it does no more steps when ``over`` is set, and ends."""
+        self._lives += 1
+        logs = self._logs / f"{self.name}-{self._lives}"
+        machine = self._made(logs).machine(self._spec)
+        steps = {"work": _work, "pause": _pause, "reset": _reset}
+        endings = {"powerdown": _powerdown, "stop": _stop, "kill": _kill, "crash": _crash}
+        lives = self._step(machine, "boot", _boot, logs, tell)
+        for _ in range(self._chance.randint(0, MOST_STEPS) if lives else 0):
+            name = self._chance.choice(list(steps))
+            if over.is_set() or not (lives := self._step(machine, name, steps[name], logs, tell)):
+                break
+        if lives:
+            name = self._chance.choice(list(endings))
+            lives = self._step(machine, name, endings[name], logs, tell)
+        machine.kill()
+        if lives:
+            shutil.rmtree(logs, ignore_errors=True)
+
+    def _step(
+        self,
+        machine: Machine,
+        name: str,
+        step: Callable[[Machine], None],
+        logs: Path,
+        tell: Callable[[Happened], None],
+    ) -> bool:
+        """Whether it led where it should."""
+        began, failure = time.monotonic(), ""
+        try:
+            step(machine)
+        except VisorbenchError as error:
+            failure = f"{type(error).__name__}: {error.message}"
+        except Exception:  # noqa: BLE001 - one machine's trouble must not end the soak: it is what a soak looks for
+            failure = traceback.format_exc()
+        took_s = time.monotonic() - began
+        tell(Happened(self.name, name, began, took_s, failure, logs if failure else None))
+        return not failure
+
+
+def _boot(machine: Machine) -> None:
+    machine.boot(until=Phase.FIRST_COMMAND, timeout_s=BOOT_TIMEOUT_S)
+
+
+def _work(machine: Machine) -> None:
+    first, second = machine.ssh.run(_WORK, timeout_s=BOOT_TIMEOUT_S).text().splitlines()
+    if first != second:
+        raise WrongAnswer(f"{machine.name} read {second} of a file that it had read as {first}")
+
+
+def _pause(machine: Machine) -> None:
+    machine.pause()
+    machine.resume()
+    machine.ssh.run("true", timeout_s=BOOT_TIMEOUT_S)
+
+
+def _reset(machine: Machine) -> None:
+    machine.reset()
+    machine.wait_for(Phase.FIRST_COMMAND, timeout_s=BOOT_TIMEOUT_S)
+
+
+def _powerdown(machine: Machine) -> None:
+    machine.powerdown(timeout_s=BOOT_TIMEOUT_S)
+    _check_gone(machine, machine.pids, State.STOPPED)
+
+
+def _stop(machine: Machine) -> None:
+    pids = machine.pids
+    machine.stop(timeout_s=60)
+    _check_gone(machine, pids, State.STOPPED)
+
+
+def _kill(machine: Machine) -> None:
+    pids = machine.pids
+    machine.kill()
+    _check_gone(machine, pids, State.STOPPED)
+
+
+def _crash(machine: Machine) -> None:
+    """Its VMM is killed by somebody else, which must be noticed and named."""
+    pids = machine.pids
+    os.kill(pids[0], _KILL)
+    try:
+        machine.wait_for(Phase.FIRST_COMMAND, timeout_s=60)
+        while True:  # it was reached before: whoever asks the VMM is told
+            machine.pause()
+            machine.resume()
+    except MachineDied:
+        _check_gone(machine, pids, State.DEAD)
+
+
+def _check_gone(machine: Machine, pids: list[int], expected: State) -> None:
+    if machine.state is not expected:
+        raise WrongAnswer(f"{machine.name} is {machine.state}, not {expected}")
+    if left := [pid for pid in pids if psutil.pid_exists(pid)]:
+        raise WrongAnswer(f"{machine.name} has ended, and its processes {left} have not")

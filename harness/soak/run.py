@@ -1,0 +1,93 @@
+"""Several machines at once for a stated time, each in a thread of its own."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from harness.soak import census
+from harness.soak.life import Happened, Lives
+from harness.soak.outcome import Outcome, trends
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from harness.machines.model import Backend, MachineSpec
+    from harness.soak.census import Census
+
+CENSUS_EVERY_S = 5
+SETTLES_S = 30
+"""How long what a machine left behind may take to be gone."""
+
+
+def soak(
+    specs: Sequence[MachineSpec],
+    made: Callable[[Path], Backend],
+    *,
+    machines: int,
+    seconds: float,
+    seed: int,
+    logs: Path,
+    tell: Callable[[Happened], None] = lambda _: None,
+    count: Callable[[Census], None] = lambda _: None,
+) -> Outcome:
+    """Have ``machines`` live for ``seconds``, of ``specs`` in turns, and see what is left of them.
+
+    ``tell`` hears of every step, ``count`` of every census; both in turns, never at once. A first machine that lives
+    before everything is counted brings what is loaded only once. On KeyboardInterrupt every machine is ended first.
+    """
+    steps: list[Happened] = []
+    lock = threading.Lock()
+
+    def told(step: Happened) -> None:
+        with lock:
+            steps.append(step)
+            tell(step)
+
+    over = threading.Event()
+    lives = [
+        Lives(f"{specs[number % len(specs)].guest.name}-{number + 1}", specs[number % len(specs)], made, logs,
+              _chance(seed, number))
+        for number in range(machines)
+    ]  # fmt: skip
+    _one_life(specs, made, logs, seed, told)
+    before = census.settled(census.take(), 0)
+    began = time.monotonic()
+    threads = [
+        threading.Thread(target=each.go_on, args=(over, told), name=f"soak-{each.name}") for each in lives
+    ]
+    censuses: list[Census] = []
+    for thread in threads:
+        thread.start()
+    try:
+        while (left := began + seconds - time.monotonic()) > 0:
+            censuses.append(census.take())
+            with lock:
+                count(censuses[-1])
+            time.sleep(min(CENSUS_EVERY_S, left))
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    after = census.settled(before, SETTLES_S)
+    return Outcome(time.monotonic() - began, tuple(steps), before, after, trends(steps, censuses))
+
+
+def _one_life(
+    specs: Sequence[MachineSpec],
+    made: Callable[[Path], Backend],
+    logs: Path,
+    seed: int,
+    tell: Callable[[Happened], None],
+) -> None:
+    """Of each kind of machine, to its first end."""
+    for number, spec in enumerate(specs):
+        first = Lives(f"{spec.guest.name}-first-{number + 1}", spec, made, logs, _chance(seed, ~number))
+        first.live(threading.Event(), tell)
+
+
+def _chance(seed: int, number: int) -> random.Random:
+    return random.Random(f"{seed}-{number}")  # noqa: S311 - nobody is to be kept from guessing it

@@ -1,0 +1,78 @@
+"""Real machines at random for a moment; and that a leak and a failure are found."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.guests.model import Arch
+from harness.host.registry import owned
+from harness.machines import catalogue
+from harness.machines.model import MachineSpec
+from harness.soak.run import soak
+
+pytestmark = pytest.mark.guest_boot
+
+
+def test_machines_live_and_nothing_is_left(reference, tmp_path):
+    told, counted = [], []
+    logs = tmp_path / "logs"
+    outcome = soak(
+        [MachineSpec(reference("tiny", Arch.X86_64))], lambda folder: catalogue.get("tcg", logs=folder),
+        machines=2, seconds=5, seed=3, logs=logs, tell=told.append, count=counted.append,
+    )  # fmt: skip
+    assert outcome.passed, (outcome.failures, outcome.leaks)
+    assert outcome.steps == tuple(told)
+    assert {"tiny-1", "tiny-2", "tiny-first-1"} == {step.machine for step in told}
+    assert counted
+    assert (outcome.after.processes, outcome.after.directories) == (0, 0)
+    assert list(logs.iterdir()) == []
+    assert not [entry for entry in owned() if entry.owner.pid == os.getpid()]
+
+
+def test_a_leak_and_a_guest_that_panics_are_found(reference, tmp_path):
+    leaked = []
+
+    def leaky(folder):
+        leaked.append(os.open(os.devnull, os.O_RDONLY))
+        return catalogue.get("tcg", logs=folder)
+
+    guest = reference("tiny", Arch.X86_64)
+    panics = MachineSpec(replace(guest, append=f"{guest.append} rdinit=/nowhere"))
+    try:
+        outcome = soak([panics], leaky, machines=1, seconds=1, seed=1, logs=tmp_path)
+    finally:
+        for descriptor in leaked:
+            os.close(descriptor)
+    assert not outcome.passed
+    before, after = outcome.leaks["descriptors"]
+    assert after > before
+    assert {step.step for step in outcome.failures} == {"boot"}
+    assert outcome.failures[0].failure.startswith("GuestPanicked: ")
+    assert list(outcome.failures[0].logs.rglob("console.log"))
+
+
+def test_more_machines_than_fit_and_a_typo_are_refused():
+    def run(*arguments):
+        program = str(Path(sys.executable).with_name("visorbench"))
+        return subprocess.run(
+            [program, "soak", "--backend", "tcg", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    crowd = run("--machines", "1000", "--json")
+    assert crowd.returncode == 2
+    assert "1000 machines of" in crowd.stderr
+    assert "take at most" in crowd.stderr
+    typo = run("--arch", "arm63")
+    assert typo.returncode == 2
+    assert "did you mean 'arm64'" in typo.stderr
+    assert typo.stdout == ""
