@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("-k", "expression", metavar="EXPR", help="Only scenarios that match, e.g. 'boot and arm64'.")
-@click.option("--profile", metavar="NAME", help="How much to measure: quick, standard (default) or full.")
+@click.option(
+    "--profile", metavar="NAME", help="How much to measure: quick, standard (default), gate or full."
+)
 @click.option("--backend", "backends", multiple=True, metavar="NAME", help="Only this backend (repeatable).")
 @click.option(
     "--arch", "archs", multiple=True, metavar="ARCH", help="Only this guest architecture (repeatable)."
@@ -81,7 +83,7 @@ def measure(
             console.print(page, markup=False, highlight=False, soft_wrap=True)
         raise session.gave_up
     if code == pytest.ExitCode.INTERRUPTED:
-        if session.run_started:
+        if session.run_started and session.recorder.sample_count:
             kept = later.format(run=session.recorder.id)
             console.print(f"interrupted; what was measured is kept: visorbench {kept}", soft_wrap=True)
         raise KeyboardInterrupt

@@ -65,7 +65,14 @@ LOGIN = r"login:\s*$"
 )
 @click.option("--until", metavar="REGEX", help="End when a console line matches.")
 @click.option("--login", is_flag=True, help="End at a login prompt.")
-@click.option("--timeout", type=float, default=120, show_default=True, metavar="S", help="Seconds to wait.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120,
+    show_default=True,
+    metavar="S",
+    help="Seconds to wait.",
+)
 @click.option("--screenshot", type=_path, metavar="PNG", help="Save the screen as it is at the end.")
 @click.option("--logs", type=_path, metavar="FOLDER", help="Keep the logs there.")
 @click.option("--qemu", type=_path, help="Use this QEMU: a binary, or its folder.")

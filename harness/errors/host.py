@@ -60,6 +60,14 @@ NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class CacheReadOnly(HostLacks):
     """The cache cannot be read, or cannot be written and does not have what is needed."""
 
+    @classmethod
+    def of_another(cls, error: PermissionError) -> CacheReadOnly:
+        """Another user's, as the system said."""
+        return cls(
+            f"cannot read {error.filename}: {error.strerror}",
+            fix="make the cache yours, or set VISORBENCH_CACHE_DIR",
+        )
+
 
 class RuntimeInUse(HostLacks):
     """Processes run programs of a managed runtime that was to be deleted; facts: pids."""

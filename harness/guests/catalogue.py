@@ -49,11 +49,7 @@ def find(spec: GuestSpec) -> GuestImage | None:
     except (FileNotFoundError, ValueError, KeyError):
         return None
     except PermissionError as error:
-        raise CacheReadOnly(
-            f"cannot read {error.filename}: {error.strerror}",
-            fix="make the cache yours, or set VISORBENCH_CACHE_DIR",
-            path=_commit(spec),
-        ) from error
+        raise CacheReadOnly.of_another(error) from error
 
 
 def ensure_built(

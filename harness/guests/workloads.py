@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import UnknownName
+from harness.errors import CacheReadOnly, UnknownName
 from harness.guests.shaders import write_shader_headers
 from harness.guests.toolchain import FLAGS, find_compiler
 from harness.guests.wgpu_native import identity, wgpu_native
@@ -85,10 +85,9 @@ RECIPES = {
 
 
 def find_workload(name: str, target: Target) -> Path | None:
-    """The program if it is built already, else None; raises UnknownName, ToolMissing, HostLacks."""
-    recipe = _recipe(name)
-    program = _place(recipe, target)
-    return program if program.is_file() else None
+    """The program if it is built already, else None; raises UnknownName, ToolMissing, HostLacks, CacheReadOnly."""
+    program = _place(_recipe(name), target)
+    return program if _is_there(program) else None
 
 
 def workload(name: str, target: Target) -> Path:
@@ -99,7 +98,7 @@ def workload(name: str, target: Target) -> Path:
     """
     recipe = _recipe(name)
     program = _place(recipe, target)
-    if program.is_file():  # before the lock, so that a read-only cache will do
+    if _is_there(program):  # before the lock, so that a read-only cache will do
         return program
     folder = program.parent
     with locked(folder.with_name(f"{folder.name}.lock")):
@@ -107,6 +106,13 @@ def workload(name: str, target: Target) -> Path:
             with new_folder(folder) as draft:
                 recipe.build(draft, target)
     return program
+
+
+def _is_there(program: Path) -> bool:
+    try:
+        return program.is_file()
+    except PermissionError as error:
+        raise CacheReadOnly.of_another(error) from error
 
 
 def libraries_of(program: Path) -> tuple[Path, ...]:

@@ -73,6 +73,6 @@ def fastest(arch: Arch, *, qemu: Path | None = None, tell: Callable[[Probe], Non
     probe = accelerated(arch, qemu=qemu)
     if probe is None:
         return "tcg"
-    if not probe.usable and tell:
+    if not probe.usable and tell and probe.code != "no-qemu":  # tcg has none either, and says so
         tell(probe)
     return probe.backend if probe.usable else "tcg"

@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "profile": {"help": "how much to measure: quick, standard, full, or one of visorbench.toml"},
+    "profile": {"help": "how much to measure: quick, standard, gate, full, or one of visorbench.toml"},
     "backends": {"action": "append", "help": "measure this backend only (repeatable)"},
     "archs": {"action": "append", "help": "measure this guest architecture only (repeatable)"},
     "guest": {"help": "the guest to boot: tiny, or one of visorbench.toml"},

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import VisorbenchError
+from harness.errors import VisorbenchError, nearest
 from harness.plugin.keys import SESSION, log_folder, scenario_name, subject_of
 from harness.plugin.skips import NamedSkip
 
@@ -25,9 +25,18 @@ def records_of(item: pytest.Item, call: pytest.CallInfo[None]) -> list[Record]:
     if isinstance(error, pytest.skip.Exception):
         return [{"say": "skip", **about, "code": "skipped", "reason": str(error.msg), "fix": ""}]
     message = str(error) or call.excinfo.exconly()
+    if isinstance(error, pytest.FixtureLookupError) and error.argname:
+        message = _unknown_fixture(error.argname, error.formatrepr().errorstring)
     if not isinstance(error, VisorbenchError):  # an assertion's text says little without its place
         message = f"{item.name.partition('[')[0]}: {message}"
     return [{"say": "fail", **about, "error": type(error).__name__, "message": message, "logs": _logs(item)}]
+
+
+def _unknown_fixture(name: str, told: str) -> str:
+    """What pytest says in two lines, the second with every fixture that there is, and the nearest of them."""
+    known = told.partition("available fixtures: ")[2].partition("\n")[0].split(", ")
+    guess = nearest(name, known)
+    return f"there is no fixture {name!r}" + (f"; did you mean {guess!r}?" if guess else "")
 
 
 def subject_told(item: pytest.Item) -> dict[str, Any] | str:

@@ -7,6 +7,7 @@ import struct
 import sys
 import threading
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -176,3 +177,12 @@ def test_the_host_is_recognised(monkeypatch, system, machine, version, expected)
     else:
         with pytest.raises(HostLacks, match=f"natively on {system}"):
             host_target()
+
+
+def test_a_cache_of_another_user_is_said(monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(CacheReadOnly, match="cannot read .*vb-compute.*: Permission denied"):
+        find_workload("compute", host_target())

@@ -240,3 +240,9 @@ def test_where_standard_output_takes_no_more_the_run_is_made_and_kept_all_the_sa
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert bench.results["run"]["id"] in runs.stdout
+
+
+def test_a_fixture_that_is_not_there_is_named_with_the_nearest(bench) -> None:
+    done = bench.run(bench.scenario("def test_wrong(machin, measure):\n    pass\n"), "--backend", "tcg")
+    assert done.returncode == 1
+    assert "test_wrong: there is no fixture 'machin'; did you mean 'machine'?" in done.stdout
