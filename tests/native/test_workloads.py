@@ -184,5 +184,5 @@ def test_a_cache_of_another_user_is_said(monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "is_file", refuse)
-    with pytest.raises(CacheReadOnly, match="cannot read .*vb-compute.*: Permission denied"):
+    with pytest.raises(CacheReadOnly, match=r"cannot read .*vb-compute.*: Permission denied"):
         find_workload("compute", host_target())
