@@ -31,7 +31,7 @@ LOGIN = r"login:\s*$"
 @click.command()
 @click.argument("guest", required=False)
 @click.option(
-    "--backend", metavar="NAME", help="auto (the default: the fastest that works here), tcg, kvm, hvf, …"
+    "--backend", metavar="NAME", help="auto (the default: the fastest that works here), tcg, kvm, hvf, vz, …"
 )
 @click.option("--arch", metavar="ARCH", help="arm64 or x86-64; default: the host's.")
 @click.option("--kernel", type=_path, help="Boot this kernel …")
@@ -104,7 +104,7 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
         image = _bootable_by_firmware(image, options, config, dry_run=dry_run)
     options["qemu"] = _qemu(image.arch, options, config, install=not dry_run)
     backend = _backend(options["backend"], image.arch, options)
-    machine = backend.machine(_spec(image, options))
+    machine = backend.machine(_spec(image, backend, options))
     if dry_run:
         from harness.cli.boot_dry_run import show  # noqa: PLC0415
 
@@ -214,7 +214,7 @@ def _own(name: str, arch: Arch, files: dict[str, Any], **more: Any) -> GuestImag
     )
 
 
-def _spec(image: GuestImage, options: dict[str, Any]) -> MachineSpec:
+def _spec(image: GuestImage, backend: Backend, options: dict[str, Any]) -> MachineSpec:
     from harness.machines.model import GpuMode, MachineSpec  # noqa: PLC0415
 
     extra = {}
@@ -226,6 +226,8 @@ def _spec(image: GuestImage, options: dict[str, Any]) -> MachineSpec:
     if options["writable"]:
         extra["writable"] = "on"
     gpu = _gpu(options["gpu"])
+    if options["screenshot"] and not backend.capabilities().screenshot:
+        raise UsageError(f"{backend.name} takes no screenshots", fix="leave it out, or use a backend of QEMU")
     if options["screenshot"] and "video" not in extra and gpu is GpuMode.NONE:
         from harness.machines.qemu.defaults import video  # noqa: PLC0415
 
@@ -267,11 +269,11 @@ def _backend(name: str | None, arch: Arch, options: dict[str, Any]) -> Backend:
     Raises AcceleratorUnusable for one that no QEMU of this host could have: QEMU says "invalid accelerator" to that.
     """
     from harness.cli.automatic import backend_name  # noqa: PLC0415
-    from harness.host.accelerators import impossible_here  # noqa: PLC0415
-    from harness.machines.catalogue import get, guest_backends  # noqa: PLC0415
+    from harness.host.accelerators import ACCELERATORS, impossible_here  # noqa: PLC0415
+    from harness.machines.catalogue import get  # noqa: PLC0415
 
     chosen = backend_name(name, arch, options["qemu"])
-    if chosen in guest_backends() and (lack := impossible_here(chosen, arch.value)):
+    if chosen in ACCELERATORS and (lack := impossible_here(chosen, arch.value)):
         raise AcceleratorUnusable(
             f"a guest for {arch} on {chosen}: {lack.reason}", fix=lack.fix, code=lack.code
         )

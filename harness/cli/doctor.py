@@ -10,8 +10,8 @@ The document of ``--json``::
      "gpu":      {"render_nodes", "adapters": [{"api", "code", "adapters": […], …}], "qemus": [{"path", "mode", …}]}}
 
 ``features`` has the fields of harness.host.introspection.QemuFeatures; ``code`` is one of those of
-harness.host.accelerators.Proof. ``seconds`` is how long the proof took; ``native`` needs none.
-What ``gpu`` has, harness.cli.doctor_gpu says of QEMUs and harness.cli.doctor_adapters of the host's own adapters.
+harness.host.accelerators.Proof or harness.machines.vz.backend. ``seconds`` is how long the proof took; ``native`` needs
+none. What ``gpu`` has, harness.cli.doctor_gpu says of QEMUs and harness.cli.doctor_adapters of the host's own adapters.
 """
 
 from __future__ import annotations
@@ -75,8 +75,9 @@ def examine(explicit: Path | str | None = None) -> dict[str, Any]:
     facts = collect()  # first: later the proofs are the load
     qemus, rejected = survey(explicit)
     versions = {qemu.arch: _version(qemu) for qemu in reversed(qemus)}
-    with ThreadPoolExecutor(1) as beside:  # while some proofs wait for an accelerator that hangs
+    with ThreadPoolExecutor(2) as beside:  # while some proofs wait for an accelerator that hangs
         gpus = beside.submit(examine_gpus, qemus)
+        others = beside.submit(_vz)
         proofs = [
             {"backend": proof.accelerator, "version": versions.get(proof.arch, "")}
             | {key: value for key, value in asdict(proof).items() if key != "accelerator"}
@@ -87,7 +88,7 @@ def examine(explicit: Path | str | None = None) -> dict[str, Any]:
         "noise": [asdict(one) for one in noise(facts)],
         "qemus": [_qemu(qemu) for qemu in qemus],
         "rejected": [_rejected(one) for one in rejected],
-        "backends": [_native(facts.arch), *proofs],
+        "backends": [_native(facts.arch), *proofs, *others.result()],
         "gpu": gpus.result(),
     }
 
@@ -95,6 +96,20 @@ def examine(explicit: Path | str | None = None) -> dict[str, Any]:
 def _native(arch: str) -> dict[str, Any]:
     usable = {"usable": True, "code": "usable", "reason": "", "fix": "", "seconds": 0.0}
     return {"backend": "native", "arch": arch, "version": "", **usable}
+
+
+def _vz() -> list[dict[str, Any]]:
+    """Virtualization.framework, proved as the others are."""
+    import time  # noqa: PLC0415
+
+    from harness.guests.model import Arch  # noqa: PLC0415
+    from harness.machines.catalogue import VZ, get  # noqa: PLC0415
+
+    rows = []
+    for arch in Arch:
+        began = time.monotonic()
+        rows.append(asdict(get(VZ).probe(arch)) | {"seconds": time.monotonic() - began})
+    return rows
 
 
 def _qemu(qemu: QemuBinary) -> dict[str, Any]:

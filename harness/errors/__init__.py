@@ -12,6 +12,7 @@
     │   └── RunIncomplete           a run that was interrupted
     ├── HostLacks                   exit 3: the host lacks something, and how to get it
     │   ├── QemuNotFound, QemuTooOld, AcceleratorUnusable, ToolMissing
+    │   ├── VmmNotFound, VmmTooOld  vfkit, krunkit, gvproxy
     │   ├── GpuUnavailable          no virtio-gpu-gl, venus, OpenGL display or render node
     │   ├── RenderServerMissing     Venus is offered, and nothing on the host renders for it
     │   ├── InstallRefused          installing is forbidden, or needs a password
@@ -100,6 +101,8 @@ from harness.errors.host import (
     RenderServerMissing,
     RuntimeInUse,
     ToolMissing,
+    VmmNotFound,
+    VmmTooOld,
 )
 from harness.errors.kernel import (
     KernelCorrupt,
@@ -238,6 +241,8 @@ __all__ = [
     "UnlikeRuns",
     "UsageError",
     "VisorbenchError",
+    "VmmNotFound",
+    "VmmTooOld",
     "VsockLost",
     "WrongAnswer",
     "WrongPicture",

@@ -21,6 +21,14 @@ class QemuTooOld(HostLacks):
     """A QEMU older than the harness can drive."""
 
 
+class VmmNotFound(HostLacks):
+    """No vfkit, krunkit or gvproxy, or what is there does not say what it is."""
+
+
+class VmmTooOld(HostLacks):
+    """A vfkit or krunkit older than the harness can drive."""
+
+
 class AcceleratorUnusable(HostLacks):
     """An accelerator that did not run the proof payload."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 NATIVE = "native"
+VZ = "vz"
 AUTO = "auto"
 """In place of a backend's name: this platform's accelerator where it works, else ``tcg``, which is then said aloud."""
 PROOF_DEADLINE_S = 3
@@ -27,11 +28,11 @@ _HARDWARE = {"linux": "kvm", "darwin": "hvf", "win32": "whpx"}
 
 def guest_backends() -> tuple[str, ...]:
     """The names of the backends that run guests; whether one works here is for its probe to say."""
-    return tuple(ACCELERATORS)
+    return (*ACCELERATORS, VZ)
 
 
 def get(name: str, *, qemu: Path | None = None, logs: Path | None = None) -> Backend:
-    """The backend; ``qemu`` is the binary to use, ``logs`` where its machines leave theirs.
+    """The backend; ``qemu`` is the binary for one of QEMU's, ``logs`` where its machines leave theirs.
 
     Raises UnknownName.
     """
@@ -39,6 +40,10 @@ def get(name: str, *, qemu: Path | None = None, logs: Path | None = None) -> Bac
         from harness.machines.native.backend import NativeBackend  # noqa: PLC0415 - only who asks pays for it
 
         return NativeBackend()
+    if name == VZ:
+        from harness.machines.vz.backend import VzBackend  # noqa: PLC0415
+
+        return VzBackend(logs=logs)
     if name not in ACCELERATORS:
         raise UnknownName("backend", name, (NATIVE, *guest_backends()))
     from harness.machines.qemu.backend import QemuBackend  # noqa: PLC0415

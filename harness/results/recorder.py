@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from harness import __version__
 from harness.errors import MeasurementError, StoreError, UnknownName
+from harness.host.vmm_programs import is_double
 from harness.host.write_errors import naming_write_errors
 from harness.results.draft import Draft, Event
 from harness.results.fingerprint import fingerprint_of
@@ -92,7 +93,8 @@ class RunRecorder:
         """Register what is being measured and return its id; the same facts give the same id.
 
         ``baseline`` is the id of the subject that its ratios are relative to; without one they are relative to the
-        first native subject that has the metric. Raises UnknownName for a baseline that is not registered.
+        first native subject that has the metric. Raises UnknownName for a baseline that is not registered, and
+        MeasurementError for a double: what its machines do is not what the backend does.
 
         The id is readable and the same in every run ("tcg-arm64-tiny", with ``variant``
         "tcg-arm64-tiny-microvm"), so that runs can be compared. Two subjects of one run that would share it
@@ -105,6 +107,7 @@ class RunRecorder:
             "arch": printable(arch),
             "config": plain_value(config or {}),
         }
+        _refuse_double(facts)
         facts["fingerprint"] = fitting_name(fingerprint or fingerprint_of(facts))
         name = fitting_name("-".join(part for part in (backend, arch, guest, variant) if part))
         with self._lock:
@@ -331,6 +334,15 @@ class RunRecorder:
 
 def _subject(subject: str | None) -> str | None:
     return None if subject is None else printable(subject)
+
+
+def _refuse_double(facts: Mapping[str, Any]) -> None:
+    for said in (facts["backend_version"], *facts["config"].values()):
+        if is_double(str(said)):
+            raise MeasurementError(
+                f"the backend {facts['backend']} is a double here ({said}), and nothing is measured on it",
+                fix="use the real program: unset the variable that names the double",
+            )
 
 
 def _checked(value: float, where: str, *, signed: bool = False, positive: bool = False) -> float:

@@ -1,0 +1,283 @@
+"""The life of a machine of a VMM with a REST socket: start, boot, pause, resume, power down, stop, kill."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
+
+from harness.channels.stamp import Stamp
+from harness.errors import (
+    ControlError,
+    ControlLost,
+    ControlRefused,
+    GuestSilent,
+    InvalidConfiguration,
+    WrongState,
+)
+from harness.host.paths import private_directory
+from harness.machines.boot import BootWatch
+from harness.machines.login import Login
+from harness.machines.milestones import Milestones
+from harness.machines.model import Phase, State, Timeline
+from harness.machines.rest import endings
+from harness.machines.rest.control import Change
+from harness.machines.rest.vmm import Place, RestVmm, launch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from harness.channels.console import Console
+    from harness.channels.ssh import Ssh
+    from harness.channels.vsock import Vsock
+    from harness.errors import MachineError
+    from harness.machines.model import MachineSpec
+    from harness.machines.rest.control import RestControl
+    from harness.machines.rest.vmm import Program
+
+T = TypeVar("T")
+
+POWER_BUTTON_AGAIN_S = 0.5
+"""A guest that has just booted may not listen to its power button yet: it is pressed again after this."""
+EXIT_GRACE_S = 10
+"""On SIGTERM vfkit asks its guest, and waits 5 s for it."""
+
+
+class RestMachine:
+    """One guest in one VMM. One thread drives it; any thread may look at it.
+
+    ``logs``: the folder for console.log, stderr.log and argv; None: in the private directory, which is gone when the
+    machine is.
+    """
+
+    def __init__(
+        self, name: str, spec: MachineSpec, program: Program, *, logs: Callable[[], Path] | None = None
+    ) -> None:
+        self._name = name
+        self._spec = spec
+        self._program = program
+        self._logs = logs
+        self._vmm: RestVmm | None = None
+        self._login: Login | None = None
+        self._milestones = Milestones()
+        self._watch: BootWatch | None = None
+        self._began = False
+        self._paused = False
+        self._asked_to_end = False
+        self._end: State | None = None
+        self._kept = ExitStack()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def spec(self) -> MachineSpec:
+        return self._spec
+
+    @property
+    def program(self) -> Program:
+        """The VMM and what it is told."""
+        return self._program
+
+    @property
+    def settings(self) -> dict[str, str | int]:
+        """As :attr:`harness.machines.model.Machine.settings`, every default resolved."""
+        return self._program.settings
+
+    @property
+    def state(self) -> State:
+        if self._vmm is None:
+            return State.DEAD if self._began else State.DEFINED
+        if self._vmm.process.exited is not None:
+            return self._ended()
+        return State.PAUSED if self._paused else State.RUNNING
+
+    @property
+    def timeline(self) -> Timeline:
+        """The phases since the start. Raises WrongState before it."""
+        self._started()
+        return self._milestones.timeline
+
+    @property
+    def console(self) -> Console:
+        return self._started().console
+
+    @property
+    def control(self) -> RestControl:
+        """The control socket, for what the lifecycle has no word for."""
+        return self._started().control
+
+    @property
+    def ssh(self) -> Ssh:
+        """A client that connects at first use; raises InvalidConfiguration when the guest lets nobody in."""
+        vmm = self._started()
+        if self._login is None:
+            raise AssertionError("a machine that started without a login")
+        return self._login.ssh(vmm.network.address)
+
+    @property
+    def vsock(self) -> Vsock:
+        """Raises InvalidConfiguration: its ports are fixed when it starts, and nothing asks for one."""
+        raise InvalidConfiguration(f"{self.name} has no vsock", fix="use a backend of QEMU")
+
+    @property
+    def pids(self) -> list[int]:
+        """The VMM, its children, its network and, on macOS, the system's worker that runs its guest."""
+        if self._vmm is None or self._vmm.process.exited is not None:
+            return []
+        return endings.family(self._vmm)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Spawn the VMM and wait until its control socket answers; raises MachineDied with its complaint."""
+        if self._began:
+            raise WrongState(
+                f"{self.name} was started already", fix="make another machine",
+                state=self.state, required=State.DEFINED,
+            )  # fmt: skip
+        self._began = True
+        private = self._kept.enter_context(private_directory())
+        self._login, initrd = Login.prepare(self._spec.guest, private)
+        place = Place(private, self._logs() if self._logs else private, self.name)
+        self._vmm = vmm = launch(self._program, place, initrd, private=self._logs is None)
+        self._milestones.begin(Stamp(vmm.process.spawned_ns))
+        self._milestones.reach(Phase.VMM_READY, vmm.up)
+        self._watch = BootWatch(vmm, self._spec.guest, self._milestones, self._failure, self.name)
+
+    def boot(self, until: Phase = Phase.FIRST_COMMAND, timeout_s: float = 120) -> Timeline:
+        """Start and wait for ``until``, and for what the guest reports on the way."""
+        deadline = time.monotonic() + timeout_s
+        self.start()
+        self._wait(until, max(0.0, deadline - time.monotonic()), asked_s=timeout_s)
+        return self.timeline
+
+    def wait_for(self, phase: Phase, timeout_s: float) -> Stamp:
+        """When ``phase`` was reached; raises BootTimeout, GuestPanicked, MachineDied at once, and InvalidConfiguration
+        for a phase that the guest never reports."""
+        return self._wait(phase, timeout_s, asked_s=timeout_s)
+
+    def pause(self) -> None:
+        """Stop the virtual CPUs, and return when they have stopped; pausing twice is fine."""
+        vmm = self._alive("pause", State.RUNNING, State.PAUSED)
+        if not self._paused:
+            self._asking(vmm.control.pause)
+            self._paused = True
+
+    def resume(self) -> None:
+        """Let the virtual CPUs run again; resuming a running machine is fine."""
+        vmm = self._alive("resume", State.RUNNING, State.PAUSED)
+        if self._paused:
+            self._asking(vmm.control.resume)
+            self._paused = False
+
+    def reset(self) -> None:
+        """Raises ControlRefused."""
+        self._cannot("reset a machine", "stop it, and start another")
+
+    def powerdown(self, timeout_s: float = 60) -> None:
+        """Press the power button until the guest powers off, and wait until the VMM has ended.
+
+        Raises GuestSilent when the guest does not.
+        """
+        vmm = self._alive("power down", State.RUNNING)
+        deadline = time.monotonic() + timeout_s
+        pressed = False
+        while vmm.process.exited is None:
+            if time.monotonic() >= deadline:
+                raise GuestSilent(
+                    f"{self.name} did not power off within {timeout_s:g} s of its power button",
+                    fix="stop or kill it; its guest may not listen to the button",
+                    console=vmm.console.tail(), log=vmm.logs / "console.log",
+                )  # fmt: skip
+            try:
+                self._asking(lambda: vmm.control.ask(Change.STOP))
+                pressed = True
+            except ControlError:  # it went faster than its answer, or is about to and takes no more
+                if not pressed and not endings.ends_within(vmm, EXIT_GRACE_S):
+                    raise
+            with suppress(TimeoutError):
+                vmm.process.wait(max(0.0, min(POWER_BUTTON_AGAIN_S, deadline - time.monotonic())))
+        vmm.end_worker()
+        if self.state is State.DEAD:
+            raise self._failure()
+
+    def stop(self, timeout_s: float = 5) -> None:
+        """Have the VMM end, the guest unasked; by force when it does not within ``timeout_s``."""
+        if self.state is State.STOPPED:
+            return
+        vmm = self._alive("stop", State.RUNNING, State.PAUSED)
+        self._asked_to_end = True
+        with suppress(ControlError):  # it went faster than its answer, is jammed, or cannot now
+            vmm.control.ask(Change.HARD_STOP, timeout_s)
+            endings.ends_within(vmm, timeout_s)
+        if vmm.process.exited is None:
+            vmm.process.end(EXIT_GRACE_S)
+        vmm.end_worker()
+
+    def kill(self) -> None:
+        """End the VMM now and release everything; allowed in any state, any number of times."""
+        if self._login:
+            self._login.close()
+        if self._vmm:
+            if self._vmm.process.exited is not None:
+                self._ended()  # one that had died before stays dead
+            self._asked_to_end = True
+            self._vmm.close()
+        self._kept.close()
+
+    def screenshot(self, to: Path) -> Path:
+        """Raises ControlRefused."""
+        self._cannot(f"write its screen to {to}", "choose a backend of QEMU")
+
+    def _wait(self, phase: Phase, timeout_s: float, *, asked_s: float) -> Stamp:
+        self._started()
+        if self._watch is None:
+            raise WrongState(f"{self.name} is still starting", state=self.state, required=State.RUNNING)
+        return self._watch.wait(phase, timeout_s, lambda: self.ssh, asked_s=asked_s)
+
+    def _started(self) -> RestVmm:
+        if self._vmm is None:
+            raise WrongState(
+                f"{self.name} has not started", fix="start or boot it first",
+                state=self.state, required=State.RUNNING,
+            )  # fmt: skip
+        return self._vmm
+
+    def _alive(self, verb: str, *required: State) -> RestVmm:
+        vmm, state = self._started(), self.state
+        if state is State.DEAD:
+            raise self._failure()
+        if state not in required:
+            raise WrongState(
+                f"{self.name} is {state}, and to {verb} it must be {' or '.join(required)}",
+                state=state, required=required,
+            )  # fmt: skip
+        return vmm
+
+    def _cannot(self, what: str, fix: str) -> NoReturn:
+        raise ControlRefused(f"{self.name}: {self._program.name} cannot {what}", fix=fix, desc="")
+
+    def _asking(self, question: Callable[[], T]) -> T:
+        """Ask the VMM; when it does not answer because it has died, say that instead."""
+        try:
+            return question()
+        except ControlLost:
+            if endings.ends_within(self._started(), EXIT_GRACE_S) and self.state is State.DEAD:
+                raise self._failure() from None
+            raise
+
+    def _ended(self) -> State:
+        if self._end is None and self._vmm and (ended := self._vmm.process.exited):
+            orderly = self._asked_to_end or ended.status == 0
+            self._end = State.STOPPED if orderly else State.DEAD
+        return self._end or State.DEAD
+
+    def _failure(self) -> MachineError:
+        return endings.failure(self._started(), self.name)

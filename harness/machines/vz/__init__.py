@@ -1,0 +1,1 @@
+"""The backend ``vz``: Apple's Virtualization.framework, driven through vfkit."""

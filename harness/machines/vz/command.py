@@ -1,0 +1,167 @@
+"""From a typed configuration to vfkit's argv: a list, every value checked, since vfkit has no way to escape one.
+
+A device is split at every comma, so that no value may have one. A boot loader is split at the commas outside of double
+quotes, and the quotes around a value are dropped: a kernel command line goes inside them, and may have none itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, assert_never
+
+from harness.channels.rest import check_socket_path
+from harness.errors import InvalidConfiguration
+from harness.machines.vz.config import (
+    Blk,
+    EfiBoot,
+    Gpu2d,
+    NatNet,
+    Rng,
+    Rosetta,
+    SerialLog,
+    SerialPty,
+    SerialStdio,
+    SharedFolder,
+    SocketNet,
+    VsockPort,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from harness.machines.vz.config import Boot, Device, VfkitConfig
+
+MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+PORT_MAX = (1 << 32) - 2
+MOST_PIXELS = 16384
+_TAG = re.compile(r"[A-Za-z0-9._-]{1,36}")
+"""virtio-fs: 36 bytes (virtio 1.2, 5.11.4)."""
+_UNSPEAKABLE = ('"', ",", "\0", "\n", "\r")
+"""What no value of a device or path can have."""
+_NET_SOCKET_MAX = 80
+"""vfkit binds a socket of its own beside gvproxy's, ``vfkit-PID-RANDOM.sock``, in 103 bytes as well."""
+
+
+def build(config: VfkitConfig) -> list[str]:
+    """The command line of ``config``; raises InvalidConfiguration."""
+    return [str(config.binary), *_arguments(config)]
+
+
+def value(text: str | Path, what: str) -> str:
+    """``text`` if vfkit can be told it; raises InvalidConfiguration."""
+    said = os.fspath(text)
+    bad = next((character for character in _UNSPEAKABLE if character in said), None)
+    if bad is not None or not said:
+        raise InvalidConfiguration(
+            f"{what} has {bad!r} in it, which vfkit cannot be told: {said!r}" if bad else f"{what} is empty",
+            fix="rename it, or link to it from another folder",
+        )
+    return said
+
+
+def _arguments(config: VfkitConfig) -> Iterator[str]:
+    if config.cpus < 1 or config.memory_mib < 1:
+        raise InvalidConfiguration(
+            f"{config.cpus} CPUs and {config.memory_mib} MiB of memory", fix="at least one of each"
+        )
+    yield from ("--cpus", str(config.cpus), "--memory", str(config.memory_mib))
+    yield from ("--bootloader", _boot(config.boot))
+    for device in config.devices:
+        yield from ("--device", _device(device))
+    if config.rest:
+        check_socket_path(config.rest)
+        yield from ("--restful-uri", f"unix://{_url_path(config.rest)}")
+
+
+def _boot(boot: Boot) -> str:
+    if isinstance(boot, EfiBoot):
+        store = value(boot.variable_store, "the path of the EFI variables")
+        return f"efi,variable-store={store}" + (",create" if boot.create else "")
+    if any(character in boot.cmdline for character in '"\0\n\r'):
+        raise InvalidConfiguration(
+            f"the kernel command line has a double quote or a line break: {boot.cmdline!r}",
+            fix="remove it: vfkit cannot be told it",
+        )
+    initrd = f",initrd={value(boot.initrd, 'the path of the initrd')}" if boot.initrd else ""
+    return f'linux,kernel={value(boot.kernel, "the path of the kernel")}{initrd},cmdline="{boot.cmdline}"'
+
+
+def _device(device: Device) -> str:  # noqa: PLR0911 - one line for each kind
+    match device:
+        case Blk(path, device_id):
+            named = f",deviceId={value(device_id, 'the name of a disk')}" if device_id else ""
+            return f"virtio-blk,path={value(path, 'the path of a disk')}{named}"
+        case NatNet(mac):
+            return "virtio-net,nat" + _mac(mac)
+        case SocketNet(path, mac):
+            return f"virtio-net,unixSocketPath={_net_socket(path)}{_mac(mac)}"
+        case SerialPty():
+            return "virtio-serial,pty"
+        case SerialLog(path):
+            return f"virtio-serial,logFilePath={value(path, 'the path of the console log')}"
+        case SerialStdio():
+            return "virtio-serial,stdio"
+        case VsockPort(port, socket, listen):
+            return f"virtio-vsock,port={_port(port)},socketURL={_socket(socket)},{'listen' if listen else 'connect'}"
+        case Rng():
+            return "virtio-rng"
+        case SharedFolder(folder, tag):
+            return f"virtio-fs,sharedDir={value(folder, 'the path of a shared folder')},mountTag={_tag(tag)}"
+        case Gpu2d(width, height):
+            return f"virtio-gpu,width={_pixels(width)},height={_pixels(height)}"
+        case Rosetta(tag, install, ignore):
+            flags = (",install" if install else "") + (",ignore-if-missing" if ignore else "")
+            return f"rosetta,mountTag={_tag(tag)}{flags}"
+        case _:
+            assert_never(device)
+
+
+def _mac(mac: str | None) -> str:
+    if mac is None:
+        return ""
+    if not MAC.fullmatch(mac):
+        raise InvalidConfiguration(f"{mac!r} is no MAC address", fix="write it as 52:54:00:12:34:56")
+    return f",mac={mac}"
+
+
+def _socket(path: Path) -> str:
+    check_socket_path(path)
+    return value(path, "the path of a socket")
+
+
+def _net_socket(path: Path) -> str:
+    folder = os.fspath(path.parent)
+    if len(os.fsencode(folder)) > _NET_SOCKET_MAX:
+        raise InvalidConfiguration(
+            f"the folder {folder} is too long for a network's sockets", fix="set TMPDIR to a shorter one"
+        )
+    return _socket(path)
+
+
+def _url_path(path: Path) -> str:
+    """A path inside a URL: vfkit parses it as one, and takes the escapes out again."""
+    from urllib.parse import quote  # noqa: PLC0415 - only who starts a machine
+
+    return quote(os.fspath(path))
+
+
+def _port(port: int) -> int:
+    if not 0 < port <= PORT_MAX:
+        raise InvalidConfiguration(f"{port} is no vsock port", fix=f"it can be 1 to {PORT_MAX}")
+    return port
+
+
+def _tag(tag: str) -> str:
+    if not _TAG.fullmatch(tag):
+        raise InvalidConfiguration(
+            f"{tag!r} is no tag to mount", fix="up to 36 letters, digits, dots, hyphens and underscores"
+        )
+    return tag
+
+
+def _pixels(count: int) -> int:
+    if not 0 < count <= MOST_PIXELS:
+        raise InvalidConfiguration(f"a display of {count} pixels", fix=f"it can be 1 to {MOST_PIXELS}")
+    return count
