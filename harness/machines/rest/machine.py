@@ -115,7 +115,7 @@ class RestMachine:
         vmm = self._started()
         if self._login is None:
             raise AssertionError("a machine that started without a login")
-        return self._login.ssh(vmm.network.address)
+        return self._login.ssh(vmm.network.address, self._milestones.check)
 
     @property
     def vsock(self) -> Vsock:
