@@ -98,6 +98,8 @@ def main(argv: list[str] | None = None) -> None:
         code = cli.main(args=argv, standalone_mode=False)
         click.echo(nl=False)  # what a library left unflushed
     except VisorbenchError as error:
+        if isinstance(error, OutputRefused):
+            forget_stdout()
         _complain(error.message, error.fix)
         sys.exit(error.exit_code)
     except click.ClickException as error:
