@@ -212,9 +212,14 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """A scenario that measured nothing has failed."""
-    result = yield
+    """A scenario that measured nothing has failed, and what a failed attempt has recorded is no number."""
     one = pyfuncitem.funcargs.get("measure")
+    try:
+        result = yield
+    except Exception as error:
+        if isinstance(one, Measure) and not isinstance(error, pytest.skip.Exception):
+            one.withdraw_attempt()
+        raise
     if isinstance(one, Measure):
         one.check_not_empty()
     return result

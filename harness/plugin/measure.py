@@ -65,9 +65,17 @@ class Measure:
     """The one round to do, where two subjects are measured in turns."""
     count: int = field(default=0, init=False)
     """Samples recorded so far."""
+    _attempt: list[tuple[Record, int]] = field(default_factory=list, init=False)
+    """Series and how many samples they got since the round began, or the last one ended."""
 
     def rounds(self, total: int) -> Iterator[int]:
         """0, 1, … ``total`` - 1, shown by the progress bar; with a goal, on until it is reached or its time spent."""
+        for number in self._rounds(total):
+            self._attempt.clear()
+            yield number
+        self._attempt.clear()
+
+    def _rounds(self, total: int) -> Iterator[int]:
         if self.turn:
             yield from self.turn.round_of(total)
             return
@@ -200,6 +208,12 @@ class Measure:
             facts["baseline"] = against.facts
         return replace(self, facts=facts, sink=self._say, precision=None)  # what it says comes by this one
 
+    def withdraw_attempt(self) -> None:
+        """The scenario has failed: what the round that it was in has recorded is no number."""
+        for series, count in self._attempt:
+            self.sink({"say": "withdraw", **series, "count": count})
+        self._attempt.clear()
+
     def check_not_empty(self) -> None:
         """Raise NothingMeasured when the scenario ended without one sample."""
         if not self.count:
@@ -212,6 +226,9 @@ class Measure:
         """Count and pass on; what a variant's measure says comes through here too."""
         self.sink(record)
         self.count += len(record.get("values", ()))
+        if record["say"] == "samples":
+            series = {key: record[key] for key in ("scenario", "metric", "subject")}
+            self._attempt.append((series, len(record["values"])))
         if self.precision and record["say"] == "samples":
             self.precision.take(record)
 

@@ -62,12 +62,14 @@ class Draft:
     notices: list[str] = field(default_factory=list)
     pictures: dict[PictureKey, dict[str, Any]] = field(default_factory=dict)
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:  # noqa: PLR0912 - one for each kind of event
         """Change by one event; raises KeyError or TypeError for one that this version does not know."""
         facts = {key: value for key, value in event.items() if key != "event"}
         match event["event"]:
             case "samples":
                 self._samples(**facts)
+            case "withdraw":
+                self._withdraw(**facts)
             case "run":
                 self.header = facts
             case "host":
@@ -96,6 +98,11 @@ class Draft:
         target = self.series[tuple(series)]  # type: ignore[index]  # a JSON list of three names
         target.samples.extend(values)
         target.times.extend(times)
+
+    def _withdraw(self, series: list[str], count: int) -> None:
+        target = self.series[tuple(series)]  # type: ignore[index]  # a JSON list of three names
+        kept = max(0, len(target.samples) - count)
+        del target.samples[kept:], target.times[kept:]
 
     def _about(
         self, series: list[str], targets: list[dict[str, Any]], definition: str, facts: dict[str, Any]

@@ -163,6 +163,16 @@ class RunRecorder:
                 key = [scenario, metric, subject]
                 self._write({"event": "samples", "series": key, "values": checked, "times": times})
 
+    def withdraw(self, scenario: str, metric: str, *, subject: str, count: int) -> None:
+        """The last ``count`` samples of a series were of an attempt that failed, and are no numbers."""
+        self._record(
+            {
+                "event": "withdraw",
+                "series": list(self._known_series(scenario, metric, subject)),
+                "count": count,
+            }
+        )
+
     def note(self, scenario: str, metric: str, *, subject: str, text: str) -> None:
         """Say something about a series that has samples; once for each text."""
         key = self._known_series(scenario, metric, subject)

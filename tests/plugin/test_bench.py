@@ -246,3 +246,24 @@ def test_a_fixture_that_is_not_there_is_named_with_the_nearest(bench) -> None:
     done = bench.run(bench.scenario("def test_wrong(machin, measure):\n    pass\n"), "--backend", "tcg")
     assert done.returncode == 1
     assert "test_wrong: there is no fixture 'machin'; did you mean 'machine'?" in done.stdout
+
+
+def test_a_failed_attempt_is_no_number(bench) -> None:
+    """Rounds that ended well stay; what the failed one had recorded until then does not."""
+    scenario = """
+def test_steps(measure):
+    for number in measure.rounds(3):
+        measure.record("first", 1 + number, unit="s", better="lower")
+        measure.variant("other").record("first", 10 + number, unit="s", better="lower")
+        assert number < 2, "the third fails"
+        measure.record("second", 20 + number, unit="s", better="lower")
+
+def test_once(measure):
+    measure.record("only", 1, unit="s", better="lower")
+    raise ValueError("after all")
+"""
+    done = bench.run(bench.scenario(scenario, "test_steps.py"), "--backend", "tcg")
+    assert done.returncode == 1, done.stdout + done.stderr
+    found = {(series["metric"], *series["samples"]) for series in bench.results["series"]}
+    assert found == {("first", 1, 2), ("first", 10, 11), ("second", 20, 21)}
+    assert len(bench.results["failed"]) == 2
