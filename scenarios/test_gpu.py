@@ -22,7 +22,7 @@ from harness.plugin.gpu_contest import boot_guests, entrants, together
 def test_gpu(machine_factory, native, measure, profile):
     """Venus, virgl, zink on Venus and software in the guest beside native: frames, bandwidth, latency and cost."""
     guests = boot_guests(machine_factory, measure, [GpuMode.VENUS, GpuMode.VIRGL, GpuMode.TWO_D])
-    drawing = entrants(native, guests, measure)
+    drawing = entrants(native, guests, measure, machine_factory)
     with together(drawing):
         for _ in measure.rounds(profile.gpu_rounds):
             for scene, size in product(profile.gpu_scenes, profile.gpu_sizes):

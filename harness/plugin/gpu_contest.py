@@ -10,9 +10,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import (
+    CommandTimeout,
     GpuError,
     GpuHung,
     GpuUnavailable,
@@ -30,7 +32,7 @@ from harness.machines.native.gpu import native_contenders
 from harness.machines.usage import usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from harness.config.model import Profile
     from harness.gpu.picture import Picture
@@ -48,12 +50,32 @@ _SERIES = frozenset({"frame-time", "frame-time-p95", "frame-time-p99"})
 
 
 @dataclass
+class Stand:
+    """A machine and the routes that draw in it: a GPU that answers none of them any more is left with its machine.
+
+    ``again`` boots and proves another of the same kind.
+    """
+
+    guest: Guest
+    again: Callable[[], Guest]
+    entrants: list[Entrant] = field(default_factory=list)
+
+    def renew(self) -> None:
+        """Put another machine in its place; raises what ``again`` raises."""
+        self.guest.machine.kill()
+        self.guest = self.again()
+        for entrant, contender in zip(self.entrants, self.guest.contenders, strict=True):
+            entrant.contender = contender
+
+
+@dataclass
 class Entrant:
     """One route that takes part, and the measure of its subject."""
 
     contender: Contender
     measure: Measure
-    machine: Machine | None = None
+    stand: Stand | None = None
+    """Where it draws; None: on the host."""
     beyond: dict[str, int] = field(default_factory=dict)
     """The pixels from which on a scene is left out."""
     given_up: set[str] = field(default_factory=set)
@@ -69,9 +91,9 @@ class Entrant:
         if self.ended or size[0] * size[1] >= self.beyond.get(scene, sys.maxsize):
             return
         group = f"{scene}-{size[0]}x{size[1]}"
-        before = usage(self.machine.pids) if self.machine else None
+        before = usage(self.stand.guest.machine.pids) if self.stand else None
         try:
-            report, hung = self._draw(group, scene, size, profile)
+            report, again = self._draw(group, scene, size, profile)
         except SceneUnsupported as error:
             self._leave_out(scene, size, error)
             return
@@ -80,10 +102,10 @@ class Entrant:
             self.ended = True
             return
         self._record(group, report)
-        if hung:
-            self.measure.note(f"{group}/fps", f"a repetition was begun again: {hung.message}")
-        if before is not None and self.machine is not None:
-            after = usage(self.machine.pids)
+        if again:
+            self.measure.note(f"{group}/fps", f"a repetition was begun again: {again}")
+        elif before is not None and self.stand is not None:
+            after = usage(self.stand.guest.machine.pids)
             self._record_cost(group, after.cpu_s - before.cpu_s, after.memory_bytes, report)
 
     def _leave_out(self, scene: str, size: tuple[int, int], error: SceneUnsupported) -> None:
@@ -92,19 +114,26 @@ class Entrant:
         reason = f"{error.message}; larger pictures are left out with it"
         self.measure.leave_out(code=code, reason=reason, fix=error.fix or "")
 
-    def _draw(
-        self, group: str, scene: str, size: tuple[int, int], profile: Profile
-    ) -> tuple[GpuReport, GpuHung | None]:
-        """A hang is met once with a second attempt, and told: under TCG one program in some hundred on Venus waits for
-        good in an arm64 guest, most likely because its STLR and LDAR are not ordered on a host that reorders a
-        store and a later load, so that the renderer's ring is not woken (see defaults.most_cpus for x86-64).
+    def _draw(self, group: str, scene: str, size: tuple[int, int], profile: Profile) -> tuple[GpuReport, str]:
+        """A hang is met once with a second attempt, and why is returned: under TCG one program in some hundred on Venus
+        waits for good in an arm64 guest, most likely because its STLR and LDAR are not ordered on a host that reorders
+        a store and a later load, so that the renderer's ring is not woken (see defaults.most_cpus for x86-64).
+
+        A program that does not even end waits in its kernel for a device that answers nobody any more (seen once, with
+        Venus on x86-64, virglrenderer 1.1): the second attempt is made in another machine.
         """
         limits = {"frames": profile.gpu_frames, "seconds": profile.gpu_seconds}
         picture = group not in self.pictured
         try:
-            return self.contender.draw(scene, size, picture=picture, **limits), None
+            return self.contender.draw(scene, size, picture=picture, **limits), ""
         except GpuHung as hung:
-            return self.contender.draw(scene, size, picture=picture, **limits), hung
+            why = hung.message
+        except CommandTimeout:
+            if self.stand is None:
+                raise
+            self.stand.renew()
+            why = "the device answered no more, and another machine took the place of its own"
+        return self.contender.draw(scene, size, picture=picture, **limits), why
 
     def draw_with_others(self) -> None:
         """The workloads of others that are for this route, once; one that does not run here is left out by name, and is
@@ -187,7 +216,9 @@ def boot_guests(machine_factory: MachineFactory, measure: Measure, modes: Sequen
         return list(pool.map(lambda item: proved(*item), machines.items()))
 
 
-def entrants(native: Runner, guests: Sequence[Guest], measure: Measure) -> list[Entrant]:
+def entrants(
+    native: Runner, guests: Sequence[Guest], measure: Measure, machine_factory: MachineFactory
+) -> list[Entrant]:
     """The host's routes first: each of a guest's is compared with the one that does the same work.
 
     Notes what the negative controls found, and at the top of the report that the host renders in software.
@@ -203,14 +234,22 @@ def entrants(native: Runner, guests: Sequence[Guest], measure: Measure) -> list[
         )
     taking_part = list(hosts)
     for guest in guests:
+        stand = Stand(guest, partial(_another, machine_factory, guest.mode))
         for each in guest.contenders:
             against = _baseline(hosts, each.route)
             own = measure.variant(
                 each.route.name, on=guest.machine, config=_renderer(each) | _control(guest),
                 against=against.measure if against else None,
             )  # fmt: skip
-            taking_part.append(Entrant(each, own, guest.machine))
+            stand.entrants.append(Entrant(each, own, stand))
+        taking_part += stand.entrants
     return taking_part
+
+
+def _another(machine_factory: MachineFactory, mode: GpuMode) -> Guest:
+    machine = machine_factory(gpu=mode.value)
+    machine.boot(Phase.FIRST_COMMAND, BOOT_TIMEOUT_S)
+    return proved(mode, machine)
 
 
 @contextmanager

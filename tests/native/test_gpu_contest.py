@@ -7,12 +7,14 @@ from functools import partial
 import pytest
 
 from harness.config.model import Profile
-from harness.errors import DeviceLost, GpuError, GpuHung, WrongPicture
+from harness.errors import CommandTimeout, DeviceLost, GpuError, GpuHung, WrongPicture
 from harness.gpu.renderer import classify
 from harness.machines.gpu import GpuWorkload
+from harness.machines.gpu_guest import Guest
 from harness.machines.gpu_routes import Along, Contender, Route
+from harness.machines.model import GpuMode
 from harness.machines.native import NativeRunner
-from harness.plugin.gpu_contest import Entrant, together
+from harness.plugin.gpu_contest import Entrant, Stand, together
 from harness.plugin.measure import Measure
 from harness.plugin.record import apply
 from harness.results.recorder import RunRecorder
@@ -102,6 +104,44 @@ def test_software_that_draws_wrongly_or_is_lost_has_failed_and_the_others_go_on(
 def test_a_route_to_a_gpu_that_hangs_has_failed(entrant):
     with pytest.raises(GpuHung, match="a frame has not ended"):
         draw([entrant("hangs", HANGS, "*--scene=fill*")])
+
+
+def test_a_device_that_answers_no_more_is_left_with_its_machine_and_told(entrant, recorder):
+    class Ended:
+        pids = ()
+        killed = False
+
+        def kill(self):
+            self.killed = True
+
+    class Stuck:
+        """The device answers no more: every program waits in its kernel."""
+
+        route = Route("stuck", "vulkan")
+
+        def draw(self, *_, **__):
+            raise CommandTimeout("'vb-gpu' did not end in time")
+
+    one, other = entrant("one"), entrant("other")
+    first, second = Ended(), Ended()
+    fresh = (one.contender, other.contender)
+    stand = Stand(
+        Guest(GpuMode.VENUS, first, (Stuck(), Stuck()), ""), lambda: Guest(GpuMode.VENUS, second, fresh, "")
+    )
+    stand.entrants = [one, other]
+    for each in stand.entrants:
+        each.contender, each.stand = Stuck(), stand
+    draw(stand.entrants, scenes=["triangle"], sizes=[SMALL])
+    assert (first.killed, second.killed) == (True, False)
+    run = recorder.finish()
+    assert drawn(run, one) == drawn(run, other) == {"triangle-64x64": 2}
+    notes = [note for series in run.series for note in series.notes]
+    assert notes == [("a repetition was begun again: the device answered no more, and another machine took the place "
+                     "of its own")]  # fmt: skip
+    stand.again = lambda: Guest(GpuMode.VENUS, first, (Stuck(), Stuck()), "")
+    one.contender = Stuck()
+    with pytest.raises(CommandTimeout):
+        draw([one], scenes=["triangle"], sizes=[SMALL])
 
 
 def test_a_failure_is_told_also_where_something_else_ends_the_contest(entrant):
