@@ -18,6 +18,7 @@ from harness.errors import (
     GpuError,
     GpuHung,
     GpuUnavailable,
+    GuestSilent,
     SceneTooSlow,
     SceneUnsupported,
     VisorbenchError,
@@ -119,8 +120,9 @@ class Entrant:
         waits for good in an arm64 guest, most likely because its STLR and LDAR are not ordered on a host that reorders
         a store and a later load, so that the renderer's ring is not woken (see defaults.most_cpus for x86-64).
 
-        A program that does not even end waits in its kernel for a device that answers nobody any more (seen once, with
-        Venus on x86-64, virglrenderer 1.1): the second attempt is made in another machine.
+        A program that does not even end, or a guest that stops with it, waits for a device that answers nobody any more
+        (seen twice in some hundred programs, with Venus and zink on x86-64): the second attempt is made in another
+        machine.
         """
         limits = {"frames": profile.gpu_frames, "seconds": profile.gpu_seconds}
         picture = group not in self.pictured
@@ -128,7 +130,7 @@ class Entrant:
             return self.contender.draw(scene, size, picture=picture, **limits), ""
         except GpuHung as hung:
             why = hung.message
-        except CommandTimeout:
+        except (CommandTimeout, GuestSilent):
             if self.stand is None:
                 raise
             self.stand.renew()

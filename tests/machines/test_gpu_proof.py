@@ -11,11 +11,13 @@ import pytest
 
 from harness.errors import (
     AccelerationUnproved,
+    CommandTimeout,
     DeviceLost,
     GpuApiMissing,
     GpuError,
     GpuHung,
     GuestGpuMissing,
+    GuestSilent,
     RenderServerMissing,
 )
 from harness.gpu.renderer import RendererKind, classify
@@ -45,6 +47,13 @@ def gpus(gpu_qemu, tmp_path) -> QemuBackend:
 
 @pytest.mark.parametrize("mode", GUEST_ROUTES)
 def test_every_route_draws_right_pictures_under_its_own_name(gpus, gpu_guest, mode) -> None:
+    try:
+        draw_along_every_route(gpus, gpu_guest, mode)
+    except (CommandTimeout, GpuHung, GuestSilent):  # which the scenario meets in the same way: see Entrant
+        draw_along_every_route(gpus, gpu_guest, mode)
+
+
+def draw_along_every_route(gpus, gpu_guest, mode):
     with gpus.machine(MachineSpec(gpu_guest, gpu=mode)) as machine:
         machine.boot(timeout_s=300)
         guest = proved(mode, machine)
