@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Self, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.channels.stamp import Stamp
 from harness.errors import ControlLost, ControlTimeout, GuestSilent, InvalidConfiguration, WrongState
@@ -13,18 +13,17 @@ from harness.host.firmware import identity
 from harness.host.paths import private_directory
 from harness.machines.boot import BootWatch
 from harness.machines.login import SSH_PORT, Login
-from harness.machines.milestones import Milestones
-from harness.machines.model import Phase, State, Timeline
+from harness.machines.model import Phase, State
 from harness.machines.qemu import endings
 from harness.machines.qemu.initrd import booting
 from harness.machines.qemu.vmm import Vmm, launch
+from harness.machines.vmm_machine import VmmMachine
 from harness.runtimes.model import containing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from harness.channels.console import Console
     from harness.channels.qmp_events import Event
     from harness.channels.ssh import Ssh
     from harness.channels.vsock import Vsock
@@ -42,7 +41,7 @@ POWER_BUTTON_AGAIN_S = 0.5
 EXIT_GRACE_S = 5
 
 
-class QemuMachine:
+class QemuMachine(VmmMachine[Vmm]):
     """One guest in one QEMU. One thread drives it; any thread may look at it.
 
     ``logs``: the folder for console.log, stderr.log, qmp.log and argv; None: in the private directory,
@@ -52,26 +51,8 @@ class QemuMachine:
     def __init__(
         self, name: str, spec: MachineSpec, config: QemuConfig, *, logs: Callable[[], Path] | None = None
     ) -> None:
-        self._name = name
-        self._spec = spec
+        super().__init__(name, spec, logs)
         self._config = config
-        self._logs = logs
-        self._vmm: Vmm | None = None
-        self._login: Login | None = None
-        self._milestones = Milestones()
-        self._watch: BootWatch | None = None
-        self._paused = False
-        self._asked_to_end = False
-        self._end: State | None = None
-        self._kept = ExitStack()
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def spec(self) -> MachineSpec:
-        return self._spec
 
     @property
     def config(self) -> QemuConfig:
@@ -106,16 +87,6 @@ class QemuMachine:
         if self._vmm.process.exited is not None:
             return self._ended()
         return State.PAUSED if self._paused else State.RUNNING
-
-    @property
-    def timeline(self) -> Timeline:
-        """The phases since the start, or since the last reset. Raises WrongState before the start."""
-        self._started()
-        return self._milestones.timeline
-
-    @property
-    def console(self) -> Console:
-        return self._started().console
 
     @property
     def control(self) -> QemuControl:
@@ -160,12 +131,6 @@ class QemuMachine:
         except psutil.NoSuchProcess:
             return []
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.kill()
-
     def start(self) -> None:
         """Spawn QEMU and wait for its greeting; raises MachineDied with what it complained about."""
         if self._vmm is not None:
@@ -185,18 +150,6 @@ class QemuMachine:
         vmm.qmp.on_event(self._on_event)
         greeted = self._asking(lambda: vmm.qmp.negotiate(GREETING_TIMEOUT_S))
         self._milestones.reach(Phase.VMM_READY, greeted)
-
-    def boot(self, until: Phase = Phase.FIRST_COMMAND, timeout_s: float = 120) -> Timeline:
-        """Start and wait for ``until``, and for what the guest reports on the way."""
-        deadline = time.monotonic() + timeout_s
-        self.start()
-        self._wait(until, max(0.0, deadline - time.monotonic()), asked_s=timeout_s)
-        return self.timeline
-
-    def wait_for(self, phase: Phase, timeout_s: float) -> Stamp:
-        """When ``phase`` was reached; raises BootTimeout, GuestPanicked, MachineDied at once, and
-        InvalidConfiguration for a phase that the guest never reports."""
-        return self._wait(phase, timeout_s, asked_s=timeout_s)
 
     def pause(self) -> None:
         """Stop the virtual CPUs, and return when they have stopped; pausing twice is fine."""
@@ -273,31 +226,6 @@ class QemuMachine:
             )  # fmt: skip
         self._asking(lambda: vmm.control.screendump(to.absolute()))
         return to
-
-    def _wait(self, phase: Phase, timeout_s: float, *, asked_s: float) -> Stamp:
-        self._started()
-        if self._watch is None:
-            raise WrongState(f"{self.name} is still starting", state=self.state, required=State.RUNNING)
-        return self._watch.wait(phase, timeout_s, lambda: self.ssh, asked_s=asked_s)
-
-    def _started(self) -> Vmm:
-        if self._vmm is None:
-            raise WrongState(
-                f"{self.name} has not started", fix="start or boot it first",
-                state=State.DEFINED, required=State.RUNNING,
-            )  # fmt: skip
-        return self._vmm
-
-    def _alive(self, verb: str, *required: State) -> Vmm:
-        vmm, state = self._started(), self.state
-        if state is State.DEAD:
-            raise self._failure()
-        if state not in required:
-            raise WrongState(
-                f"{self.name} is {state}, and to {verb} it must be {' or '.join(required)}",
-                state=state, required=required,
-            )  # fmt: skip
-        return vmm
 
     def _asking(self, question: Callable[[], T]) -> T:
         """Ask QEMU; when the channel is lost because QEMU has died, say that instead."""

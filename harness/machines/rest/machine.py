@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from harness.channels.stamp import Stamp
 from harness.errors import (
@@ -18,17 +18,16 @@ from harness.errors import (
 from harness.host.paths import private_directory
 from harness.machines.boot import BootWatch
 from harness.machines.login import Login
-from harness.machines.milestones import Milestones
-from harness.machines.model import Phase, State, Timeline
+from harness.machines.model import Phase, State
 from harness.machines.rest import endings
 from harness.machines.rest.control import Change
 from harness.machines.rest.vmm import Place, RestVmm, launch
+from harness.machines.vmm_machine import VmmMachine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from harness.channels.console import Console
     from harness.channels.ssh import Ssh
     from harness.channels.vsock import Vsock
     from harness.errors import MachineError
@@ -44,7 +43,7 @@ EXIT_GRACE_S = 10
 """On SIGTERM vfkit asks its guest, and waits 5 s for it."""
 
 
-class RestMachine:
+class RestMachine(VmmMachine[RestVmm]):
     """One guest in one VMM. One thread drives it; any thread may look at it.
 
     ``logs``: the folder for console.log, stderr.log and argv; None: in the private directory, which is gone when the
@@ -54,27 +53,9 @@ class RestMachine:
     def __init__(
         self, name: str, spec: MachineSpec, program: Program, *, logs: Callable[[], Path] | None = None
     ) -> None:
-        self._name = name
-        self._spec = spec
+        super().__init__(name, spec, logs)
         self._program = program
-        self._logs = logs
-        self._vmm: RestVmm | None = None
-        self._login: Login | None = None
-        self._milestones = Milestones()
-        self._watch: BootWatch | None = None
         self._began = False
-        self._paused = False
-        self._asked_to_end = False
-        self._end: State | None = None
-        self._kept = ExitStack()
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def spec(self) -> MachineSpec:
-        return self._spec
 
     @property
     def program(self) -> Program:
@@ -93,16 +74,6 @@ class RestMachine:
         if self._vmm.process.exited is not None:
             return self._ended()
         return State.PAUSED if self._paused else State.RUNNING
-
-    @property
-    def timeline(self) -> Timeline:
-        """The phases since the start. Raises WrongState before it."""
-        self._started()
-        return self._milestones.timeline
-
-    @property
-    def console(self) -> Console:
-        return self._started().console
 
     @property
     def control(self) -> RestControl:
@@ -129,12 +100,6 @@ class RestMachine:
             return []
         return endings.family(self._vmm)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.kill()
-
     def start(self) -> None:
         """Spawn the VMM and wait until its control socket answers; raises MachineDied with its complaint."""
         if self._began:
@@ -150,18 +115,6 @@ class RestMachine:
         self._milestones.begin(Stamp(vmm.process.spawned_ns))
         self._milestones.reach(Phase.VMM_READY, vmm.up)
         self._watch = BootWatch(vmm, self._spec.guest, self._milestones, self._failure, self.name)
-
-    def boot(self, until: Phase = Phase.FIRST_COMMAND, timeout_s: float = 120) -> Timeline:
-        """Start and wait for ``until``, and for what the guest reports on the way."""
-        deadline = time.monotonic() + timeout_s
-        self.start()
-        self._wait(until, max(0.0, deadline - time.monotonic()), asked_s=timeout_s)
-        return self.timeline
-
-    def wait_for(self, phase: Phase, timeout_s: float) -> Stamp:
-        """When ``phase`` was reached; raises BootTimeout, GuestPanicked, MachineDied at once, and InvalidConfiguration
-        for a phase that the guest never reports."""
-        return self._wait(phase, timeout_s, asked_s=timeout_s)
 
     def pause(self) -> None:
         """Stop the virtual CPUs, and return when they have stopped; pausing twice is fine."""
@@ -235,31 +188,6 @@ class RestMachine:
     def screenshot(self, to: Path) -> Path:
         """Raises ControlRefused."""
         self._cannot(f"write its screen to {to}", "choose a backend of QEMU")
-
-    def _wait(self, phase: Phase, timeout_s: float, *, asked_s: float) -> Stamp:
-        self._started()
-        if self._watch is None:
-            raise WrongState(f"{self.name} is still starting", state=self.state, required=State.RUNNING)
-        return self._watch.wait(phase, timeout_s, lambda: self.ssh, asked_s=asked_s)
-
-    def _started(self) -> RestVmm:
-        if self._vmm is None:
-            raise WrongState(
-                f"{self.name} has not started", fix="start or boot it first",
-                state=self.state, required=State.RUNNING,
-            )  # fmt: skip
-        return self._vmm
-
-    def _alive(self, verb: str, *required: State) -> RestVmm:
-        vmm, state = self._started(), self.state
-        if state is State.DEAD:
-            raise self._failure()
-        if state not in required:
-            raise WrongState(
-                f"{self.name} is {state}, and to {verb} it must be {' or '.join(required)}",
-                state=state, required=required,
-            )  # fmt: skip
-        return vmm
 
     def _cannot(self, what: str, fix: str) -> NoReturn:
         raise ControlRefused(f"{self.name}: {self._program.name} cannot {what}", fix=fix, desc="")
