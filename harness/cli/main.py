@@ -51,6 +51,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command → (where it is, its line in ``--help``), so that ``--help`` imports none of them."""
 
 
+INTERRUPTED = 130
+"""Exit code after SIGINT, SIGTERM or SIGHUP, whichever: that of Ctrl-C, which shells and CI servers know."""
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands' names and lines without importing them."""
 
@@ -85,7 +89,7 @@ def cli() -> None:
     """Boot reference guests on every hypervisor this machine offers and measure what each costs.
 
     Exit codes: 0 fine, 1 something failed or regressed, 2 usage, 3 the host lacks something,
-    4 nothing was measured.
+    4 nothing was measured, 130 interrupted by Ctrl-C or a signal that ends processes.
     """
     from harness.host.processes import install_endings  # noqa: PLC0415 - not for --help
 
@@ -107,7 +111,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted", None)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

@@ -2,7 +2,7 @@
 
 ::
 
-    VisorbenchError                 exit 1
+    VisorbenchError                 exit 1 (130 is no error's: Ctrl-C, SIGTERM or SIGHUP)
     ├── UsageError                  exit 2: the user asked for something that does not exist or fit
     │   ├── UnknownName             backend, guest, profile, key, option: names the nearest known one
     │   ├── InvalidConfiguration    a value that QEMU or the configuration file cannot take

@@ -1,4 +1,4 @@
-"""The README names every command."""
+"""The README names every command and, as ``--help`` does, every exit code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.main import COMMANDS
+from harness import errors
+from harness.cli.main import COMMANDS, INTERRUPTED
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -16,3 +17,11 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 def test_every_command_is_in_the_list_of_the_readme(command: str) -> None:
     listed = README.partition("## The commands")[2].partition("##")[0]
     assert re.search(rf"(…|visorbench|\|) {command}\b", listed)
+
+
+def test_every_exit_code_is_in_the_readme_and_in_the_help(command) -> None:
+    kinds = (kind for kind in vars(errors).values() if isinstance(kind, type))
+    codes = {0, INTERRUPTED, *(kind.exit_code for kind in kinds if issubclass(kind, errors.VisorbenchError))}
+    for text in (README, command("--help")[1]):
+        listed = " ".join(text.partition("Exit codes:")[2].split()).partition(". ")[0]
+        assert {int(number) for number in re.findall(r"\b\d+\b", listed)} == codes
