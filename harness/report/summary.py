@@ -158,11 +158,12 @@ def _boot_clauses(found: list[Series]) -> list[str]:
 
 
 def _ratio_clauses(found: list[Series]) -> list[str]:
-    """Of a scenario with targets, the metrics that have them are what counts."""
+    """Of a scenario with targets, the metrics that have them are what counts; of any other, those that are speeds."""
     aimed = {series.scenario for series in found if series.targets}
     speeds: dict[str, list[float]] = {}
     for series in found:
-        if series.native and series.native.ratio > 0 and (series.targets or series.scenario not in aimed):
+        counts = series.targets if series.scenario in aimed else series.is_speed
+        if counts and series.native and series.native.ratio > 0:
             value = series.native.ratio
             speeds.setdefault(series.scenario, []).append(value if series.better == "higher" else 1 / value)
     return [f"{scenario} at {_share(values)}" for scenario, values in speeds.items()]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from harness.report import summary, units
 from harness.report.guest_text import plain
 from harness.report.targets import target_tables
+from harness.report.terminal_key import key_tables
 from harness.report.words import in_words
 
 if TYPE_CHECKING:
@@ -20,15 +20,12 @@ if TYPE_CHECKING:
 
     from harness.gate.compare import Comparison
     from harness.gate.model import Judged
-    from harness.report.summary import KeyMetric
     from harness.report.targets import TargetTable
-    from harness.results.models import Run, Series
+    from harness.results.models import Run
     from harness.results.store import RunLine
     from harness.results.undelivered import Delivery
 
 INTERRUPTED = "(interrupted)"
-INTERVALS_FOR = 2
-"""Subjects whose intervals fit beside each other in 80 columns; for more, the page has them."""
 
 _COLOURS = {
     "improved": "green", "regressed": "red", "same": "dim", "too few": "yellow", "ignored": "dim",
@@ -38,27 +35,14 @@ _COLOURS = {
 
 def print_table(run: Run, console: Console | None = None) -> None:
     """The summary of a run: a sentence for each subject, the key metrics, and what was skipped or failed."""
-    from rich.table import Table  # noqa: PLC0415 - slow to import
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415 - slow to import
 
     out = console or _console()
     names = summary.labels(run)
     for notice in run.notices:
         out.print(Text(plain(notice), style="yellow"))
         out.print()
-    key = summary.key_table(run)
-    if key.rows:
-        table = Table("", box=None, pad_edge=False, header_style="bold", collapse_padding=True)
-        with_native = any(row.native for row in key.rows)
-        for subject in key.subjects:
-            table.add_column(names[subject.id], justify="right", no_wrap=True)
-        if with_native:
-            table.add_column("native", justify="right", style="dim", no_wrap=True)
-        with_interval = len(key.subjects) <= INTERVALS_FOR
-        for scenario, rows in groupby(key.rows, key=lambda row: row.scenario):
-            table.add_row(Text(scenario, style="bold"))
-            for row in rows:
-                table.add_row(*_key_cells(row, with_native=with_native, with_interval=with_interval))
+    for table in key_tables(summary.key_table(run), names, out.width):
         out.print(table)
         out.print()
     for aims in target_tables(run):
@@ -194,29 +178,6 @@ def _change_cells(change: Judged) -> list[str]:
         if change.ratio_ci95:
             ratio += f" [{units.TO.join(f'{end:.2f}' for end in change.ratio_ci95)}]"
     return [units.quantity(change.before, change.unit), units.quantity(change.after, change.unit), ratio]
-
-
-def _key_cells(row: KeyMetric, *, with_native: bool, with_interval: bool) -> list[str]:
-    native = (
-        [units.quantity(row.native.summary.median, row.unit) if row.native else ""] if with_native else []
-    )
-    cells = [_key_cell(cell, with_interval=with_interval) for cell in row.cells]
-    return [f"  {in_words(row.metric)}", *cells, *native]
-
-
-def _key_cell(series: Series | None, *, with_interval: bool) -> str:
-    if series is None:
-        return units.DASH
-    summary_, native = series.summary, series.native
-    if native:
-        value, ci95 = units.ratio(native.ratio, series.better), native.ci95
-        interval = units.ratio_interval(ci95, native.ratio, series.better)
-    else:
-        value, ci95 = units.quantity(summary_.median, series.unit), summary_.ci95
-        interval = units.interval(ci95, summary_.median, series.unit)
-    if ci95 is None or not with_interval:
-        return value
-    return f"{value} [{interval.replace(units.TO, units.DASH)}]"
 
 
 def _first_line(text: str) -> str:

@@ -25,6 +25,11 @@ _WORDS = {
     "fps": "frame rate",
     "frame-time-p95": "frame time, p95",
     "frame-time-p99": "frame time, p99",
+    "flip-to-last-nal": "flip to last NAL unit",
+    "host-cpu-per-frame": "host CPU per frame",
+    "bitrate": "bit rate",
+    "psnr": "PSNR",
+    "ssim": "SSIM",
     "low-1-percent": "1 % low",
 }
 """Where the id with its hyphens as spaces would not do."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from harness.results.models import Native, Run, Series
 
+LOGARITHMIC = "dB"
+"""The unit whose quotients say nothing."""
+
 Event = dict[str, Any]
 """One line of the journal: ``{"event": NAME, …}``."""
 
@@ -172,7 +175,7 @@ class Draft:
         from harness.measure.statistics import ratio_of_medians  # noqa: PLC0415 - numpy
         from harness.results.models import Native  # noqa: PLC0415 - pydantic
 
-        baseline = self._baseline(draft)
+        baseline = None if draft.unit == LOGARITHMIC else self._baseline(draft)
         if baseline is None or not baseline.samples or baseline.unit != draft.unit:
             return None
         ratio = ratio_of_medians(draft.samples, self._interleaved(baseline, draft))

@@ -164,6 +164,14 @@ class Series(_Model):
         """What names this series within its run: scenario, metric, subject."""
         return self.scenario, self.metric, self.subject
 
+    @property
+    def is_speed(self) -> bool:
+        """Whether it says how fast something is: a time, or a rate of which more is better. Only such ratios can be
+        averaged as shares of native's speed; a quality (dB, SSIM), a size or a bit rate is none."""
+        return (self.unit == "s" and self.better == "lower") or (
+            self.unit.endswith("/s") and self.better == "higher"
+        )
+
 
 class Picture(_Model):
     """What a subject showed, e.g. the last frame that it rendered: a PNG in the run's folder."""

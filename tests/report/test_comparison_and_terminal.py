@@ -158,6 +158,32 @@ def test_the_table_fits_and_tells_the_key_metrics(runs):
     assert "kvm-x86-64: /dev/kvm opens" in text
 
 
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_table_keeps_every_name_whatever_number_of_subjects(tmp_path, width):
+    metrics = ("1280x720-30fps/flip-to-last-nal", "1280x720-unpaced/host-cpu-per-frame")
+    with RunRecorder("full", {}, reports=tmp_path) as recorder:
+        native = recorder.subject(backend="native", arch="x86-64", variant="encoder")
+        variants = ("zero-copy-pushed", "zero-copy-asked", "pixels-sent", "x264-in-guest")
+        guests = [
+            recorder.subject(backend="tcg", guest="media", arch="x86-64", variant=variant, baseline=native)
+            for variant in variants
+        ]
+        for at, subject in enumerate((native, *guests)):
+            for metric in metrics:
+                recorder.sample("encode", metric, unit="s", better="lower", subject=subject, value=at + 1)
+        run = recorder.finish()
+    text = printed(print_table, run, width)
+    lines = text.partition("tcg x86-64 zero-copy-pushed  encode at")[0].splitlines()
+    assert max(map(len, lines)) <= width
+    assert "…" not in text
+    tables = sum(line.strip() == "encode" for line in lines)
+    assert tables == {60: 4, 80: 2, 200: 1}[width]
+    for name in ("flip to last NAL unit (1280x720", "host CPU per frame (1280x720"):
+        assert sum(line.startswith(f"  {name}") for line in lines) == tables
+    for ratio in ("2.00\u00d7", "3.00\u00d7", "4.00\u00d7", "5.00\u00d7"):
+        assert sum(line.count(ratio) for line in lines) == len(metrics)
+
+
 def test_two_samples_have_no_interval_to_show(tmp_path):
     text = printed(print_table, _small(tmp_path, samples=(1.0, 2.0), metric="guest-ready"))
     assert "1.50 s\n" in text.replace(" \n", "\n")

@@ -106,6 +106,26 @@ def test_headlines_name_the_backend_and_its_share_of_native(tmp_path):
     ]
 
 
+def test_a_quality_is_no_share_of_a_speed(tmp_path):
+    with RunRecorder("full", {}, reports=tmp_path) as recorder:
+        native = recorder.subject(backend="native", arch="x86-64")
+        tcg = recorder.subject(backend="tcg", guest="media", arch="x86-64")
+        for metric, unit, better, values in (
+            ("fps", "frames/s", "higher", (60, 30)),
+            ("psnr", "dB", "higher", (40, 38)),
+            ("ssim", "SSIM", "higher", (0.98, 0.97)),
+            ("bitrate", "bit/s", "lower", (4e6, 1e6)),
+            ("copied", "B", "lower", (1, 100)),
+        ):
+            for subject, value in zip((native, tcg), values, strict=True):
+                recorder.sample("encode", metric, unit=unit, better=better, subject=subject, value=value)
+        run = recorder.finish()
+    (headline,) = headlines(run)
+    assert list(map(spaced, headline.clauses)) == ["encode at 50 % of native"]
+    ratios = {series.metric for series in run.series if series.native}
+    assert ratios == {"fps", "ssim", "bitrate", "copied"}, "decibels are logarithms: they have no ratio"
+
+
 def test_subjects_that_share_backend_and_architecture_are_told_apart(tmp_path):
     with RunRecorder("quick", {}, reports=tmp_path) as recorder:
         plain = recorder.subject(backend="tcg", guest="tiny", arch="x86-64")
