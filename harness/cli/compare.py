@@ -23,7 +23,8 @@ def compare(before: str, after: str, as_json: bool, store: str | None, reports: 
     """Compare two runs, metric by metric: the ratio of the medians, after ÷ before, with its 95 % interval.
 
     BEFORE and AFTER are ids, starts of ids, "latest", or folders. Hosts and subjects that differ are named first. The
-    verdicts are those of `visorbench gate`, by the rules of [gate] in visorbench.toml.
+    verdicts are those of `visorbench gate`, by the rules of [gate] in visorbench.toml. Exit 4 when the runs have no
+    metric in common.
     """
     from harness.config.load import load  # noqa: PLC0415 - pydantic
     from harness.gate.compare import compare as compare_runs  # noqa: PLC0415 - numpy
@@ -36,3 +37,4 @@ def compare(before: str, after: str, as_json: bool, store: str | None, reports: 
         print_json(comparison.to_dict())
     else:
         print_comparison(comparison)
+    comparison.check_not_empty()

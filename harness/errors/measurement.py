@@ -18,6 +18,14 @@ class NothingMeasured(MeasurementError):
 class NothingCompared(NothingMeasured):
     """Two runs have no metric that can be judged: a gate that cannot fail has not passed."""
 
+    @classmethod
+    def without_common_metric(cls, before: str, after: str) -> NothingCompared:
+        """Of two runs, or sides of one, by their names."""
+        return cls(
+            f"{before} and {after} have no metric in common",
+            fix="measure the same scenarios, subjects and profile in both",
+        )
+
 
 class WrongAnswer(MeasurementError):
     """A workload checked its own result and found it wrong."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import NothingCompared
 from harness.gate.judge import judge
 from harness.gate.likeness import unlike_fingerprints
 from harness.gate.pairs import paired
@@ -26,6 +27,11 @@ class Comparison:
     """Of every metric that both have, each with its interval; those of the host are judged among themselves."""
     only_before: tuple[str, ...]
     only_after: tuple[str, ...]
+
+    def check_not_empty(self) -> None:
+        """Raise NothingCompared where the runs have no metric in common."""
+        if not self.changes:
+            raise NothingCompared.without_common_metric(self.before, self.after)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

@@ -91,10 +91,7 @@ def _check_judged(judged: Sequence[Judged], found: Paired, rules: Rules, names: 
     if any(each.verdict not in ("too few", "ignored") for each in judged):
         return
     if not found.every:
-        raise NothingCompared(
-            f"{names[0]} and {names[1]} have no metric in common",
-            fix="measure the same scenarios, subjects and profile in both",
-        )
+        raise NothingCompared.without_common_metric(*names)
     few = [each for each in judged if each.verdict == "too few"]
     if few:
         enough = samples_needed(rules.false_discovery_rate)

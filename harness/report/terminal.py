@@ -129,8 +129,6 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
     for sentence in comparison.unlike:
         out.print(Text.assemble(("not like with like: ", "yellow"), plain(sentence)))
     print_judged(comparison.changes, out)
-    if not comparison.changes:
-        out.print("The runs have no metric in common.")
     for name, only in (("before", comparison.only_before), ("after", comparison.only_after)):
         if only:
             counts = Counter(series.partition("/")[0] for series in only)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from harness.errors import NothingCompared
 from harness.gate.compare import compare
 from harness.gate.decide import decide
 from harness.report import units
@@ -104,7 +105,9 @@ def test_what_only_one_run_has_is_named(tmp_path):
     comparison = compare(_small(tmp_path, metric="init"), _small(tmp_path, metric="guest-ready"))
     assert comparison.only_before == ("boot/init/tcg-arm64-tiny",)
     assert comparison.only_after == ("boot/guest-ready/tcg-arm64-tiny",)
-    assert "no metric in common" in printed(print_comparison, comparison)
+    assert "series only after: 1 of boot" in printed(print_comparison, comparison)
+    with pytest.raises(NothingCompared, match="no metric in common"):
+        comparison.check_not_empty()
 
 
 def test_a_comparison_fits_80_columns_and_cuts_no_name(runs):

@@ -10,6 +10,7 @@ from harness.errors import StoreError, VisorbenchError
 from harness.report.child import render
 from harness.results.folder import read_run
 from harness.results.journal import JOURNAL
+from harness.results.recorder import RunRecorder
 from harness.results.store import Store
 from tests.report.synthetic import synthetic_run
 
@@ -77,6 +78,18 @@ def test_compare_prints_and_gives_json(reports, command):
     assert {change["verdict"] for change in comparison["changes"] if change["scenario"] == "boot"} == {
         "improved"
     }
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_runs_without_a_common_metric_are_not_compared(reports, command, form):
+    for name in ("one", "two"):
+        with RunRecorder("quick", {}, reports=reports, run_id=name) as recorder:
+            subject = recorder.subject(backend="tcg", guest="tiny", arch="arm64")
+            recorder.sample("boot", name, unit="s", better="lower", subject=subject, value=1)
+            recorder.finish()
+    code, out, err = command("compare", "one", "two", "--reports", reports, *form)
+    assert (code, "boot" in out) == (4, True)
+    assert "one and two have no metric in common" in err
 
 
 def test_the_child_writes_everything_and_points_at_it(reports):
