@@ -42,6 +42,7 @@ def blame_accelerator(backend: Backend, arch: Arch, error: MachineError) -> None
 
 
 def _say(probe: Probe) -> None:
+    from harness.host.emulation import beside_tcg  # noqa: PLC0415
     from harness.machines.catalogue import fallback  # noqa: PLC0415
 
-    click.echo(f"visorbench: {fallback(probe)}\n  {probe.fix}", err=True)
+    click.echo(f"visorbench: {fallback(probe)}\n  {beside_tcg(probe.fix)}", err=True)

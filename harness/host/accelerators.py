@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import QemuNotFound, QemuTooOld, ToolMissing, UnknownName
 from harness.host import hvf, payload
+from harness.host.emulation import OR_TCG
 from harness.host.paths import private_directory
 from harness.host.qemu import QemuBinary, choose
 from harness.host.system import host_arch
@@ -34,7 +35,6 @@ _CPU_MODELS = {"tcg": "max", "kvm": "host", "hvf": "host", "whpx": "qemu64"}
 _MACHINES = {"x86-64": "q35", "arm64": "virt"}
 _CPU_STOPPED = re.compile(rb"(KVM internal error|kvm run failed)[\s\S]*?\n *(RAX|EAX|PC)=")
 """QEMU's complaint up to the registers that it prints next; it then waits for ever in the state internal-error."""
-_USE_TCG = "use the backend tcg"
 _REFUSALS = (
     (r"Could not access KVM.*[Pp]ermission denied", "no-permission"),
     (r"Could not access KVM|WHPX: No accelerator found", "no-device"),
@@ -137,14 +137,15 @@ def judge(accelerator: str, arch: str, said: Transcript, qemu: Path) -> Proof:
         what = "began and never finished a moment's work" if begun else "never printed a byte"
         return verdict("hangs", f"a guest {what} in {said.seconds:.0f} s", _host_fix(accelerator))
     if begun:
-        return verdict("wrong-answer", f"a guest ran and failed (QEMU's status {said.status})", _USE_TCG)
+        reason = f"a guest ran and failed (QEMU's status {said.status})"
+        return verdict("wrong-answer", reason, _elsewhere(accelerator))
     text = said.stderr.decode(errors="replace")
     if accelerator == "hvf" and hvf.refused(text):
         cause = hvf.explain(text, qemu)
         return verdict(cause.code, cause.reason, cause.fix)
     code = next((code for pattern, code in _REFUSALS if re.search(pattern, text)), "refused")
     reason = said.last_error or f"QEMU ended with status {said.status} and said nothing"
-    return verdict(code, reason, _FIXES.get(code, _USE_TCG))
+    return verdict(code, reason, _FIXES.get(code) or _elsewhere(accelerator))
 
 
 def impossible_here(accelerator: str, arch: str) -> Proof | None:
@@ -165,7 +166,7 @@ def impossible_here(accelerator: str, arch: str) -> Proof | None:
         )
     if arch != host_arch():
         reason = f"{accelerator} runs guests of the host's own architecture ({host_arch()}) only"
-        return _unusable(accelerator, arch, "wrong-arch", reason, _USE_TCG)
+        return _unusable(accelerator, arch, "wrong-arch", reason, f"run on a host that is {arch}{OR_TCG}")
     return None
 
 
@@ -198,8 +199,14 @@ def _complaint(text: bytes) -> str:
 
 def _host_fix(accelerator: str) -> str:
     if accelerator == "tcg":
-        return "quieten the host and try again, or name another QEMU with --qemu PATH"
-    return f"{_USE_TCG}, or run on a host whose {accelerator} has hardware behind it"
+        return f"quieten the host and try again, or {_elsewhere(accelerator)}"
+    return _elsewhere(accelerator)
+
+
+def _elsewhere(accelerator: str) -> str:
+    if accelerator == "tcg":
+        return "name another QEMU with --qemu PATH"
+    return f"run on a host whose {accelerator} has hardware behind it{OR_TCG}"
 
 
 def _unusable(accelerator: str, arch: str, code: str, reason: str, fix: str) -> Proof:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from xml.parsers.expat import ExpatError
 
 from harness.errors import ToolMissing
+from harness.host.emulation import OR_TCG
 from harness.host.paths import shipped
 from harness.host.system import ask
 from harness.host.transcript import transcribe
@@ -118,13 +119,13 @@ def unsupported(hv_support: str, in_a_machine: str) -> Cause:
         return Cause(
             "no-device",
             "this macOS is itself a virtual machine, and is given no virtualisation (HV_UNSUPPORTED)",
-            "run on the Mac itself, or use the backend tcg",
+            f"run on the Mac itself{OR_TCG}",
         )
     told = {"0": "kern.hv_support is 0", "1": "although kern.hv_support is 1"}.get(hv_support.strip())
     return Cause(
         "no-device",
         f"this Mac's processor has no virtualisation for QEMU (HV_UNSUPPORTED{f', {told}' if told else ''})",
-        "use the backend tcg, or another Mac",
+        f"run on another Mac{OR_TCG}",
     )
 
 

@@ -17,6 +17,7 @@ def automatic(subjects: Iterable[Subject]) -> tuple[list[Subject], tuple[str, ..
 
     A backend that was asked for by its own name is never replaced.
     """
+    from harness.host.emulation import beside_tcg  # noqa: PLC0415
     from harness.machines.catalogue import AUTO, accelerated, fallback  # noqa: PLC0415 - heavy
 
     chosen: list[Subject] = []
@@ -29,5 +30,5 @@ def automatic(subjects: Iterable[Subject]) -> tuple[list[Subject], tuple[str, ..
         usable = probe is not None and probe.usable
         chosen.append(replace(subject, backend=probe.backend if probe and usable else "tcg"))
         if probe is not None and not usable:
-            notices.append(f"{fallback(probe)} What would change that: {probe.fix.rstrip('.')}.")
+            notices.append(f"{fallback(probe)} What would change that: {beside_tcg(probe.fix).rstrip('.')}.")
     return list(dict.fromkeys(chosen)), tuple(dict.fromkeys(notices))

@@ -12,6 +12,7 @@ import pytest
 from harness.errors import UnknownName
 from harness.host import accelerators, payload
 from harness.host.accelerators import KVM_DEVICE, judge, prove, prove_all
+from harness.host.emulation import beside_tcg
 from harness.host.introspection import features as read_features
 from harness.host.qemu import QemuBinary, qemu_for
 from harness.host.registry import owned
@@ -180,6 +181,15 @@ def test_what_qemu_says_becomes_a_code(stderr: str, code: str) -> None:
     assert proof.code == code
     assert proof.reason
     assert proof.fix
+
+
+@pytest.mark.parametrize(("stdout", "status"), [(b"", 1), (b"+", 1), (b"", -6)])
+def test_tcg_is_a_way_out_where_it_is_not_taken_already(stdout: bytes, status: int) -> None:
+    said = Transcript(("qemu",), stdout, b"no", status, "ended", 0.1)
+    fix = judge("kvm", "x86-64", said, Path("qemu")).fix
+    assert fix.endswith("or use the backend tcg")
+    assert beside_tcg(fix) == "run on a host whose kvm has hardware behind it"
+    assert "tcg" not in judge("tcg", "x86-64", said, Path("qemu")).fix
 
 
 def test_the_cpu_error_is_told_without_its_registers() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.cli.automatic import backend_name
 from harness.config.load import load
 from harness.errors import AcceleratorUnusable, UnknownName
 from harness.guests.model import Arch, GuestImage
@@ -94,11 +95,10 @@ def test_a_backend_asked_for_by_name_must_work(tmp_path) -> None:
         plan(load(directory=tmp_path, environ={}, options={"backends": ("tgc",)}))
 
 
-def test_auto_falls_back_to_tcg_and_says_so_where_a_name_does_not(tmp_path, monkeypatch) -> None:
+def test_auto_falls_back_to_tcg_and_says_so_where_a_name_does_not(tmp_path, monkeypatch, capsys) -> None:
     """An accelerator that refuses, as hvf without its entitlement does: `auto` goes on, its own name does not."""
-    refused = Probe(
-        "hvf", Arch.X86_64, usable=False, code="no-entitlement", reason="QEMU is not signed", fix="sign it"
-    )
+    reason, fix = "QEMU is not signed", "sign it, or use the backend tcg"
+    refused = Probe("hvf", Arch.X86_64, usable=False, code="no-entitlement", reason=reason, fix=fix)
     monkeypatch.setattr(
         catalogue, "accelerated", lambda arch, qemu=None: refused if arch == "x86-64" else None
     )
@@ -106,7 +106,9 @@ def test_auto_falls_back_to_tcg_and_says_so_where_a_name_does_not(tmp_path, monk
     assert [each.id for each in made.subjects] == ["tcg-arm64", "tcg-x86-64"]
     (notice,) = made.notices
     assert "hvf does not run x86-64 guests here, so they run on tcg, emulated: QEMU is not signed." in notice
-    assert "sign it" in notice
+    assert notice.endswith(" sign it.")
+    assert backend_name(None, Arch.X86_64, None) == "tcg"
+    assert capsys.readouterr().err.splitlines()[1:] == ["  sign it"]
 
 
 def test_auto_is_the_accelerator_where_it_works(monkeypatch) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.errors import AcceleratorUnusable, HostLacks, VmmTooOld
 from harness.guests.model import Arch
+from harness.host.emulation import OR_TCG
 from harness.host.system import host_arch
 from harness.host.vmm_programs import VmmProgram, program, variable
 from harness.machines.model import Probe
@@ -29,9 +30,8 @@ def look(backend: str, name: str, arch: Arch) -> Presence:
     if not mac and not os.environ.get(variable(name)):
         return _absent(backend, arch, "wrong-os", f"{backend} exists on macOS only", _ELSEWHERE)
     if arch is not Arch.ARM64:
-        return _absent(
-            backend, arch, "wrong-arch", f"{backend} runs arm64 guests only", "use the backend tcg"
-        )
+        reason = f"{backend} runs arm64 guests only"
+        return _absent(backend, arch, "wrong-arch", reason, f"boot an arm64 guest{OR_TCG}")
     try:
         found = program(name)
     except HostLacks as error:
