@@ -178,9 +178,7 @@ def _invoke(runner: Runner, argv: Sequence[str], api: str, scene: str, timeout_s
     if completed.status == 0:
         return completed.stdout
     stderr = completed.stderr[-4000:].decode(errors="replace")
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    own = [line.removeprefix("vb-gpu: ") for line in lines if line.startswith("vb-gpu: ")]
-    said = own[-1] if own else lines[-1] if lines else "it said nothing"
+    own, said = _said([line.strip() for line in stderr.splitlines() if line.strip()])
     # A driver whose host is gone aborts the program: Mesa's Venus does, without a word.
     died = completed.status in _DIED
     kind = DeviceLost if died else _ERRORS.get(completed.status, GpuError)
@@ -191,6 +189,18 @@ def _invoke(runner: Runner, argv: Sequence[str], api: str, scene: str, timeout_s
         fix=APIS.get(api) if kind is GpuApiMissing else _FIXES.get(kind),
         argv=list(argv), status=completed.status, stderr=stderr, api=api, scene=scene,
     )  # fmt: skip
+
+
+def _said(lines: Sequence[str]) -> tuple[bool, str]:
+    """Which line of standard error is the reason, and whether the program itself gave it: a panic in wgpu-native tells
+    its reason where it begins, and ends with lines that are the same for all."""
+    own = [line.removeprefix("vb-gpu: ") for line in lines if line.startswith("vb-gpu: ")]
+    if own:
+        return True, own[-1]
+    panic = next((at for at, line in enumerate(lines) if " panicked at " in line), None)
+    return False, " ".join(lines[panic : panic + 3]) if panic is not None else lines[
+        -1
+    ] if lines else "it said nothing"
 
 
 def _under(environment: Mapping[str, str] | None) -> list[str]:

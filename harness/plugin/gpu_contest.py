@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import (
     CommandTimeout,
+    DeviceLost,
     GpuError,
     GpuHung,
     GpuUnavailable,
@@ -50,9 +51,13 @@ _SERIES = frozenset({"frame-time", "frame-time-p95", "frame-time-p99"})
 """What the raw frame times say by themselves."""
 
 
+MOST_RENEWALS = 2
+"""Machines whose GPU stopped that another takes the place of, for each mode: with more, the GPU has failed."""
+
+
 @dataclass
 class Stand:
-    """A machine and the routes that draw in it: a GPU that answers none of them any more is left with its machine.
+    """A machine and the routes that draw in it: a GPU that is lost or answers no more is left with its machine.
 
     ``again`` boots and proves another of the same kind.
     """
@@ -60,9 +65,13 @@ class Stand:
     guest: Guest
     again: Callable[[], Guest]
     entrants: list[Entrant] = field(default_factory=list)
+    renewals: int = 0
 
-    def renew(self) -> None:
-        """Put another machine in its place; raises what ``again`` raises."""
+    def renew(self, why: VisorbenchError) -> None:
+        """Put another machine in its place, but not for ever: then ``why`` is raised. Raises what ``again`` raises."""
+        if self.renewals == MOST_RENEWALS:
+            raise why
+        self.renewals += 1
         self.guest.machine.kill()
         self.guest = self.again()
         for entrant, contender in zip(self.entrants, self.guest.contenders, strict=True):
@@ -120,9 +129,8 @@ class Entrant:
         waits for good in an arm64 guest, most likely because its STLR and LDAR are not ordered on a host that reorders
         a store and a later load, so that the renderer's ring is not woken (see defaults.most_cpus for x86-64).
 
-        A program that does not even end, or a guest that stops with it, waits for a device that answers nobody any more
-        (seen twice in some hundred programs, with Venus and zink on x86-64): the second attempt is made in another
-        machine.
+        Where a program does not even end, its guest stops, or its device is lost, nothing else in that guest may ever
+        draw: the second attempt is made in another machine, and the report says so at its top.
         """
         limits = {"frames": profile.gpu_frames, "seconds": profile.gpu_seconds}
         picture = group not in self.pictured
@@ -130,11 +138,12 @@ class Entrant:
             return self.contender.draw(scene, size, picture=picture, **limits), ""
         except GpuHung as hung:
             why = hung.message
-        except (CommandTimeout, GuestSilent):
+        except (CommandTimeout, GuestSilent, DeviceLost) as lost:
             if self.stand is None:
                 raise
-            self.stand.renew()
-            why = "the device answered no more, and another machine took the place of its own"
+            self.stand.renew(lost)
+            why = f"{lost.message}; another machine took the place of its own"
+            self.measure.notice(f"{scene} was begun again: {why}.")
         return self.contender.draw(scene, size, picture=picture, **limits), why
 
     def draw_with_others(self) -> None:

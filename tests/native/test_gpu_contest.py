@@ -106,42 +106,69 @@ def test_a_route_to_a_gpu_that_hangs_has_failed(entrant):
         draw([entrant("hangs", HANGS, "*--scene=fill*")])
 
 
-def test_a_device_that_answers_no_more_is_left_with_its_machine_and_told(entrant, recorder):
-    class Ended:
-        pids = ()
-        killed = False
+class Ended:
+    """A machine that can be killed, and nothing else."""
 
-        def kill(self):
-            self.killed = True
+    pids = ()
+    killed = False
 
-    class Stuck:
-        """The device answers no more: every program waits in its kernel."""
+    def kill(self):
+        self.killed = True
 
-        route = Route("stuck", "vulkan")
 
-        def draw(self, *_, **__):
-            raise CommandTimeout("'vb-gpu' did not end in time")
+class Stuck:
+    """A GPU that is lost for every program."""
 
+    route = Route("stuck", "vulkan")
+
+    def __init__(self, error):
+        self.error = error
+
+    def draw(self, *_, **__):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error", [CommandTimeout("'vb-gpu' did not end in time"), DeviceLost("its driver ended the program")]
+)
+def test_a_gpu_that_is_lost_is_left_with_its_machine_and_told(entrant, recorder, error):
     one, other = entrant("one"), entrant("other")
     first, second = Ended(), Ended()
-    fresh = (one.contender, other.contender)
-    stand = Stand(
-        Guest(GpuMode.VENUS, first, (Stuck(), Stuck()), ""), lambda: Guest(GpuMode.VENUS, second, fresh, "")
-    )
+    fresh, stuck = (one.contender, other.contender), (Stuck(error), Stuck(error))
+    stand = Stand(Guest(GpuMode.VENUS, first, stuck, ""), lambda: Guest(GpuMode.VENUS, second, fresh, ""))
     stand.entrants = [one, other]
     for each in stand.entrants:
-        each.contender, each.stand = Stuck(), stand
+        each.contender, each.stand = Stuck(error), stand
     draw(stand.entrants, scenes=["triangle"], sizes=[SMALL])
     assert (first.killed, second.killed) == (True, False)
     run = recorder.finish()
     assert drawn(run, one) == drawn(run, other) == {"triangle-64x64": 2}
+    why = f"{error.message}; another machine took the place of its own"
     notes = [note for series in run.series for note in series.notes]
-    assert notes == [("a repetition was begun again: the device answered no more, and another machine took the place "
-                     "of its own")]  # fmt: skip
-    stand.again = lambda: Guest(GpuMode.VENUS, first, (Stuck(), Stuck()), "")
-    one.contender = Stuck()
-    with pytest.raises(CommandTimeout):
-        draw([one], scenes=["triangle"], sizes=[SMALL])
+    assert notes == [f"a repetition was begun again: {why}"]
+    assert run.notices == (f"triangle was begun again: {why}.",)
+
+
+def test_a_gpu_that_is_lost_again_and_again_has_failed(entrant):
+    lost = DeviceLost("its driver ended the program")
+    one = entrant("one")
+    right, made = one.contender, []
+
+    def again():
+        made.append(Ended())
+        return Guest(GpuMode.VENUS, made[-1], (right,), "")
+
+    one.stand = Stand(again(), again, [one])
+    with pytest.raises(DeviceLost, match="its driver ended"), together([one]):
+        for scene in ["triangle", "fill", "upload"]:
+            one.contender = Stuck(lost)
+            one.draw(scene, SMALL, PROFILE)
+    assert [machine.killed for machine in made] == [True, True, False]
+    other = entrant("other")
+    other.stand = Stand(again(), lambda: Guest(GpuMode.VENUS, again().machine, (Stuck(lost),), ""), [other])
+    other.contender = Stuck(lost)
+    with pytest.raises(DeviceLost), together([other]):
+        other.draw("triangle", SMALL, PROFILE)
 
 
 def test_a_failure_is_told_also_where_something_else_ends_the_contest(entrant):
