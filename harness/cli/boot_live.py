@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.channels.pattern import Line
+from harness.counted import counted
 from harness.errors import (
     BootTimeout,
     ChannelClosed,
@@ -125,7 +126,7 @@ class _Screen:
             self._left_out += 1
             return
         if self._left_out:
-            self._spoken.put(Line(f"… {self._left_out} lines not shown …", line.stamp))
+            self._spoken.put(Line(f"… {counted(self._left_out, 'line')} not shown …", line.stamp))
             self._left_out = 0
         self._spoken.put(line)
 
@@ -139,7 +140,7 @@ class _Screen:
         the last phases.
         """
         if self._left_out:
-            click.echo(f"{'':>9}  … {self._left_out} lines not shown …")
+            click.echo(f"{'':>9}  … {counted(self._left_out, 'line')} not shown …")
         elif line and not self._last.startswith(line.text):
             self.show(line)
         self.phases(time.monotonic_ns())

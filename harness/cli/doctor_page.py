@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.doctor_gpu import gpu_rows
+from harness.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -129,7 +130,8 @@ def _qemus(qemus: list[dict[str, Any]], rejected: list[dict[str, Any]]) -> Table
         named = [name for name in _MACHINES if name in features["machines"]]
         text = Text(f"{qemu['path']} ({qemu['arch']}, from {qemu['source']})\n{qemu['version_text']}\n")
         text.append(
-            f"{len(features['machines'])} machine types: {', '.join(named)}; {', '.join(features['accelerators'])}\n"
+            f"{counted(len(features['machines']), 'machine type')}: {', '.join(named)}; "
+            f"{', '.join(features['accelerators'])}\n"
         )
         text.append_text(Text(", ").join(_ability(features, key) for key in _ABILITIES))
         table.add_row(verdict, text)

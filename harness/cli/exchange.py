@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.report import find_run, reports_option, store_option, store_url
+from harness.counted import counted
 from harness.errors import BaselineUnusable, StoreError, UnknownName, UsageError
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def import_(files: tuple[Path, ...], store: str | None) -> None:
                 )
         for run in fresh.values():
             results.save(run)
-            click.echo(f"{run.id} imported: {len(run.series)} series, {run.sample_count} samples")
+            click.echo(f"{run.id} imported: {len(run.series)} series, {counted(run.sample_count, 'sample')}")
 
 
 def _read(path: Path) -> Run:

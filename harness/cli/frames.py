@@ -11,6 +11,7 @@ from harness.cli.frames_address import connected
 from harness.cli.frames_received import address_option, received, seconds_option
 from harness.cli.frames_record import record
 from harness.cli.frames_serve import serve
+from harness.counted import counted
 
 if TYPE_CHECKING:
     from harness.cli.frames_address import Address
@@ -37,8 +38,9 @@ def watch(address: Address, seconds: float | None) -> int:
             keyframes, total = keyframes + response.is_keyframe, total + 1
             if (passed := time.monotonic() - begun) >= 1:
                 click.echo(
-                    f"{count / passed:7.1f} frames/s {size * 8 / passed / 1e6:8.3f} Mbit/s {keyframes} keyframes"
+                    f"{count / passed:7.1f} frames/s {size * 8 / passed / 1e6:8.3f} Mbit/s "
+                    f"{counted(keyframes, 'keyframe')}"
                 )
                 begun, count, size, keyframes = time.monotonic(), 0, 0, 0
-    click.echo(f"{total} frames")
+    click.echo(counted(total, "frame"))
     return 0

@@ -12,6 +12,7 @@ import click
 
 from harness.cli.frames_address import connected
 from harness.cli.frames_received import address_option, received, seconds_option
+from harness.counted import counted
 from harness.errors import DisplayLost, NothingMeasured
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def record(file: Path, address: Address, seconds: float | None, most: int | None
             _record(to, client, seconds, most)
     finally:
         for path, frames in to.files:
-            click.echo(f"{path}: {frames} frames")
+            click.echo(f"{path}: {counted(frames, 'frame')}")
     if not to.files:
         raise NothingMeasured("the server sent no frame", fix="see that its display changes")
     return 0

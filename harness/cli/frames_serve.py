@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.frames_address import TCP, Kind, all_parsed, listen_in_guest, listen_on_host
+from harness.counted import counted
 from harness.errors import DisplayLost, DisplayRefused, HostLacks, InvalidConfiguration
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ def serve(
         click.echo(f"{machine.name}: its display is served at {', '.join(map(str, addresses))}")
         ended = scanout.wait(seconds)
     if scanout.dropped:
-        click.echo(f"{scanout.dropped} frames were left out: the encoder had no time for them", err=True)
+        click.echo(
+            f"left out: {counted(scanout.dropped, 'frame')} that the encoder had no time for", err=True
+        )
     if ended:
         raise DisplayLost(ended)
     return 0

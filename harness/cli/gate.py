@@ -9,6 +9,7 @@ import click
 
 from harness.cli.main import print_json
 from harness.cli.report import find_run, reports_option, store_option
+from harness.counted import counted
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -150,8 +151,8 @@ def _print_calibration(result: Calibration, splits: int) -> None:
         sees = "nothing" if each.smallest is None else f"{each.smallest:.1%}"
         click.echo(f"{each.name:<{width}}  {each.n:>4}  {each.by_chance:>12.1%}  {in_time:>7}  {sees:>7}")
     click.echo(
-        f"\nOf {splits} gates over all {len(result.metrics)} metrics of {result.run} against itself, split by chance, "
-        f"{result.gates_failed:.1%} failed."
+        f"\nOf {splits} gates over {counted(len(result.metrics), 'metric')} of {result.run} against itself, "
+        f"split by chance, {result.gates_failed:.1%} failed."
     )
     click.echo(
         "False alarms: of one metric alone. In time: what came first against what came next. Sees: the smallest "

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli.report import reports_option, store_option, store_url
+from harness.counted import counted
 
 
 @click.command()
@@ -35,8 +36,8 @@ def publish(folder: Path, prune: bool, show: bool, store: str | None, reports: P
         _tell(f"skipped: {each.name} {each.why}")
     for name, runs in (("published", site.published), ("removed", site.removed)):
         if runs:
-            _tell(f"{name} {len(runs)} run{'' if len(runs) == 1 else 's'}")
-    _tell(f"the site has {len(site.runs)} run{'' if len(site.runs) == 1 else 's'}")
+            _tell(f"{name} {counted(len(runs), 'run')}")
+    _tell(f"the site has {counted(len(site.runs), 'run')}")
     click.echo(site.page)
     if show:
         click.launch(site.page.resolve().as_uri())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.main import print_json
+from harness.counted import counted
 from harness.errors import InvalidConfiguration
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def soak(archs: tuple[str, ...], *, as_json: bool, **options: Any) -> int:
     _check_room(options["machines"], max(spec.memory_bytes >> 20 for spec in specs))
     seed = secrets.randbits(32) if options["seed"] is None else options["seed"]
     shown = _Shown(options["hours"] * 3600)
-    click.echo(f"soak: {options['machines']} machines on {backend}, seed {seed}", err=True)
+    click.echo(f"soak: {counted(options['machines'], 'machine')} on {backend}, seed {seed}", err=True)
     outcome = run(
         specs, lambda logs: catalogue.get(backend, logs=logs), machines=options["machines"],
         seconds=options["hours"] * 3600, seed=seed, logs=options["logs"], tell=shown.step, count=shown.census,
@@ -89,7 +90,7 @@ def _check_room(machines: int, memory_mib: int) -> None:
     most = free_mib // (memory_mib + SPARE_MIB)
     if machines > most:
         raise InvalidConfiguration(
-            f"{machines} machines of {memory_mib} MiB do not fit into the {free_mib} MiB that are free",
+            f"{counted(machines, 'machine')} of {memory_mib} MiB: too much for the {free_mib} MiB that are free",
             fix=f"take at most {most}" if most else "end other programs",
         )
 
@@ -114,8 +115,9 @@ class _Shown:
         self._last = census.at_s
         passed, left = census.at_s - self._began, self._began + self._seconds - census.at_s
         click.echo(
-            f"[{passed / 60:.0f} min] {self._steps} steps; {census.processes} processes, "
-            f"{census.descriptors} descriptors, {census.threads} threads, {census.memory_bytes / 1e6:.0f} MB; "
+            f"[{passed / 60:.0f} min] {counted(self._steps, 'step')}; "
+            f"{counted(census.processes, 'process', 'processes')}, {counted(census.descriptors, 'descriptor')}, "
+            f"{counted(census.threads, 'thread')}, {census.memory_bytes / 1e6:.0f} MB; "
             f"{max(0, left) / 60:.0f} min left",
             err=True,
         )
@@ -139,7 +141,7 @@ def _show(outcome: Outcome) -> None:
             + ", ".join(f"{count} {name}" for name, count in outcome.after.counts().items())
         )
     failures = len(outcome.failures)
-    click.echo(f"{len(outcome.steps)} steps in {outcome.seconds:.0f} s, {failures} failed")
+    click.echo(f"{counted(len(outcome.steps), 'step')} in {outcome.seconds:.0f} s, {failures} failed")
 
 
 def _as_json(outcome: Outcome, seed: int) -> dict[str, object]:

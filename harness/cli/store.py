@@ -8,6 +8,7 @@ import click
 
 from harness.cli.main import print_json
 from harness.cli.report import store_option, store_url
+from harness.counted import counted
 from harness.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def store(ctx: click.Context, as_json: bool, store: str | None) -> None:
         facts = {"url": results.url, "schema": REVISION, "runs": runs}
         print_json({**facts, "undelivered": [asdict(each) for each in waiting]})
         return
-    click.echo(f"{results.url}\nschema {REVISION}, {runs:,} runs")
+    click.echo(f"{results.url}\nschema {REVISION}, {counted(runs, 'run')}")
     for each in waiting:
         click.echo(f"not stored yet: {each.run} in {each.folder}, for {each.store}")
     if waiting:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from harness.counted import counted
 from harness.errors.base import VisorbenchError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class UnknownName(UsageError):
         shown = (
             names if len(names) <= MOST_SHOWN else difflib.get_close_matches(name, names, SHOWN_OF_MANY, 0)
         )
-        others = f" and {len(names) - len(shown)} others" if len(shown) < len(names) else ""
+        others = f" and {counted(len(names) - len(shown), 'other')}" if len(shown) < len(names) else ""
         guess = nearest(name, names)
         place = f" in {where}" if where else ""
         fix = f"did you mean {guess!r}? " if guess else ""

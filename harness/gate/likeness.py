@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.counted import counted
 from harness.errors import RunIncomplete, UnlikeRuns
 from harness.host.facts import STABLE
 
@@ -29,7 +30,7 @@ def check_complete(before: Run, after: Run) -> None:
     for run in (before, after):
         if run.unfinished:
             raise RunIncomplete(
-                f"{run.id} was interrupted after {run.sample_count:,} samples",
+                f"{run.id} was interrupted after {counted(run.sample_count, 'sample')}",
                 fix="measure again, or gate what it measured with --allow-incomplete",
                 run=run.id,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.counted import counted
 from harness.gate.permutation import samples_needed, smallest_p
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def _too_little(judged: Sequence[Judged], rules: Rules) -> Iterator[str]:
     few = sum(each.verdict == "too few" for each in judged)
     if few:
         yield (
-            f"{few} of {len(judged)} metrics have too few samples to be judged at all: "
+            f"{few} of {counted(len(judged), 'metric')} {'has' if few == 1 else 'have'} too few samples to be judged "
+            f"at all: "
             f"{samples_needed(rules.false_discovery_rate)} in each run are the least."
         )
     alone = rules.false_discovery_rate / max(1, len(tested))
@@ -53,6 +55,7 @@ def _too_little(judged: Sequence[Judged], rules: Rules) -> Iterator[str]:
     if blind:
         n, m = min((each.samples for each in blind), key=min)
         yield (
-            f"A change of one metric alone cannot be told from chance with {n} + {m} samples among {len(tested)} "
-            f"metrics ({len(blind)} have so few); with {samples_needed(alone)} + {samples_needed(alone)} it can."
+            f"A change of one metric alone cannot be told from chance with {n} + {m} samples among "
+            f"{counted(len(tested), 'metric')} ({len(blind)} {'has' if len(blind) == 1 else 'have'} so few); "
+            f"with {samples_needed(alone)} + {samples_needed(alone)} it can."
         )

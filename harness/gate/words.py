@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.counted import counted
 from harness.report.units import DASH, NO_BREAK, quantity
 from harness.report.words import in_words
 
@@ -21,7 +22,7 @@ def verdict(decision: Decision) -> str:
         _count(len(decision.missing) if decision.missing_fails else 0, "metric", "missing"),
     ]
     told = ", ".join(part for part in parts if part)
-    of = f"of {len(judged)} metric{'' if len(judged) == 1 else 's'} judged against {decision.baseline}"
+    of = f"of {counted(len(judged), 'metric')} judged against {decision.baseline}"
     if told:
         return f"FAILED: {told} ({of})"
     better = _count(len(decision.improved), "metric", "improved")
@@ -98,4 +99,4 @@ def _failed(one: Failure, now: str) -> str:
 
 
 def _count(number: int, what: str, did: str) -> str:
-    return f"{number} {what}{'s' if number > 1 else ''} {did}" if number else ""
+    return f"{counted(number, what)} {did}" if number else ""

@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.counted import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -42,7 +44,7 @@ def _busy(facts: HostFacts) -> Iterator[Noise]:
     if facts.load[0] > max(0.5, _BUSY_SHARE * facts.usable_cores):
         yield Noise(
             "load",
-            f"Other programs keep this host busy: load {facts.load[0]:.1f} on {facts.usable_cores} cores.",
+            f"Other programs keep this host busy: load {facts.load[0]:.1f} on {counted(facts.usable_cores, 'core')}.",
             "Close them, or wait, and measure again.",
         )
     if facts.swap_used_mib > _SWAP_MIB:
@@ -87,6 +89,6 @@ def _surroundings(facts: HostFacts) -> Iterator[Noise]:
     if facts.usable_cores < _FEW_CORES:
         yield Noise(
             "few-cores",
-            f"Only {facts.usable_cores} cores: a guest and what measures it share them.",
+            f"Only {counted(facts.usable_cores, 'core')}: a guest and what measures it share what there is.",
             "Take a host with four or more, or trust ratios rather than seconds.",
         )

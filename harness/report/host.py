@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.counted import counted
 from harness.report import units
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def in_one_line(facts: Mapping[str, Any]) -> str:
     parts = [
         " ".join(str(facts[name]) for name in ("os_name", "os_version") if facts.get(name)),
         facts.get("cpu_model"),
-        f"{cores} core{'' if cores == 1 else 's'}" if cores else None,
+        counted(cores, "core") if cores else None,
         _value("memory_mib", facts["memory_mib"]) if facts.get("memory_mib") else None,
         _surroundings(facts),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from harness.counted import counted
 from harness.report import host, summary, tables, units
 from harness.report.guest_text import plain
 from harness.report.targets import target_tables
@@ -47,7 +48,7 @@ def _lines(run: Run) -> Iterator[str]:
     if baseline := summary.baseline(run):
         yield from (escaped(baseline), "")
     counts = f"{len(run.passed())} measured, {len(run.failed)} failed, {len(run.skipped)} skipped"
-    yield f"{counts}; {run.sample_count:,} samples in {len(run.series):,} series."
+    yield f"{counts}; {counted(run.sample_count, 'sample')} in {len(run.series):,} series."
     aims = target_tables(run)
     for scenario in tables.scenarios(run):
         yield from ("", f"## {escaped(scenario.name)}")

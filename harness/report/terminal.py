@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from harness.counted import counted
 from harness.report import summary, units
 from harness.report.guest_text import plain
 from harness.report.targets import target_tables
@@ -58,7 +59,9 @@ def print_table(run: Run, console: Console | None = None) -> None:
         where = names.get(skip.subject or "", skip.subject) or "host"
         out.print(Text.assemble(("skipped  ", "yellow"), plain(f"{where}: {_first_line(skip.reason)}")))
     counts = f"{len(run.passed())} measured, {len(run.failed)} failed, {len(run.skipped)} skipped"
-    out.print(Text(f"{counts}; {run.sample_count:,} samples in {len(run.series):,} series", style="dim"))
+    out.print(
+        Text(f"{counts}; {counted(run.sample_count, 'sample')} in {len(run.series):,} series", style="dim")
+    )
 
 
 def print_targets(table: TargetTable, console: Console | None = None) -> None:

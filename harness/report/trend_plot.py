@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.counted import counted
 from harness.report.canvas import styled, to_svg
 from harness.report.changes import levels
 from harness.report.svg import ROLES
@@ -55,7 +56,7 @@ def plot(histories: Sequence[History]) -> str:
         panels = figure.subplots(len(histories), 1, squeeze=False)[:, 0]
         for axes, history in zip(panels, histories, strict=True):
             _panel(axes, history)
-        return to_svg(figure, f"{title}: {len(histories)} trends, oldest run at the left")
+        return to_svg(figure, f"{title}: {counted(len(histories), 'trend')}, oldest run at the left")
 
 
 def _panel(axes: Any, history: History) -> None:

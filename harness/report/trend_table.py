@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.counted import counted
 from harness.report.changes import sentence
 from harness.report.units import interval, scale_for
 
@@ -29,7 +30,7 @@ def print_history(histories: Sequence[History], console: Console | None = None) 
         trend = history.trend
         host = f", host {trend.host[:12]}" if len(hosts) > 1 else ""
         out.print(Text(f"{trend.scenario}/{trend.metric} on {trend.subject}{host}", style="bold"))
-        out.print(Text(f"{trend.better} is better; {len(trend.points)} runs", style="dim"))
+        out.print(Text(f"{trend.better} is better; {counted(len(trend.points), 'run')}", style="dim"))
         changes = {change.at: change for change in history.changes}
         for at, line in enumerate(_lines(history)):
             if at in history.unlike:

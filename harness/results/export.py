@@ -16,6 +16,7 @@ import json
 import re
 from typing import IO, TYPE_CHECKING, Any
 
+from harness.counted import counted
 from harness.errors import UsageError
 from harness.results.files import write_csv, write_json
 
@@ -99,7 +100,7 @@ def _entry(series: Series) -> dict[str, Any]:
         "name": "/".join(series.key),
         "unit": series.unit,
         "value": series.summary.median,
-        "extra": f"median of {series.summary.n} samples",
+        "extra": f"median of {counted(series.summary.n, 'sample')}",
     }
     if series.summary.ci95:
         low, high = series.summary.ci95

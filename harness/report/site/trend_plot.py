@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from harness.counted import counted
 from harness.report.changes import levels
 from harness.report.units import better_text, scale_for
 
@@ -59,7 +60,8 @@ def plot(line: Line, title: str, changes: Sequence[ChangePoint]) -> Markup:
     parts.append(_text(WIDTH - RIGHT, HEIGHT - 6, "end", line.points[-1].run["shown"][:10]))
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, "middle", "run after run →"))
     parts.append(_text(LEFT, 10, "start", better_text(line.better).replace("←", "↓").replace("→", "↑")))
-    label = f"{title}: {len(line.points)} runs, the newest {line.points[-1].shown}; the table below has the numbers"
+    label = f"{title}: {counted(len(line.points), 'run')}, the newest {line.points[-1].shown}; "
+    label += "the table below has the numbers"
     return Markup('<svg class="trend" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         int(WIDTH),
         int(HEIGHT),
