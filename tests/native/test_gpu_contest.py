@@ -159,16 +159,11 @@ def test_a_gpu_that_is_lost_again_and_again_has_failed(entrant):
         return Guest(GpuMode.VENUS, made[-1], (right,), "")
 
     one.stand = Stand(again(), again, [one])
-    with pytest.raises(DeviceLost, match="its driver ended"), together([one]):
-        for scene in ["triangle", "fill", "upload"]:
-            one.contender = Stuck(lost)
-            one.draw(scene, SMALL, PROFILE)
+    for scene in ["triangle", "fill", "upload"]:
+        one.contender = Stuck(lost)
+        one.draw(scene, SMALL, PROFILE)
+    assert one.failures == [lost]
     assert [machine.killed for machine in made] == [True, True, False]
-    other = entrant("other")
-    other.stand = Stand(again(), lambda: Guest(GpuMode.VENUS, again().machine, (Stuck(lost),), ""), [other])
-    other.contender = Stuck(lost)
-    with pytest.raises(DeviceLost), together([other]):
-        other.draw("triangle", SMALL, PROFILE)
 
 
 def test_a_failure_is_told_also_where_something_else_ends_the_contest(entrant):
