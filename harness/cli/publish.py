@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.browser import open_page
 from harness.cli.report import reports_option, store_option, store_url
 from harness.counted import counted
 
@@ -40,7 +41,7 @@ def publish(folder: Path, prune: bool, show: bool, store: str | None, reports: P
     _tell(f"the site has {counted(len(site.runs), 'run')}")
     click.echo(site.page)
     if show:
-        click.launch(site.page.resolve().as_uri())
+        open_page(site.page)
 
 
 def _tell(text: str) -> None:

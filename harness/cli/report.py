@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.browser import open_page
 from harness.cli.main import print_json
 from harness.errors import UnknownName
 
@@ -40,7 +41,7 @@ def report(run: str, show: bool, store: str | None, reports: Path | None) -> Non
     click.echo(page)
     print_delivery(save(found, folder, store_url(store)))
     if show:
-        click.launch(page.resolve().as_uri())
+        open_page(page)
 
 
 @click.command()
