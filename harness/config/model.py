@@ -54,6 +54,8 @@ class Profile(_Frozen):
     """How long a guest draws for one of them."""
     frame_sizes: tuple[Size, ...] = ((1280, 720),)
     """Width and height of displays whose frames are taken, and encoded."""
+    transport_rounds: Count = 5
+    """Repetitions of every transport, in turns: 50 round trips of each size and a frame each way."""
     precision: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Rounds go on until every median is known this well: half its 95 % interval ÷ the median, 0.01 for ±1 %."""
     budget_s: Annotated[float, Field(gt=0, le=1e6)] = 60

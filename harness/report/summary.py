@@ -143,8 +143,9 @@ def _key_metric(
     like: Series, subjects: Iterable[Subject], found: dict[tuple[str, str, str], Series]
 ) -> KeyMetric:
     cells = tuple(found.get((like.scenario, like.metric, subject.id)) for subject in subjects)
-    baseline = next((cell.native.subject for cell in cells if cell and cell.native), None)
-    native = found.get((like.scenario, like.metric, baseline)) if baseline else None
+    baselines = {cell.native.subject for cell in cells if cell and cell.native}
+    common = baselines.pop() if len(baselines) == 1 else None
+    native = found.get((like.scenario, like.metric, common)) if common else None
     return KeyMetric(like.scenario, like.metric, like.unit, like.better, native, cells)
 
 

@@ -1,4 +1,4 @@
-/* vb-transport: the guest's end of a channel to the host, for tests and measurements of transports.
+/* vb-transport: the far end of a channel, in a guest or natively, for tests and measurements of transports.
 
    The host tells what to do, the guest does it, so that one clock, the host's, sees every round trip. */
 #include <errno.h>
@@ -11,11 +11,12 @@
 
 enum { FINE = 0, FAILED = 1, MISUSED = 2 };
 
-static const char USAGE[] = "usage: vb-transport serve vsock:PORT      requests of whoever connects, each in a process\n"
+static const char USAGE[] = "usage: vb-transport serve WHERE           requests of whoever connects, each in a process\n"
                             "       vb-transport serve file:PATH       requests that come from a device\n"
-                            "       vb-transport echo vsock:PORT       to whoever connects, until they send no more\n"
+                            "       vb-transport echo WHERE            to whoever connects, until they send no more\n"
                             "       vb-transport send PORT BYTES       to the host, then read until it sends no more\n"
-                            "       vb-transport many PORT COUNT       connections to the host, one byte there and back\n";
+                            "       vb-transport many PORT COUNT       connections to the host, one byte there and back\n"
+                            "WHERE: vsock:PORT, tcp:ADDRESS:PORT (0: one that is free, which is printed), unix:PATH\n";
 
 static int failed(const char *what)
 {
@@ -29,12 +30,11 @@ static int serve(const char *where, work_fn *work)
         int fd = stream_open(where + 5);
         return fd < 0 || !work(fd) ? failed(where) : FINE;
     }
-    if (strncmp(where, "vsock:", 6) != 0) {
-        fputs(USAGE, stderr);
-        return MISUSED;
-    }
-    stream_accept((unsigned)strtoul(where + 6, NULL, 10), work);
-    return failed(where);
+    stream_accept(where, work);
+    if (errno != EINVAL)
+        return failed(where);
+    fputs(USAGE, stderr);
+    return MISUSED;
 }
 
 int main(int count, char **words)

@@ -2,59 +2,35 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <linux/vm_sockets.h>
-
-enum { BACKLOG = 128 };
+#include "address.h"
 
 int stream_open(const char *path)
 {
     return open(path, O_RDWR);
 }
 
-static struct sockaddr_vm address_of(unsigned cid, unsigned port)
+void stream_accept(const char *where, work_fn *work)
 {
-    return (struct sockaddr_vm){.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port};
-}
-
-int stream_connect(unsigned port)
-{
-    struct sockaddr_vm address = address_of(VMADDR_CID_HOST, port);
-    int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        int why = errno;
-        close(fd);
-        errno = why;
-        return -1;
-    }
-    return fd;
-}
-
-static int stream_listen(unsigned port)
-{
-    struct sockaddr_vm address = address_of(VMADDR_CID_ANY, port);
-    int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, BACKLOG) != 0)
-        return -1;
-    return fd;
-}
-
-void stream_accept(unsigned port, work_fn *work)
-{
-    int listener = stream_listen(port);
+    int listener = address_listen(where), on = 1;
     if (listener < 0)
         return;
     (void)signal(SIGCHLD, SIG_IGN); /* nobody waits for the children */
-    (void)puts("listening");
+    unsigned tcp_port = address_port(listener);
+    (void)printf(tcp_port ? "listening %u\n" : "listening\n", tcp_port);
     (void)fflush(stdout);
     int fd;
     while ((fd = accept(listener, NULL, NULL)) >= 0 || errno == EINTR || errno == ECONNABORTED) {
         if (fd < 0)
             continue;
+        if (tcp_port) /* an answer's last bytes do not wait for the host's acknowledgement */
+            (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         if (fork() == 0) {
             close(listener);
             _exit(work(fd) ? 0 : 1);

@@ -1,4 +1,4 @@
-/* Streams of a guest: vsock and character devices, and whole reads and writes on them. */
+/* Streams of whoever connects, character devices, and whole reads and writes on them. */
 #ifndef VB_TRANSPORT_STREAM_H
 #define VB_TRANSPORT_STREAM_H
 
@@ -10,12 +10,9 @@ typedef bool work_fn(int fd);
 /* A character device; -1. */
 int stream_open(const char *path);
 
-/* To a port of the host; -1. */
-int stream_connect(unsigned port);
-
-/* Have `work` done for whoever connects to a port of this guest, each in a process of its own. Says "listening" first.
-   Returns only when it cannot. */
-void stream_accept(unsigned port, work_fn *work);
+/* Have `work` done for whoever connects to an address, each in a process of its own. Says "listening" first, and the
+   port of TCP. Returns only when it cannot. */
+void stream_accept(const char *where, work_fn *work);
 
 bool stream_read(int fd, void *to, size_t size);
 bool stream_write(int fd, const void *from, size_t size);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "stream.h"
 
 enum { PIECE = 64 << 10, PERIOD = 251 };
@@ -62,7 +63,7 @@ static bool send_pattern(int fd, unsigned long long bytes)
 
 bool work_send(unsigned port, unsigned long long bytes)
 {
-    int fd = stream_connect(port);
+    int fd = address_connect(port);
     if (fd < 0 || !send_pattern(fd, bytes) || shutdown(fd, SHUT_WR) != 0)
         return false;
     unsigned long long count = 0, sum = 0;
@@ -80,7 +81,7 @@ bool work_many(unsigned port, unsigned long long count)
 {
     for (unsigned long long i = 0; i < count; i++) {
         uint8_t there = (uint8_t)i, back;
-        int fd = stream_connect(port);
+        int fd = address_connect(port);
         if (fd < 0 || !stream_write(fd, &there, 1) || !stream_read(fd, &back, 1))
             return false;
         close(fd);

@@ -17,6 +17,7 @@ from harness.guests.workloads import workload
 from harness.machines.model import MachineSpec, Phase
 from harness.machines.qemu.command import build
 from harness.machines.qemu.definition import define
+from harness.machines.transports import USER_NET, VIRTIO_SERIAL, VSOCK, ask, guest_streams
 
 PROGRAM = "/run/vb-transport"
 
@@ -58,6 +59,12 @@ def test_both_ways_after_a_reset_and_without_its_process(tcg, tiny, arch):
             assert len(stream.recv(300_000, socket.MSG_WAITALL)) == 300_000
         with pytest.raises(PortRefused, match="port 99"):
             machine.vsock.connect(99)
+
+        with guest_streams(machine) as streams:
+            assert set(streams) == {VIRTIO_SERIAL, VSOCK, USER_NET}
+            for stream in streams.values():
+                assert ask(stream, 5000, 300_000) > 0
+                assert ask(stream, 300_000, 1) > 0
 
         with machine.vsock.listen(1234) as listener:
             with pytest.raises(NotSeen):

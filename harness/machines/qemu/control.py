@@ -64,6 +64,20 @@ class QemuControl:
             )
         return port
 
+    def forward(self, guest_port: int) -> int:
+        """Lead a free port of 127.0.0.1 to ``guest_port`` of the guest's user-mode network, and return it.
+
+        Raises InvalidConfiguration for a machine without such a network.
+        """
+        command = f"hostfwd_add tcp:127.0.0.1:0-:{guest_port}"
+        said = str(self.qmp.execute("human-monitor-command", {"command-line": command})).strip()
+        if said:
+            raise InvalidConfiguration(
+                f"QEMU does not forward to port {guest_port} of the guest: {said}",
+                fix="give the machine a network: restricted or open",
+            )
+        return self.forwarded_port(guest_port)
+
     def screendump(self, to: Path) -> None:
         """Write the current picture as PNG; by QEMU (7.1 and newer), else from its PPM by Pillow.
 
