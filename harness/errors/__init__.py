@@ -56,8 +56,10 @@
     │   ├── KernelUnusable          no kernel, for another architecture, packed as nobody here unpacks
     │   └── KernelCorrupt           truncated, a lying length, a bomb
     ├── BuildFailed                 a workload's sources did not compile
-    ├── StoreError                  the results store is locked, full, or of an unknown schema
+    ├── StoreError                  the results store is locked, damaged, or of an unknown schema
+    │   ├── StoreFull, StoreUnwritable  exit 3: the host lacks room for it, or a place that may be written
     │   └── RunNotStored            a run is measured and kept, and waits for its store
+    │       └── RunNotStoredHere    exit 3: for one of these two reasons
     └── OutputRefused               standard output takes no more
 
 An error's message is one sentence: what is wrong, and where. ``fix`` is the sentence that says what to do.
@@ -149,7 +151,10 @@ from harness.errors.measurement import (
 from harness.errors.store import (
     OutputRefused,
     RunNotStored,
+    RunNotStoredHere,
     StoreError,
+    StoreFull,
+    StoreUnwritable,
 )
 from harness.errors.usage import (
     MOST_SHOWN,
@@ -229,11 +234,14 @@ __all__ = [
     "RenderServerMissing",
     "RunIncomplete",
     "RunNotStored",
+    "RunNotStoredHere",
     "RuntimeInUse",
     "ScenarioUnreadable",
     "SceneTooSlow",
     "SceneUnsupported",
     "StoreError",
+    "StoreFull",
+    "StoreUnwritable",
     "SurfaceUnusable",
     "ToolMissing",
     "TransferFailed",

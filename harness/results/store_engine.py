@@ -9,7 +9,14 @@ from sqlalchemy import create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from harness.errors import InvalidConfiguration, StoreError, ToolMissing
+from harness.errors import (
+    NO_SPACE,
+    InvalidConfiguration,
+    StoreError,
+    StoreFull,
+    StoreUnwritable,
+    ToolMissing,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -20,28 +27,36 @@ KEPT = "the run's folder under reports/ still has everything; `visorbench report
 _PACKAGES = {"psycopg": "'visorbench[postgresql]'"}
 """Driver's module → what pip installs."""
 
-_FIXES = {
-    "database is locked": "another process is writing to it: try again when it is done",
-    "lock timeout": "another process holds it: try again when it is done",
-    "full": "free some space on its disk, or name another store with --store URL",
-    "no space": "free some space on its disk, or name another store with --store URL",
-    "disk i/o": "free some space on its disk, or name another store with --store URL",
-    "not a database": "it is damaged: move the file away, a new one is made",
-    "malformed": "it is damaged: move the file away, a new one is made",
-    "readonly": "it cannot be written: change its permissions, or name another store with --store URL",
-    "read-only": "it cannot be written: change its permissions, or name another store with --store URL",
-    "unable to open": "it cannot be opened: check its folder's permissions, or use another with --store URL",
-    "password": "check the user and the password in its URL",
-    "permission denied": "its user needs CREATE on the schema: GRANT CREATE ON SCHEMA public TO …",
-    "does not exist": "make it first: createdb, createuser",
-    "is the server running": "start the server, or check host and port in its URL",
-    "could not translate host": "check the host in its URL",
-    "failed to resolve host": "check the host in its URL",
-    "timeout": "the server does not answer: check that it runs, and host and port in its URL",
-    "terminating connection": "the server ended the connection: start it again",
-    "closed the connection": "the server ended the connection: start it again",
+_FULL = "free some space on its disk, or name another store with --store URL"
+_REFUSED = "change its permissions, or name another store with --store URL"
+_FIXES: dict[str, tuple[type[StoreError], str]] = {
+    "database is locked": (StoreError, "another process is writing to it: try again when it is done"),
+    "lock timeout": (StoreError, "another process holds it: try again when it is done"),
+    "full": (StoreFull, _FULL),
+    "no space": (StoreFull, _FULL),
+    "disk i/o": (StoreFull, _FULL),
+    "not a database": (StoreError, "it is damaged: move the file away, a new one is made"),
+    "malformed": (StoreError, "it is damaged: move the file away, a new one is made"),
+    "readonly": (StoreUnwritable, f"it cannot be written: {_REFUSED}"),
+    "read-only": (StoreUnwritable, f"it cannot be written: {_REFUSED}"),
+    "unable to open": (StoreUnwritable, f"it cannot be opened: {_REFUSED}"),
+    "password": (StoreError, "check the user and the password in its URL"),
+    "permission denied": (
+        StoreError,
+        "its user needs CREATE on the schema: GRANT CREATE ON SCHEMA public TO …",
+    ),
+    "does not exist": (StoreError, "make it first: createdb, createuser"),
+    "is the server running": (StoreError, "start the server, or check host and port in its URL"),
+    "could not translate host": (StoreError, "check the host in its URL"),
+    "failed to resolve host": (StoreError, "check the host in its URL"),
+    "timeout": (
+        StoreError,
+        "the server does not answer: check that it runs, and host and port in its URL",
+    ),
+    "terminating connection": (StoreError, "the server ended the connection: start it again"),
+    "closed the connection": (StoreError, "the server ended the connection: start it again"),
 }
-"""What a database says → what to do about it; the first that fits."""
+"""What a database says → which failure that is, and what to do about it; the first that fits."""
 
 
 def connect(url: str, busy_timeout_s: float) -> Engine:
@@ -86,9 +101,9 @@ def shown(url: str) -> str:
 def explained(error: DBAPIError, shown_url: str) -> StoreError:
     """What the database said, in one sentence, and what to do about it."""
     cause = " ".join(str(error.orig or error).split())
-    fixes = (fix for sign, fix in _FIXES.items() if sign in cause.lower())
-    fix = next(fixes, None)
-    return StoreError(f"the store {shown_url}: {cause}", fix=f"{fix}; {KEPT}" if fix else KEPT, url=shown_url)
+    found = (known for sign, known in _FIXES.items() if sign in cause.lower())
+    kind, fix = next(found, (StoreError, None))
+    return kind(f"the store {shown_url}: {cause}", fix=f"{fix}; {KEPT}" if fix else KEPT, url=shown_url)
 
 
 def write_alone(connection: Connection, run_id: str) -> None:
@@ -121,9 +136,8 @@ def _make_folder(database: str | None) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(
-            f"no folder for the store: {error}", fix=f"name another store with --store URL; {KEPT}"
-        ) from error
+        kind, fix = (StoreFull, _FULL) if error.errno in NO_SPACE else (StoreUnwritable, _REFUSED)
+        raise kind(f"no folder for the store: {error}", fix=f"{fix}; {KEPT}") from error
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:

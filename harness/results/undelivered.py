@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import RunNotStored, StoreError, VisorbenchError
+from harness.errors import HostLacks, RunNotStored, RunNotStoredHere, StoreError, VisorbenchError
 from harness.host.paths import data_dir
 from harness.host.write_errors import naming_write_errors
 from harness.results.folder import read_run
@@ -59,7 +59,8 @@ def save(run: Run, folder: Path, url: str | None = None) -> Delivery:
             again = f"{refused.message}: save it yourself with `visorbench report {waits.folder}`"
         else:
             again = "the next bench delivers it, or `visorbench store deliver`"
-        raise RunNotStored(
+        kind = RunNotStoredHere if isinstance(error, HostLacks) else RunNotStored
+        raise kind(
             f"{run.id} is measured and kept in {folder}, but not stored: {error.message}",
             fix=f"{_first_part(error.fix)}{again}",
             run=run.id, folder=folder,

@@ -10,10 +10,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.errors import InvalidConfiguration, StoreError, ToolMissing, UnknownName, UsageError
+from harness.errors import (
+    InvalidConfiguration,
+    RunNotStoredHere,
+    StoreError,
+    StoreFull,
+    StoreUnwritable,
+    ToolMissing,
+    UnknownName,
+    UsageError,
+)
 from harness.measure.statistics import summarise
 from harness.results.models import Failure, Native, Picture, Run, Series, Skip, Subject, Summary, Target
 from harness.results.store import Store
+from harness.results.undelivered import save, undelivered
 from tests.report.synthetic import synthetic_run
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
@@ -210,8 +220,29 @@ def test_a_damaged_file_is_named(path):
 
 def test_a_store_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match="--store URL"):
+    with pytest.raises(StoreUnwritable, match="--store URL") as refused:
         open_store(tmp_path / "file" / "results.db")
+    assert refused.value.exit_code == 3
+
+
+def test_a_measured_run_that_a_full_disk_keeps_out_waits_for_it(tmp_path, path, run, monkeypatch):
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def fill(made, _):
+        made.execute("PRAGMA max_page_count=1")
+
+    monkeypatch.setenv("VISORBENCH_DATA_DIR", str(tmp_path / "data"))
+    event.listen(Engine, "connect", fill)
+    try:
+        with pytest.raises(StoreFull, match="free some space") as full:
+            open_store(path)
+        with pytest.raises(RunNotStoredHere, match="free some space") as kept_out:
+            save(run, tmp_path, f"sqlite:///{path}")
+    finally:
+        event.remove(Engine, "connect", fill)
+    assert [refused.value.exit_code for refused in (full, kept_out)] == [3, 3]
+    assert [each.run for each in undelivered()] == [run.id]
 
 
 def save_all(store, copies):
@@ -231,7 +262,7 @@ def test_a_full_disk_keeps_the_runs_before(tmp_path, path, run):
         event.listen(store._engine, "connect", lambda made, _: made.execute(f"PRAGMA max_page_count={pages}"))
         store._engine.dispose()
         copies = (run.run.model_copy(update={"id": f"run-{number}"}) for number in range(50))
-        with pytest.raises(StoreError, match="free some space"):
+        with pytest.raises(StoreFull, match="free some space"):
             save_all(store, [run.model_copy(update={"run": info}) for info in copies])
         assert store.load(run.id) == run
 
