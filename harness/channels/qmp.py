@@ -159,12 +159,20 @@ class Qmp:
             command=command, qmp_class=failure.class_, desc=failure.desc,
         )  # fmt: skip
 
-    def wait_event(self, name: str, timeout_s: float, since: Stamp | None = None) -> Event:
-        """The first event ``name`` that arrived ``since`` (default: from now on).
+    def wait_event(
+        self,
+        name: str,
+        timeout_s: float,
+        since: Stamp | None = None,
+        *,
+        matching: Callable[[Event], bool] = lambda _: True,
+    ) -> Event:
+        """The first event ``name`` that arrived ``since`` (default: from now on) and is ``matching``.
 
         Raises ControlTimeout, ControlLost.
         """
-        return self._events.wait(name, timeout_s, time.monotonic_ns() if since is None else since.at_ns)
+        since_ns = time.monotonic_ns() if since is None else since.at_ns
+        return self._events.wait(name, timeout_s, since_ns, matching)
 
     def close(self) -> None:
         """Close the connection; every wait and call ends with ControlLost. Idempotent."""

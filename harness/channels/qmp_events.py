@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import ControlLost, ControlTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from harness.channels.stamp import Stamp
 
@@ -56,8 +56,14 @@ class EventRing:
         with self._changed:
             return tuple(self._ring)
 
-    def wait(self, name: str, timeout_s: float, since_ns: int) -> Event:
-        """The first event ``name`` that arrived at or after ``since_ns``, past ones included.
+    def wait(
+        self,
+        name: str,
+        timeout_s: float,
+        since_ns: int,
+        matching: Callable[[Event], bool] = lambda _: True,
+    ) -> Event:
+        """The first event ``name`` that arrived at or after ``since_ns``, past ones included, and is ``matching``.
 
         Raises ControlTimeout, ControlLost (when no more events will come and it is not among the past ones).
         """
@@ -67,7 +73,7 @@ class EventRing:
             while True:
                 unseen = self._count - looked_at
                 for event in islice(self._ring, max(0, len(self._ring) - unseen), None):
-                    if event.name == name and event.stamp.at_ns >= since_ns:
+                    if event.name == name and event.stamp.at_ns >= since_ns and matching(event):
                         return event
                 looked_at = self._count
                 if self._lost is not None:

@@ -29,9 +29,10 @@
     ├── MachineError
     │   ├── MachineDied, BootTimeout, GuestPanicked, GuestSilent
     │   ├── GuestGpuMissing         the guest's kernel has no virtio-gpu, or no device came of it
+    │   ├── ImageError              a disk image could not be made, changed or read, or is damaged
     │   ├── WrongState              the lifecycle does not allow this now
     │   ├── DisplayError            a frame that makes no sense; NoFrame in time, DisplayLost, DisplayRefused
-    │   └── ControlError            ControlTimeout, ControlRefused, ControlLost
+    │   └── ControlError            ControlTimeout, ControlRefused, ControlLost, JobFailed
     ├── ChannelError
     │   ├── HostKeyChanged, CommandTimeout, CommandFailed, ChannelClosed
     │   ├── PortRefused, VsockLost
@@ -123,6 +124,8 @@ from harness.errors.machine import (
     GuestGpuMissing,
     GuestPanicked,
     GuestSilent,
+    ImageError,
+    JobFailed,
     MachineDied,
     MachineError,
     NoFrame,
@@ -211,9 +214,11 @@ __all__ = [
     "HostBusy",
     "HostKeyChanged",
     "HostLacks",
+    "ImageError",
     "InstallRefused",
     "InvalidConfiguration",
     "InvalidMessage",
+    "JobFailed",
     "KernelCorrupt",
     "KernelError",
     "KernelUnusable",

@@ -29,6 +29,10 @@ class GuestGpuMissing(MachineError):
     """The guest has no driver for its GPU, or the driver found none; facts: log."""
 
 
+class ImageError(MachineError):
+    """A disk image could not be made, changed or read, or is damaged; facts: argv, status."""
+
+
 class WrongState(MachineError):
     """The lifecycle does not allow this now; facts: state, required."""
 
@@ -59,6 +63,10 @@ class ControlTimeout(ControlError):
 
 class ControlRefused(ControlError):
     """The VMM answered a control command with an error."""
+
+
+class JobFailed(ControlError):
+    """A job that the VMM had begun ended with an error; facts: command, desc."""
 
 
 class ControlLost(ControlError):

@@ -81,14 +81,18 @@ def _unix_lock_dir() -> Path:
 
 
 @contextmanager
-def private_directory(prefix: str = "vb-") -> Iterator[Path]:
+def private_directory(prefix: str = "vb-", *, on_disk: bool = False) -> Iterator[Path]:
     """A fresh 0700 directory with a path short enough for unix sockets inside it, removed afterwards.
 
-    It is entered in the registry, so that ``visorbench reap`` removes what a crash left behind. Raises
-    DiskFull, CacheReadOnly.
+    ``on_disk``: on the disk that the cache is on, as the system's own may be in memory; its path may be long. It is
+    entered in the registry, so that ``visorbench reap`` removes what a crash left behind. Raises DiskFull,
+    CacheReadOnly.
     """
-    root = Path(tempfile.gettempdir())
-    if (
+    root = cache_dir() / "scratch" if on_disk else Path(tempfile.gettempdir())
+    if on_disk:
+        with naming_write_errors("a folder", root, elsewhere="set VISORBENCH_CACHE_DIR"):
+            root.mkdir(parents=True, exist_ok=True)
+    elif (
         sys.platform != "win32" and len(os.fsencode(root)) > SOCKADDR_UN_MAX - 48
     ):  # macOS hands out /var/folders/…/T
         root = Path("/tmp")  # noqa: S108 - mkdtemp makes it private

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from harness.channels.stamp import Stamp
     from harness.channels.vsock import Vsock
     from harness.guests.model import Arch, GuestImage
+    from harness.machines.disk import Disk
+    from harness.machines.snapshots import Snapshots
 
 
 class Phase(StrEnum):
@@ -87,6 +89,8 @@ class MachineSpec:
     """Whether it boots through UEFI firmware: a disk, or a kernel from a disk that is made of it and its EFI stub."""
     vsock: bool = False
     """Whether the guest has AF_VSOCK, and the machine :attr:`Machine.vsock`."""
+    disks: tuple[Disk, ...] = ()
+    """Besides what it boots from."""
     extra: Mapping[str, str] = field(default_factory=dict)
     """Options only one backend knows, named in its documentation; an unknown one is an error."""
 
@@ -110,6 +114,9 @@ class Capabilities:
     virtio_serial: bool = False
     ssh: bool = True
     vsock: bool = False
+    disks: bool = False
+    """Whether MachineSpec.disks may name any."""
+    snapshots: bool = False
     gpus: frozenset[GpuMode] = frozenset({GpuMode.NONE})
     """What MachineSpec.gpu may ask for; whether a host has it, :meth:`Backend.probe_gpu` proves."""
 
@@ -168,6 +175,11 @@ class Machine(Protocol):
     @property
     def vsock(self) -> Vsock:
         """Raises InvalidConfiguration when MachineSpec.vsock did not ask for it."""
+        ...
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """Raises InvalidConfiguration when the backend keeps none."""
         ...
 
     @property

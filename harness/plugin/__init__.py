@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from harness.errors import VisorbenchError
+from harness.plugin.disks import disk_factory, qemu_img, scratch
 from harness.plugin.fixtures import (
     capabilities,
     guest,
@@ -39,12 +40,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "capabilities",
+    "disk_factory",
     "guest",
     "machine",
     "machine_factory",
     "measure",
     "native",
     "profile",
+    "qemu_img",
+    "scratch",
     "subject",
     "visorbench",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -14,10 +15,11 @@ from harness.plugin.subjects import native_facts
 from harness.plugin.turn import precision_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness.config.model import Profile
     from harness.guests.model import GuestImage
+    from harness.machines.disk import Disk
     from harness.machines.model import Capabilities, Machine
     from harness.machines.runner import Runner
     from harness.plugin.session import Session
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 class MachineFactory(Protocol):
     """Makes machines of the scenario's subject."""
 
-    def __call__(self, **options: Any) -> Machine:
-        """A defined machine; ``options`` are Subject's, e.g. ``machine_type="pc"``."""
+    def __call__(self, *, disks: Sequence[Disk] = (), **options: Any) -> Machine:
+        """A defined machine; ``options`` are Subject's, e.g. ``machine_type="pc"``, ``disks`` those of disk_factory."""
         ...
 
 
@@ -76,11 +78,11 @@ def machine_factory(
     folder = log_folder(request.node)
     made: list[Machine] = []
 
-    def factory(**options: Any) -> Machine:
+    def factory(*, disks: Sequence[Disk] = (), **options: Any) -> Machine:
         variant = subject.with_(**options) if options else subject
         backend = variant.backend_here(logs=folder / f"{len(made) + 1:03}")
         image = visorbench.guest(variant.guest, variant.arch, efi=variant.efi)
-        made.append(backend.machine(variant.spec(image)))
+        made.append(backend.machine(replace(variant.spec(image), disks=tuple(disks))))
         return made[-1]
 
     yield factory

@@ -253,6 +253,17 @@ def test_events_between_and_during_commands_are_stamped_and_found(ready):
         client.wait_event("STOP", 0.01)
 
 
+def test_an_event_is_waited_for_by_what_it_says(ready):
+    client, peer = ready
+    peer.say(*({"event": "JOB_STATUS_CHANGE", "data": {"id": name}} for name in ("other", "mine", "mine")))
+    mine = client.wait_event(
+        "JOB_STATUS_CHANGE", 5, since=client.greeted, matching=lambda event: event.data["id"] == "mine"
+    )
+    assert mine == client.events[1]
+    with pytest.raises(ControlTimeout):
+        client.wait_event("JOB_STATUS_CHANGE", 0.01, since=client.greeted, matching=lambda _: False)
+
+
 def test_a_listener_cannot_send_and_cannot_break_the_channel(ready):
     client, peer = ready
     caught = []

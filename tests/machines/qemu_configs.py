@@ -16,17 +16,15 @@ from harness.channels.qmp import Qmp
 from harness.errors import ControlError
 from harness.guests.model import Arch
 from harness.host.qemu import QemuBinary, find_qemus
+from harness.machines.disk import Aio, Cache, DiskInterface
 from harness.machines.model import GpuMode
 from harness.machines.qemu import defaults, gpu
 from harness.machines.qemu.command import build, shell_quoted
 from harness.machines.qemu.config import QemuConfig
 from harness.machines.qemu.devices import (
-    Aio,
-    Cache,
     Connecting,
     Device,
     Drive,
-    DriveInterface,
     Forward,
     Inherited,
     Listening,
@@ -105,7 +103,8 @@ def drives(draw, file):
     kinds = ["raw", "qcow2"] if shutil.which("qemu-img") else ["raw"]
     kind = draw(st.sampled_from(kinds))
     return Drive(
-        file=file(draw(names), kind), format=kind, interface=draw(st.sampled_from(DriveInterface)),
+        file=file(draw(names), kind), format=kind, interface=draw(st.sampled_from(DiskInterface)),
+        name=draw(st.none() | st.integers(0, 1 << 40).map(lambda number: f"disk-{number}")),
         readonly=draw(st.booleans()), snapshot=draw(st.booleans()), cache=cache,
         aio=draw(st.sampled_from([Aio.THREADS, Aio.NATIVE] if direct and os.name == "posix" else [Aio.THREADS])),
     )  # fmt: skip

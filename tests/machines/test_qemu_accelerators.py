@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from harness.guests.model import Arch, GuestImage
 from harness.host.accelerators import ACCELERATORS
 from harness.host.system import host_arch
+from harness.machines.disk import DiskInterface
 from harness.machines.model import MachineSpec
 from harness.machines.qemu.command import build
 from harness.machines.qemu.definition import define
-from harness.machines.qemu.devices import DriveInterface
 from tests.machines.qemu_configs import CPUS, MACHINES, VIDEO, accepted, names, qemus
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def specs(draw, file, arch: Arch):
     extra = {
         "rng": draw(st.sampled_from(["on", "off"])),
         "network": draw(st.sampled_from(["restricted", "open", "none"])),
-        "disk-interface": draw(st.sampled_from([each.value for each in DriveInterface])),
+        "disk-interface": draw(st.sampled_from([each.value for each in DiskInterface])),
         "video": draw(st.sampled_from(VIDEO[arch])) or "none",
     }
     return MachineSpec(

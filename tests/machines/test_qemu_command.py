@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from harness.errors import GpuUnavailable, InvalidConfiguration, UnknownName
 from harness.guests.model import Arch
 from harness.host.introspection import QemuFeatures
+from harness.machines.disk import Aio, DiskInterface
 from harness.machines.qemu.command import build, shell_quoted
 from harness.machines.qemu.config import QemuConfig
 from harness.machines.qemu.devices import (
     Accelerator,
-    Aio,
     Device,
     Drive,
     Forward,
@@ -137,9 +137,25 @@ def test_drives_are_refused_when_they_do_not_fit(sound, tmp_path):
         (Drive(disk, "qcow"), "did you mean 'qcow2'"),
         (Drive(tmp_path / "none", "raw"), "is not a file"),
         (Drive(disk, "raw", aio=Aio.NATIVE), "cache=none"),
+        (Drive(disk, "raw", name="drive1"), "cannot be called 'drive1'"),
+        (Drive(disk, "raw", name="a" * 21), "up to 20"),
+        (Drive(disk, "raw", name="a,b"), "cannot be called"),
     ]:
         with pytest.raises((InvalidConfiguration, UnknownName), match=words):
             build(replace(sound, drives=(drive,)))
+    twice = (Drive(disk, "raw", name="a"), Drive(disk, "raw", name="a"))
+    with pytest.raises(InvalidConfiguration, match="two disks have the same name"):
+        build(replace(sound, drives=twice))
+
+
+def test_the_name_of_a_disk_is_its_serial_number_and_its_node(sound, tmp_path):
+    disk = tmp_path / "disk"
+    disk.write_bytes(b"")
+    named = Drive(disk, "raw", DiskInterface.NVME, "mine")
+    argv = build(replace(sound, drives=(Drive(disk, "raw", DiskInterface.NVME), named)))
+    assert "nvme,drive=drive0,serial=drive0" in argv
+    assert "nvme,drive=drive1,serial=mine" in argv
+    assert [word for word in argv if "node-name=mine" in word and "id=drive1" in word]
 
 
 def test_commas_are_doubled_and_switches_spelt():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from harness.errors import InvalidConfiguration, UnknownName
 from harness.guests.model import Arch, GuestImage
 from harness.host.vmm_programs import VmmProgram
+from harness.machines.disk import Disk
 from harness.machines.model import GpuMode, MachineSpec
 from harness.machines.vz.command import build
 from harness.machines.vz.config import (
@@ -166,6 +167,7 @@ def test_extra_devices_are_those_that_were_asked_for(kernel, tmp_path):
         ({"machine_type": "virt"}, InvalidConfiguration, "no machine types"),
         ({"cpus": 0}, InvalidConfiguration, "0 CPUs"),
         ({"vsock": True}, InvalidConfiguration, "vsock"),
+        ({"disks": (Disk("disk", Path("disk.img")),)}, InvalidConfiguration, "is given no disks"),
     ],
 )
 def test_what_vz_has_not_is_named_before_anything_is_made(kernel, spec, error, said):

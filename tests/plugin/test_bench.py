@@ -267,3 +267,21 @@ def test_once(measure):
     found = {(series["metric"], *series["samples"]) for series in bench.results["series"]}
     assert found == {("first", 1, 2), ("first", 10, 11), ("second", 20, 21)}
     assert len(bench.results["failed"]) == 2
+
+
+def test_a_scenario_has_disks_which_are_gone_with_it(bench) -> None:
+    text = """
+import pytest
+
+@pytest.mark.needs("disks", "snapshots")
+def test_disk(machine_factory, disk_factory, measure):
+    disk = disk_factory("mine", 16)
+    machine = machine_factory(disks=[disk])
+    assert machine.settings["disks"] == "virtio-blk-qcow2-writeback-threads"
+    raise OSError(f"it lies in <{disk.file}>, of {disk.file.stat().st_size} bytes")
+"""
+    bench.run(bench.scenario(text), "--backend", "tcg")
+    (failure,) = bench.results["failed"]
+    lay_in = re.search(r"it lies in <(.+)>, of [1-9]", failure["message"])
+    assert lay_in, failure
+    assert not Path(lay_in[1]).parent.exists()

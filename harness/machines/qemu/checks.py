@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 from harness.errors import InvalidConfiguration, UnknownName
 from harness.guests.model import Arch
 from harness.host.accelerators import ACCELERATORS
-from harness.machines.qemu.devices import Aio, Cache, Drive, Inherited, UserNet
+from harness.machines.disk import Aio, ImageFormat
+from harness.machines.qemu.devices import Drive, Inherited, UserNet
 from harness.machines.qemu.graphics_checks import check_graphics
 from harness.machines.qemu.options import plain, word
 from harness.machines.qemu.vsock import check_vsock
@@ -19,12 +21,12 @@ if TYPE_CHECKING:
 
     from harness.machines.qemu.config import QemuConfig
 
-FORMATS = ("raw", "qcow2")
 MEMORY_MIB = (32, 4 << 20)
 """Smallest and largest memory: below, no kernel of today starts; above, no host of today."""
 MOST_CPUS = {"q35": 255, "pc": 255, "microvm": 255, "virt": 512}
 """virt with GICv3; 8 with GICv2, see below (QEMU: hw/arm/virt.c, hw/i386/pc_q35.c)."""
-_DIRECT = (Cache.NONE, Cache.DIRECTSYNC)
+_DISK_NAME = re.compile(r"(?!drive\d)[A-Za-z][A-Za-z0-9-]{0,19}")
+"""Of the names that QEMU's nodes may have and no drive of ours has, those that fit a serial number: 20 bytes."""
 
 
 def check(config: QemuConfig) -> None:
@@ -36,6 +38,9 @@ def check(config: QemuConfig) -> None:
     _check_boot(config)
     for drive in config.drives:
         _check_drive(drive)
+    names = [drive.name for drive in config.drives if drive.name]
+    if len(set(names)) != len(names):
+        raise InvalidConfiguration("two disks have the same name", fix="name each differently")
     for network in config.networks:
         _check_network(network)
     if len({port.name for port in config.ports}) != len(config.ports):
@@ -94,7 +99,7 @@ def _drivers(config: QemuConfig) -> Iterator[str]:
     if config.ports:
         yield from ("virtio-serial-pci", "virtserialport")
     for drive in config.drives:
-        yield drive.interface.driver
+        yield drive.driver
     for network in config.networks:
         yield word(network.device, "network device")
     if config.rng:
@@ -120,9 +125,14 @@ def _check_boot(config: QemuConfig) -> None:
 
 def _check_drive(drive: Drive) -> None:
     _files([drive.file])
-    if drive.format not in FORMATS:
-        raise UnknownName("image format", drive.format, FORMATS, where=str(drive.file))
-    if drive.aio is Aio.NATIVE and drive.cache not in _DIRECT:
+    if drive.format not in list(ImageFormat):
+        raise UnknownName("image format", drive.format, map(str, ImageFormat), where=str(drive.file))
+    if drive.name is not None and not _DISK_NAME.fullmatch(drive.name):
+        raise InvalidConfiguration(
+            f"a disk cannot be called {drive.name!r}",
+            fix="its name is a serial number: up to 20 letters, digits and hyphens, a letter first",
+        )
+    if drive.aio is Aio.NATIVE and not drive.cache.direct:
         raise InvalidConfiguration(
             f"drive {drive.file}: aio=native with cache={drive.cache}", fix="use cache=none, or aio=threads"
         )

@@ -6,12 +6,12 @@ import shlex
 from typing import TYPE_CHECKING
 
 from harness.guests.model import Arch
+from harness.machines.disk import DiskInterface
 from harness.machines.qemu.checks import check
 from harness.machines.qemu.devices import (
     Chardev,
     Connecting,
     Drive,
-    DriveInterface,
     Inherited,
     Listening,
     Stdio,
@@ -149,9 +149,10 @@ def _chardev(name: str, chardev: Chardev) -> str:
 
 
 def _drive(name: str, drive: Drive) -> Iterator[str]:
-    backing: dict[str, Value] = {
+    backing: dict[str, Value | None] = {
         "if": "none",
         "id": name,
+        "node-name": drive.name,
         "file": drive.file.absolute(),  # an absolute path is never taken for a protocol, whatever colons it has
         "format": drive.format,
         "readonly": drive.readonly,
@@ -160,9 +161,10 @@ def _drive(name: str, drive: Drive) -> Iterator[str]:
         "aio": drive.aio.value,
     }
     yield from ("-drive", joined(None, backing))
-    serial = name if drive.interface is DriveInterface.NVME else None  # which QEMU demands of it
+    demanded = name if drive.interface is DiskInterface.NVME else None
+    serial = drive.name or demanded
     boot: dict[str, Value | None] = {"bootindex": 0 if drive.boots_first else None}
-    yield from ("-device", joined(drive.interface.driver, {"drive": name, "serial": serial} | boot))
+    yield from ("-device", joined(drive.driver, {"drive": name, "serial": serial} | boot))
 
 
 def _network(name: str, network: UserNet) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.errors import InvalidConfiguration, ToolMissing, UnknownName
 from harness.guests.model import Arch
 from harness.host.firmware import firmware_for
+from harness.machines.disk import DiskInterface
 from harness.machines.images import image_format
 from harness.machines.login import SSH_PORT
 from harness.machines.model import GpuMode
@@ -16,7 +17,6 @@ from harness.machines.qemu import defaults
 from harness.machines.qemu.config import QemuConfig
 from harness.machines.qemu.devices import (
     Drive,
-    DriveInterface,
     Forward,
     Nowhere,
     OnReboot,
@@ -143,22 +143,26 @@ def _firmware(spec: MachineSpec, qemu: Path) -> Path | None:
 
 
 def _drives(spec: MachineSpec) -> tuple[Drive, ...]:
-    """The image of the guest's root first: machines share it, and its initramfs looks for it there."""
+    """The image of the guest's root first: machines share it, and its initramfs looks for it there. Then its own."""
     root, disk = spec.guest.root_image, spec.guest.disk
     drives: list[Drive] = []
     if root:
         drives.append(Drive(root, "raw", readonly=True))
     if disk:
-        interface = _choice(spec, "disk-interface", [each.value for each in DriveInterface])
+        interface = _choice(spec, "disk-interface", [each.value for each in DiskInterface])
         drives.append(
             Drive(
                 disk,
                 image_format(disk),
-                interface=DriveInterface(interface),
+                interface=DiskInterface(interface),
                 snapshot=not _switch(spec, "writable"),
             )
         )
-    return tuple(drives)
+    own = (
+        Drive(each.file, each.format, each.interface, each.name, cache=each.cache, aio=each.aio)
+        for each in spec.disks
+    )
+    return (*drives, *own)
 
 
 def _networks(spec: MachineSpec) -> tuple[UserNet, ...]:

@@ -6,39 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from harness.machines.disk import Aio, Cache, DiskInterface
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-
-class DriveInterface(StrEnum):
-    """How a guest sees a drive."""
-
-    VIRTIO_BLK = "virtio-blk"
-    NVME = "nvme"
-
-    @property
-    def driver(self) -> str:
-        """QEMU's name for the device."""
-        return "nvme" if self is DriveInterface.NVME else "virtio-blk-pci"
-
-
-class Cache(StrEnum):
-    """QEMU's cache modes; ``none`` and ``directsync`` bypass the host's page cache."""
-
-    WRITEBACK = "writeback"
-    WRITETHROUGH = "writethrough"
-    NONE = "none"
-    DIRECTSYNC = "directsync"
-    UNSAFE = "unsafe"
-
-
-class Aio(StrEnum):
-    """How QEMU submits I/O; ``native`` needs a cache mode that bypasses the page cache."""
-
-    THREADS = "threads"
-    NATIVE = "native"
-    IO_URING = "io_uring"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +22,9 @@ class Drive:
 
     file: Path
     format: str
-    interface: DriveInterface = DriveInterface.VIRTIO_BLK
+    interface: DiskInterface = DiskInterface.VIRTIO_BLK
+    name: str | None = None
+    """Its serial number in the guest, and its node's name in QMP."""
     readonly: bool = False
     snapshot: bool = False
     """Writes go to a temporary file that nobody keeps."""
@@ -58,6 +32,11 @@ class Drive:
     aio: Aio = Aio.THREADS
     boots_first: bool = False
     """Firmware tries it before every other device."""
+
+    @property
+    def driver(self) -> str:
+        """QEMU's name for the device."""
+        return "nvme" if self.interface is DiskInterface.NVME else "virtio-blk-pci"
 
 
 @dataclass(frozen=True, slots=True)

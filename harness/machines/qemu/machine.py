@@ -16,6 +16,7 @@ from harness.machines.login import SSH_PORT, Login
 from harness.machines.model import Phase, State
 from harness.machines.qemu import endings
 from harness.machines.qemu.initrd import booting
+from harness.machines.qemu.snapshots import QemuSnapshots
 from harness.machines.qemu.vmm import Vmm, launch
 from harness.machines.vmm_machine import VmmMachine
 from harness.runtimes.model import containing
@@ -53,6 +54,7 @@ class QemuMachine(VmmMachine[Vmm]):
     ) -> None:
         super().__init__(name, spec, logs)
         self._config = config
+        self._snapshots: QemuSnapshots | None = None
 
     @property
     def config(self) -> QemuConfig:
@@ -77,6 +79,7 @@ class QemuMachine(VmmMachine[Vmm]):
             "kernel_command_line": self._spec.guest.append,
             **({"firmware": identity(config.firmware)} if self._spec.efi and config.firmware else {}),
             **graphics,
+            **({"disks": ", ".join(disk.way for disk in self._spec.disks)} if self._spec.disks else {}),
             **({"runtime": runtime.label} if runtime else {}),
         }
 
@@ -118,6 +121,14 @@ class QemuMachine(VmmMachine[Vmm]):
         raise AssertionError("only Linux's kernel gives out a CID")
 
     @property
+    def snapshots(self) -> QemuSnapshots:
+        """As :attr:`harness.machines.model.Machine.snapshots`."""
+        self._alive("keep a snapshot", State.RUNNING, State.PAUSED)
+        if self._snapshots is None:
+            raise AssertionError("a machine that started without its snapshots")
+        return self._snapshots
+
+    @property
     def pids(self) -> list[int]:
         if self._vmm is None or self._vmm.process.exited is not None:
             return []
@@ -147,6 +158,7 @@ class QemuMachine(VmmMachine[Vmm]):
         )  # fmt: skip
         self._milestones.begin(Stamp(vmm.process.spawned_ns))
         self._watch = BootWatch(vmm, self._spec.guest, self._milestones, self._failure, self.name)
+        self._snapshots = QemuSnapshots(vmm.qmp, self._spec.disks, self._login.disconnect)
         vmm.qmp.on_event(self._on_event)
         greeted = self._asking(lambda: vmm.qmp.negotiate(GREETING_TIMEOUT_S))
         self._milestones.reach(Phase.VMM_READY, greeted)

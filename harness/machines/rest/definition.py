@@ -37,6 +37,11 @@ def check_spec(spec: MachineSpec, options: Mapping[str, str], backend: str) -> N
             raise InvalidConfiguration(
                 f"{backend} has no {what}s to choose from: {given!r}", fix="leave it out"
             )
+    if spec.disks:
+        raise InvalidConfiguration(
+            f"{backend} is given no disks but the one that it boots from",
+            fix="use a backend of QEMU for scenarios with disks",
+        )
     if spec.vsock:
         raise InvalidConfiguration(
             f"{backend} opens no vsock ports once it runs",

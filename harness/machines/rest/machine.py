@@ -94,6 +94,11 @@ class RestMachine(VmmMachine[RestVmm]):
         raise InvalidConfiguration(f"{self.name} has no vsock", fix="use a backend of QEMU")
 
     @property
+    def snapshots(self) -> NoReturn:
+        """Raises InvalidConfiguration: there are none."""
+        raise InvalidConfiguration(f"{self.name} keeps no snapshots", fix="use a backend of QEMU")
+
+    @property
     def pids(self) -> list[int]:
         """The VMM, its children, its network and, on macOS, the system's worker that runs its guest."""
         if self._vmm is None or self._vmm.process.exited is not None:

@@ -1,0 +1,142 @@
+"""Snapshots of real machines: of a boot sector, what QEMU does and refuses; of a guest, that nothing is lost."""
+
+import pytest
+
+from harness.errors import InvalidConfiguration, JobFailed, MeasurementError, UnknownName, WrongState
+from harness.guests.model import Arch
+from harness.host.qemu_img import find_qemu_img
+from harness.machines.disk import Disk, DiskInterface, ImageFormat
+from harness.machines.guest_disk import GuestDisk, Witness
+from harness.machines.model import MachineSpec, Phase, State
+from harness.machines.qemu.backend import QemuBackend
+
+pytestmark = pytest.mark.guest_boot
+PATIENCE_S = 300
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Makes disks."""
+
+    def make(name="disk", **how):
+        one = Disk(name, tmp_path / f"{name}, ü.img", **how)
+        find_qemu_img().create(one.file, 8 << 20, one.format)
+        return one
+
+    return make
+
+
+def started(machine):
+    machine.boot(until=Phase.FIRST_CONSOLE, timeout_s=PATIENCE_S)
+    return machine.snapshots
+
+
+def test_a_machine_is_afterwards_what_it_was_before_running_or_paused(sector, disk):
+    with sector(disks=(disk(), disk("other"))) as machine:
+        with pytest.raises(WrongState, match="has not started"):
+            _ = machine.snapshots
+        snapshots = started(machine)
+        saved = snapshots.save("one")
+        assert saved.took_s > saved.stopped_s > 0
+        assert machine.state is State.RUNNING
+        machine.pause()
+        assert snapshots.save("two").stopped_s == 0
+        assert [each.tag for each in snapshots.kept()] == ["one", "two"]
+        assert min(each.memory_bytes for each in snapshots.kept()) > 0
+
+        snapshots.load("one")
+        assert (machine.state, machine.control.status()) == (State.PAUSED, "paused")
+        machine.resume()
+        snapshots.load("two")
+        assert (machine.state, machine.control.status()) == (State.RUNNING, "running")
+
+        snapshots.delete("one")
+        with pytest.raises(UnknownName, match=r"unknown snapshot 'tow'.*did you mean 'two'"):
+            snapshots.load("tow")
+        with pytest.raises(UnknownName, match="'one'"):
+            snapshots.delete("one")
+        assert machine.control.status() == "running"
+
+
+def test_what_qemu_refuses_is_told_in_its_words(sector, disk):
+    with sector(disks=(disk(interface=DiskInterface.NVME),)) as machine:
+        snapshots = started(machine)
+        with pytest.raises(JobFailed, match=r"could not do snapshot-save: .*nvme"):
+            snapshots.save("one")
+        assert machine.control.status() == "running"
+
+
+@pytest.mark.parametrize(
+    ("how", "words"), [([], "has none"), ([{"format": ImageFormat.RAW}], "disk is a raw image")]
+)
+def test_disks_that_keep_no_snapshot_are_named(sector, disk, how, words):
+    with sector(disks=tuple(disk(**each) for each in how)) as machine:
+        snapshots = started(machine)
+        with pytest.raises(InvalidConfiguration, match=words):
+            snapshots.save("one")
+
+
+def test_an_overlay_of_a_raw_image_is_made_and_committed_again_and_again(sector, disk, tmp_path):
+    below = disk(format=ImageFormat.RAW)
+    with sector(disks=(below,)) as machine:
+        snapshots = started(machine)
+        with pytest.raises(InvalidConfiguration, match="no overlay to commit"):
+            snapshots.commit("disk")
+        with pytest.raises(InvalidConfiguration, match=r"has no disk 'disc'.*it has disk"):
+            snapshots.overlay("disc", tmp_path / "never.qcow2")
+        for number in range(2):
+            overlay = tmp_path / f"overlay, {number}.qcow2"
+            assert snapshots.overlay("disk", overlay).took_s > 0
+            assert overlay.is_file()
+            assert snapshots.commit("disk", timeout_s=PATIENCE_S).took_s > 0
+            overlay.unlink()
+        assert machine.control.status() == "running"
+
+
+@pytest.fixture(scope="module")
+def guest(reference, tmp_path_factory):
+    """The guest for disks with one of each kind; its qcow2 disk is `virtio`, and there is a raw `nvme`."""
+    folder = tmp_path_factory.mktemp("disks")
+    virtio = Disk("virtio", folder / "virtio.qcow2")
+    nvme = Disk("nvme", folder / "nvme.raw", ImageFormat.RAW, DiskInterface.NVME)
+    for each in (virtio, nvme):
+        find_qemu_img().create(each.file, 64 << 20, each.format)
+    spec = MachineSpec(reference("storage", Arch.X86_64), disks=(virtio, nvme))
+    with QemuBackend("tcg", logs=folder / "logs").machine(spec) as machine:
+        machine.boot(timeout_s=PATIENCE_S)
+        yield machine
+
+
+def test_a_guest_finds_its_disks_by_their_names(guest):
+    assert GuestDisk.find(guest, "virtio").device == "/dev/vdb"
+    assert GuestDisk.find(guest, "nvme").device == "/dev/nvme0n1"
+    with pytest.raises(MeasurementError, match="sees 0 disks called nv"):
+        GuestDisk.find(guest, "nv")
+
+
+def test_what_a_guest_writes_goes_to_its_overlay_and_is_there_after_the_commit(guest, tmp_path):
+    disk = GuestDisk.find(guest, "virtio")
+    disk.format()
+    overlay = tmp_path / "overlay.qcow2"
+    guest.snapshots.overlay("virtio", overlay)
+    written = disk.write("file", 4)
+    assert overlay.stat().st_size > 4 << 20
+    guest.snapshots.commit("virtio", timeout_s=PATIENCE_S)
+    overlay.unlink()
+    assert disk.checksum("file") == written
+
+
+def test_disk_and_memory_come_back_exactly(reference, tmp_path):
+    """A machine of its own: NVMe cannot be saved."""
+    disk = Disk("disk", tmp_path / "disk.qcow2")
+    find_qemu_img().create(disk.file, 64 << 20, disk.format)
+    spec = MachineSpec(reference("storage", Arch.X86_64), disks=(disk,))
+    with QemuBackend("tcg", logs=tmp_path / "logs").machine(spec) as machine:
+        machine.boot(timeout_s=PATIENCE_S)
+        witness = Witness.prepare(machine, "disk", mib=1)
+        before = witness.write()
+        machine.snapshots.save("before", timeout_s=PATIENCE_S)
+        after = witness.write()
+        assert (before.disk != after.disk, before.memory != after.memory) == (True, True)
+        machine.snapshots.load("before", timeout_s=PATIENCE_S)
+        assert witness.read() == before
