@@ -1,0 +1,71 @@
+"""Snapshots of a machine that runs: inside its image, and as an overlay that is committed; nothing may be lost."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+import pytest
+
+from harness.host.allocation import allocated_bytes
+from harness.machines.guest_disk import Witness
+
+pytestmark = [
+    pytest.mark.guest("storage"),
+    pytest.mark.long,
+    pytest.mark.needs("disks", "snapshots", "ssh"),
+]
+BOOT_TIMEOUT_S = 300
+
+
+def digest(file):
+    """SHA-256 of an image as it lies on the host's disk."""
+    with file.open("rb") as image:
+        return hashlib.file_digest(image, "sha256").hexdigest()
+
+
+def test_internal(machine_factory, disk_factory, measure, profile):
+    """Memory and disk, saved into a qcow2 image while the guest runs, come back exactly."""
+    disk = disk_factory("disk")
+    with machine_factory(disks=[disk]) as machine:
+        machine.boot(timeout_s=BOOT_TIMEOUT_S)
+        witness = Witness.prepare(machine, disk.name)
+        for number in measure.rounds(profile.snapshot_rounds):
+            before, tag = witness.write(), f"round-{number}"
+            saved = machine.snapshots.save(tag)
+            measure.record("save", saved.took_s, unit="s", better="lower")
+            measure.record("save-stopped", saved.stopped_s, unit="s", better="lower")
+            (kept,) = machine.snapshots.kept()
+            measure.record("size", kept.memory_bytes, unit="B", better="lower")
+            assert witness.write() != before
+            asked_ns = time.monotonic_ns()
+            loaded = machine.snapshots.load(tag)
+            machine.ssh.run("true")
+            measure.record("load-to-answer", (time.monotonic_ns() - asked_ns) / 1e9, unit="s", better="lower")
+            measure.record("load", loaded.took_s, unit="s", better="lower")
+            assert witness.read() == before
+            measure.record("delete", machine.snapshots.delete(tag).took_s, unit="s", better="lower")
+            assert not machine.snapshots.kept()
+
+
+def test_overlay(machine_factory, disk_factory, measure, profile, scratch):
+    """What a guest writes goes to an overlay, the image below it stays as it was, and a commit joins the two."""
+    disk = disk_factory("disk")
+    with machine_factory(disks=[disk]) as machine:
+        machine.boot(timeout_s=BOOT_TIMEOUT_S)
+        witness = Witness.prepare(machine, disk.name, mib=64)
+        for number in measure.rounds(profile.snapshot_rounds):
+            witness.write()
+            overlay = scratch / f"overlay-{number}.qcow2"
+            made = machine.snapshots.overlay(disk.name, overlay)
+            measure.record("overlay", made.took_s, unit="s", better="lower")
+            below = digest(disk.file)
+            changed = witness.write()
+            measure.record("overlay-size", allocated_bytes(overlay), unit="B", better="lower")
+            assert digest(disk.file) == below
+            committed = machine.snapshots.commit(disk.name)
+            rate = allocated_bytes(overlay) / committed.took_s
+            measure.record("commit-rate", rate, unit="B/s", better="higher")
+            measure.record("commit", committed.took_s, unit="s", better="lower")
+            overlay.unlink()
+            assert witness.read() == changed
