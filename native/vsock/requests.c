@@ -27,14 +27,15 @@ static void stop(struct device *device, unsigned index)
     queue->broken = NULL;
 }
 
+/* Every queue, also after one that is wrong: none may go on in memory that is not mapped any more. */
 static const char *relocate(struct device *device)
 {
+    const char *wrong = NULL;
     for (unsigned i = 0; i < QUEUES; i++) {
-        const char *wrong = queue_locate(&device->queues[i], &device->memory);
-        if (wrong)
-            return wrong;
+        const char *this_one = queue_locate(&device->queues[i], &device->memory);
+        wrong = wrong ? wrong : this_one;
     }
-    return NULL;
+    return wrong;
 }
 
 static const char *set_memory(struct device *device, struct message *message)
@@ -44,8 +45,9 @@ static const char *set_memory(struct device *device, struct message *message)
         return "memory regions without a descriptor each";
     if (message->size < offsetof(struct memory_table, regions) + table->count * sizeof table->regions[0])
         return TOO_SHORT;
-    const char *wrong = memory_map(&device->memory, table->regions, message->fds, table->count);
-    return wrong ? wrong : relocate(device);
+    const char *unmapped = memory_map(&device->memory, table->regions, message->fds, table->count);
+    const char *misplaced = relocate(device);
+    return unmapped ? unmapped : misplaced;
 }
 
 static const char *set_size(struct queue *queue, const struct message *message)

@@ -17,10 +17,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.errors import UnknownName
+from harness.errors import HostLacks, ToolMissing, UnknownName
 from harness.host.paths import cache_dir
+from tests.fuzz.native import NATIVE
 from tests.fuzz.targets import TARGETS
 
+EVERYTHING = (*TARGETS, *NATIVE)
 RUN = "tests.fuzz.run"
 KEPT = Path(__file__).parent / "corpus"
 MOST_INPUT_BYTES = 16 << 10
@@ -31,15 +33,20 @@ _EXECUTIONS = re.compile(r"stat::number_of_executed_units:\s+(\d+)|^#(\d+)\s", r
 
 
 def fuzz(name: str, seconds: int, folder: Path) -> dict[str, object]:
-    """What came of ``seconds`` of a target, its corpus and findings kept in ``folder``."""
+    """What came of ``seconds`` of a target, its corpus and findings kept in ``folder``.
+
+    Raises HostLacks, BuildFailed for a target in C.
+    """
     corpus, findings = folder / "corpus", folder / "findings"
     for each in (corpus, findings):
         each.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(TARGETS[name].seeds):
+    native = NATIVE.get(name)
+    for number, seed in enumerate(native.corpus() if native else TARGETS[name].seeds):
         (corpus / f"seed-{number}").write_bytes(seed)
+    program = [native.fuzzer(folder), "-close_fd_mask=3"] if native else _python(name)
     known = {path.name: path.stat().st_mtime_ns for path in findings.iterdir()}
     done = subprocess.run(
-        [sys.executable, "-m", RUN, name, f"-max_total_time={seconds}", f"-max_len={MOST_INPUT_BYTES}",
+        [*program, f"-max_total_time={seconds}", f"-max_len={MOST_INPUT_BYTES}",
          f"-timeout={ONE_INPUT_S}", f"-rss_limit_mb={MOST_MEMORY_MIB}", "-print_final_stats=1",
          f"-artifact_prefix={findings}{os.sep}", str(corpus), *filter(os.path.isdir, [KEPT / name])],
         capture_output=True, text=True, errors="replace", check=False,
@@ -60,22 +67,33 @@ def fuzz(name: str, seconds: int, folder: Path) -> dict[str, object]:
     }
 
 
+def _python(name: str) -> list[str]:
+    if importlib.util.find_spec("atheris") is None:
+        raise ToolMissing(
+            "Python is fuzzed with atheris, which is not here", fix="the lock file has it for Linux on x86-64"
+        )
+    return [sys.executable, "-m", RUN, name]
+
+
 def main(arguments: list[str]) -> int:
     """The exit code: 1 for a finding, 2 for a typo, 3 without a fuzzer."""
     parser = argparse.ArgumentParser(prog="fuzz", description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(EVERYTHING))
     parser.add_argument("--seconds", type=int, default=600, help="for each target; default: %(default)s")
     chosen = parser.parse_args(arguments)
     for name in chosen.targets:
-        if name not in TARGETS:
-            print(f"fuzz: {UnknownName('target', name, TARGETS)}", file=sys.stderr)
+        if name not in EVERYTHING:
+            print(f"fuzz: {UnknownName('target', name, EVERYTHING)}", file=sys.stderr)
             return 2
-    if importlib.util.find_spec("atheris") is None:
-        print("fuzz: atheris is not there: the lock file has it for Linux on x86-64", file=sys.stderr)
-        return 3
     passed = True
-    for name in chosen.targets or TARGETS:
-        told = fuzz(name, chosen.seconds, cache_dir() / "fuzz" / name)
+    for name in chosen.targets or EVERYTHING:
+        try:
+            told = fuzz(name, chosen.seconds, cache_dir() / "fuzz" / name)
+        except HostLacks as lack:
+            if name in chosen.targets:
+                print(f"fuzz: {name}: {lack}", file=sys.stderr)
+                return lack.exit_code
+            told = {"target": name, "skipped": str(lack), "pass": True}
         print(json.dumps(told), flush=True)
         passed = passed and bool(told["pass"])
     return 0 if passed else 1

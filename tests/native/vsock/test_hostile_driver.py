@@ -154,6 +154,16 @@ def test_a_message_that_makes_no_sense_ends_it_with_a_sentence(front, request_, 
     assert words in front.process.stderr.read().decode()
 
 
+def test_memory_that_cannot_be_taken_ends_queues_that_run(front):
+    """What was mapped is gone by then, and nothing is written to it any more."""
+    front.start()
+    table = bytearray(front.table())
+    struct.pack_into("<Q", table, 8 + 8, 1 << 40)
+    front.say(5, bytes(table), [front.file, front.file])
+    assert front.process.wait(20) == 1
+    assert "larger than its file" in front.process.stderr.read().decode()
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [

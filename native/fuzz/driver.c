@@ -1,8 +1,8 @@
 /*
  * Drives the fuzz target without libFuzzer: the files that are named, or so many inputs from a seed.
  *
- *     vb-encoder-fuzz FILE …          what a fuzzer found, again
- *     vb-encoder-fuzz -runs=N -seed=S inputs that are the same every time
+ *     PROGRAM FILE …          what a fuzzer found, again
+ *     PROGRAM -runs=N -seed=S inputs that are the same every time
  */
 #include <stdint.h>
 #include <stdio.h>
