@@ -49,10 +49,12 @@ def possible_here() -> bool:
 
 
 def find(name: str) -> Runtime | None:
-    """The installed runtime ``name``, or None: not installed, or by a harness that laid it out otherwise."""
+    """The installed runtime ``name``, or None: not installed, or by a harness that described it or laid it out
+    otherwise."""
     folder = _folder(name)
     try:
-        return read(folder / json.loads((folder / _COMMIT).read_bytes())["folder"])
+        commit = json.loads((folder / _COMMIT).read_bytes())
+        return read(folder / commit["folder"]) if commit["description"] == _description(name) else None
     except (OSError, ValueError, KeyError, TypeError, InvalidConfiguration):
         return None
 
@@ -109,7 +111,8 @@ def ensure(
             check_unused(name, target)  # the same packages: it would be replaced in its place
             with new_folder(target) as draft:
                 build(planned, archive, draft, told, home=target)
-        write_whole(folder / _COMMIT, json.dumps({"folder": target.name}).encode())
+        commit = {"folder": target.name, "description": _description(name)}
+        write_whole(folder / _COMMIT, json.dumps(commit).encode())
         _sweep(folder, "*", keep=target)
         return read(target)
 
@@ -132,6 +135,11 @@ def remove(name: str) -> bool:
         (folder / _COMMIT).unlink(missing_ok=True)
         shutil.rmtree(folder)
     return True
+
+
+def _description(name: str) -> str | None:
+    path = shipped("fixtures", "runtimes", f"{name}.toml")
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _complete(target: Path) -> bool:

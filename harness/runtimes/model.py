@@ -2,7 +2,8 @@
 
 ::
 
-    <cache>/runtimes/<name>/installed.json      which one is installed: written last, so it is the commit
+    <cache>/runtimes/<name>/installed.json      which one is installed, and of which description: written last, so it is
+                                                the commit
     <cache>/runtimes/<name>/<fingerprint>/
         manifest.json                           what it was made of
         tree/                                   usr/, etc/ and links: a root without a system

@@ -57,6 +57,17 @@ def test_refresh_replaces_it_and_leaves_nothing_of_the_old_one(archive, install,
     assert folders(cache) == [second.root.name]
 
 
+def test_one_of_another_description_is_made_again(archive, install, cache, monkeypatch) -> None:
+    first = install()
+    fill(archive, version="2")
+    monkeypatch.setattr(catalogue, "_description", lambda name: f"another {name}")
+    assert catalogue.find("mini") is None
+    second = install()
+    assert second.packages["hello"] == "2"
+    assert catalogue.find("mini") == second != first
+    assert folders(cache) == [second.root.name]
+
+
 def test_a_refresh_that_fails_leaves_the_old_one(archive, install) -> None:
     first = install()
     fill(archive, version="2")
