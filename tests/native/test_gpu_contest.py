@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 
+from harness.channels.ssh import Completed
 from harness.config.model import Profile
-from harness.errors import CommandTimeout, DeviceLost, GpuError, GpuHung, WrongPicture
+from harness.errors import (
+    AccelerationUnproved,
+    CommandTimeout,
+    DeviceLost,
+    GpuError,
+    GpuHung,
+    MeasurementError,
+    WrongPicture,
+)
 from harness.gpu.renderer import classify
 from harness.machines.gpu import GpuWorkload
 from harness.machines.gpu_guest import Guest
-from harness.machines.gpu_routes import Along, Contender, Route
+from harness.machines.gpu_routes import VENUS, Along, Contender, Route
 from harness.machines.model import GpuMode
 from harness.machines.native import NativeRunner
 from harness.plugin.gpu_contest import Entrant, Stand, together
@@ -164,6 +175,41 @@ def test_a_gpu_that_is_lost_again_and_again_has_failed(entrant):
         one.draw(scene, SMALL, PROFILE)
     assert one.failures == [lost]
     assert [machine.killed for machine in made] == [True, True, False]
+
+
+class Says:
+    """A guest in which every program says the same."""
+
+    name = "a guest"
+
+    def __init__(self, status, text):
+        self.completed = Completed(text.encode(), b"", status, 0.1)
+
+    def run(self, *_, **__):
+        return self.completed
+
+
+VKMARK = (Path(__file__).parents[1] / "gpu/said/vkmark.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("said", "left_out", "failed"),
+    [
+        (Says(0, VKMARK), [], []),
+        (Says(1, "no device"), ["no-vkmark"], []),
+        (Says(0, VKMARK.replace("Virtio-GPU Venus", "llvmpipe")), [], [AccelerationUnproved]),
+        (Says(0, "nothing"), [], [MeasurementError]),
+    ],
+)
+def test_a_program_of_others_that_another_renderer_drew_has_failed(entrant, recorder, said, left_out, failed):
+    one = entrant("venus")
+    one.contender = replace(one.contender, route=VENUS, runner=Along(said, "vb-gpu", VENUS))
+    one.draw_with_others()
+    one.draw_with_others()
+    run = recorder.finish()
+    assert [skipped.code for skipped in run.skipped] == left_out
+    assert [type(error) for error in one.failures] == failed
+    assert {series.summary.n for series in run.series} == (set() if left_out or failed else {2})
 
 
 def test_a_failure_is_told_also_where_something_else_ends_the_contest(entrant):
