@@ -18,7 +18,7 @@
     │   ├── InstallRefused          installing is forbidden, or needs a password
     │   ├── ArchiveUnreachable      no network, and nothing cached
     │   ├── GuestNotBuilt           and what was asked for does not build it
-    │   ├── DiskFull, CacheReadOnly
+    │   ├── DiskFull, CacheReadOnly, ReportsUnwritable
     │   ├── RuntimeInUse            processes run from a runtime that is to be deleted
     │   ├── HostBusy                another harness is measuring on this host
     │   └── LockUnusable            nobody can tell whether another harness is measuring
@@ -102,6 +102,7 @@ from harness.errors.host import (
     QemuNotFound,
     QemuTooOld,
     RenderServerMissing,
+    ReportsUnwritable,
     RuntimeInUse,
     ToolMissing,
     VmmNotFound,
@@ -237,6 +238,7 @@ __all__ = [
     "QemuNotFound",
     "QemuTooOld",
     "RenderServerMissing",
+    "ReportsUnwritable",
     "RunIncomplete",
     "RunNotStored",
     "RunNotStoredHere",

@@ -77,6 +77,10 @@ class CacheReadOnly(HostLacks):
         )
 
 
+class ReportsUnwritable(HostLacks):
+    """The folder of the reports, or a run's folder in it, may not be written, or is none; facts: path."""
+
+
 class RuntimeInUse(HostLacks):
     """Processes run programs of a managed runtime that was to be deleted; facts: pids."""
 

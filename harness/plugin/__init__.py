@@ -110,6 +110,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     session = metafunc.config.stash[SESSION]
     marker = metafunc.definition.get_closest_marker("guest")
     try:
+        if not metafunc.config.getoption("collectonly"):
+            session.check_reports()
         subjects = session.plan.subjects
     except VisorbenchError as error:
         _give_up(session, error)
@@ -193,6 +195,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 
         try:
             install_endings()
+            vb.check_reports()
             if alone := measuring and not hasattr(config, "workerinput"):
                 vb.check_store()
                 vb.have_host_alone()  # also to prepare: who measures is not to hear compilers

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import RunNotStored, VisorbenchError
-from harness.plugin.record import apply
+from harness.plugin.keep import keep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,10 +32,11 @@ class Keeper:
         """Record what the report carries; a disk without room for it ends the session."""
         try:
             for record in getattr(report, "visorbench", ()):
-                apply(self.session.recorder, record)
+                self.session.record(record)
         except VisorbenchError as error:
             self.session.gave_up = error
-            pytest.exit(str(error), returncode=error.exit_code)
+        if self.session.gave_up:
+            pytest.exit(str(self.session.gave_up), returncode=self.session.gave_up.exit_code)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
@@ -47,7 +48,7 @@ class Keeper:
 
         recorder = self.session.recorder
         try:
-            recorder.end()
+            keep(self.session, lambda recorder: recorder.end())
             self.page = render(
                 recorder.folder, store=self.session.config.store, on_stderr=self.session.on_stderr
             )

@@ -11,6 +11,7 @@ from harness.config.load import load, profile, reports_folder
 from harness.errors import AcceleratorUnusable, HostLacks, StoreError, UnknownName, VisorbenchError
 from harness.host.paths import runtime_dir
 from harness.host.provenance import commit
+from harness.plugin.keep import keep
 from harness.plugin.record import Record, apply
 from harness.plugin.subjects import Plan, Subject, plan
 
@@ -75,6 +76,7 @@ class Session:
         self.parallel_run: str | None = worker_of
         """The pytest-xdist run, in its workers and in their controller."""
         self._is_worker = worker_of is not None
+        self._reports_checked = False
         self._plan: Plan | None = None
         self._guests: dict[tuple[str, Arch, bool], GuestImage] = {}
         self._facts: dict[Subject, dict[str, Any]] = {}
@@ -149,6 +151,14 @@ class Session:
             shutil.copytree(self.logs, self.recorder.logs, dirs_exist_ok=True)
         shutil.rmtree(self.logs.parent, ignore_errors=True)
 
+    def check_reports(self) -> None:
+        """Learn before a guest boots whether a report can be written; raises DiskFull, ReportsUnwritable."""
+        from harness.results.writable import check_writable  # noqa: PLC0415 - only when something is measured
+
+        if not self._reports_checked:
+            check_writable(self.reports)
+            self._reports_checked = True
+
     def check_store(self) -> None:
         """Learn before hours of measuring whether the store can be used; raises what Store raises."""
         from harness.results.store import Store  # noqa: PLC0415 - heavy
@@ -220,8 +230,8 @@ class Session:
         return self._facts[subject]
 
     def record(self, record: Record) -> None:
-        """Take one record into the run, which begins with the first."""
-        apply(self.recorder, record)
+        """Take one record into the run, which begins with the first; raises what ``keep`` does."""
+        keep(self, lambda recorder: apply(recorder, record))
 
     @property
     def recorder(self) -> RunRecorder:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import OutputRefused, VisorbenchError
+from harness.errors import DiskFull, OutputRefused, ReportsUnwritable, VisorbenchError
 from harness.host.standard_output import forget_stdout
 
 if TYPE_CHECKING:
@@ -30,10 +30,16 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     try:
         run = read_run(folder)
-        write_report(run, folder, latest=True)
+        unwritten = _unwritten(lambda: write_report(run, folder, latest=True))
         refused = _shown(lambda: print_table(run))
         delivery = save(run, folder, os.environ.get("VISORBENCH_STORE"))
         refused = refused or _shown(lambda: print_delivery(delivery))
+        if unwritten:
+            unwritten.fix = (
+                f"the run is stored, and nothing of it is lost: make room there, or make it writable, and "
+                f"`visorbench report {run.id}` writes the report; with --reports FOLDER it does so elsewhere"
+            )
+            raise unwritten
         if refused:
             raise refused
     except VisorbenchError as error:
@@ -41,6 +47,15 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(json.dumps(told) + "\n")
         return error.exit_code
     return 0
+
+
+def _unwritten(write: Callable[[], None]) -> VisorbenchError | None:
+    """Why there is no report: the run is yet to be stored, and can be reported from there."""
+    try:
+        write()
+    except (DiskFull, ReportsUnwritable) as error:
+        return error
+    return None
 
 
 def _shown(show: Callable[[], None]) -> OutputRefused | None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from harness.errors import NO_SPACE, StoreError, UnknownName, UsageError
-from harness.host.write_errors import naming_write_errors
-from harness.results.journal import ELSEWHERE, JOURNAL
+from harness.results.journal import JOURNAL
+from harness.results.writable import writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,9 +30,9 @@ LATEST = "latest"
 def publish(folder: Path, files: Mapping[str, Callable[[IO[str]], None]]) -> None:
     """Write every file of ``folder``, name → what writes it (UTF-8 text), all of them or none.
 
-    Raises DiskFull, StoreError.
+    Raises DiskFull, ReportsUnwritable.
     """
-    with naming_write_errors("a run", folder, elsewhere=ELSEWHERE, refused=StoreError):
+    with writing("a run", folder):
         folder.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
         try:
@@ -50,10 +50,10 @@ def publish(folder: Path, files: Mapping[str, Callable[[IO[str]], None]]) -> Non
 def point_latest(folder: Path) -> None:
     """Make ``reports/latest`` the run in ``folder``: a symbolic link swapped in one step, or, where links
     cannot be made (Windows without developer mode), a file ``latest.txt`` with the run's id. Raises
-    DiskFull, StoreError."""
+    DiskFull, ReportsUnwritable."""
     reports, run_id = folder.parent, folder.name
     fresh = reports / f".{LATEST}-{os.getpid()}"
-    with naming_write_errors(LATEST, reports, elsewhere=ELSEWHERE, refused=StoreError):
+    with writing(LATEST, reports):
         try:
             fresh.unlink(missing_ok=True)
             try:

@@ -12,8 +12,8 @@ import os
 from typing import TYPE_CHECKING
 
 from harness.errors import StoreError
-from harness.host.write_errors import naming_write_errors
 from harness.results.draft import Draft, Event
+from harness.results.writable import writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,25 +23,22 @@ if TYPE_CHECKING:
 JOURNAL = "journal.jsonl"
 """Its name within the run's folder."""
 
-ELSEWHERE = "name another folder with --reports; `visorbench report` makes a report of what is there"
-"""How the user has a run written to another place, and what to do with the part of it that was written."""
-
 
 class Journal:
-    """The writer; makes the folder. Raises DiskFull, StoreError; a line that does not fit leaves those before it."""
+    """The writer; makes the folder. Raises DiskFull, ReportsUnwritable; a line that does not fit leaves the others."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / JOURNAL
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
-        with naming_write_errors("a run", folder, elsewhere=ELSEWHERE, refused=StoreError):
+        with writing("a run", folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(self.path, flags, 0o644)
             self._size = os.fstat(self._fd).st_size
 
     def append(self, event: Event) -> None:
-        """Write one line, all of it or nothing; raises DiskFull, StoreError."""
+        """Write one line, all of it or nothing; raises DiskFull, ReportsUnwritable."""
         line = json.dumps(event, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        with naming_write_errors(JOURNAL, self.path.parent, elsewhere=ELSEWHERE, refused=StoreError):
+        with writing(JOURNAL, self.path.parent):
             try:
                 if os.write(self._fd, line) < len(line):  # a disk that fills up takes a part first
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -49,6 +46,17 @@ class Journal:
                 os.ftruncate(self._fd, self._size)
                 raise
         self._size += len(line)
+
+    def move(self, folder: Path) -> None:
+        """Go on in another folder, with every line until now; raises as when made, and then nothing has changed."""
+        there = Journal(folder)
+        with writing(JOURNAL, folder):
+            lines = self.path.read_bytes()[: self._size]
+            os.ftruncate(there._fd, 0)
+            if os.write(there._fd, lines) < len(lines):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.close()
+        self.path, self._fd, self._size = there.path, there._fd, len(lines)
 
     def sync(self) -> None:
         """Wait until the disk has everything."""
@@ -58,7 +66,7 @@ class Journal:
         """Close the file; closing twice is fine. Raises DiskFull: network file systems say it no earlier."""
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
-            with naming_write_errors(JOURNAL, self.path.parent, elsewhere=ELSEWHERE, refused=StoreError):
+            with writing(JOURNAL, self.path.parent):
                 os.close(fd)
 
 

@@ -11,9 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.errors import MeasurementError, StoreError
-from harness.host.write_errors import naming_write_errors
-from harness.results.journal import ELSEWHERE
+from harness.errors import MeasurementError
+from harness.results.writable import writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,9 +76,9 @@ def file_name(number: int, *words: str) -> str:
 
 
 def write_picture(folder: Path, file: str, data: bytes) -> None:
-    """Write a picture of the run in ``folder``, whole or not at all. Raises DiskFull, StoreError."""
+    """Write a picture of the run in ``folder``, whole or not at all. Raises DiskFull, ReportsUnwritable."""
     path = folder / file
-    with naming_write_errors("a picture", path.parent, elsewhere=ELSEWHERE, refused=StoreError):
+    with writing("a picture", path.parent):
         path.parent.mkdir(exist_ok=True)
         partial = path.with_suffix(".part")
         try:

@@ -25,14 +25,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from harness import __version__
-from harness.errors import MeasurementError, StoreError, UnknownName
+from harness.errors import MeasurementError, UnknownName
 from harness.host.vmm_programs import is_double
-from harness.host.write_errors import naming_write_errors
 from harness.results.draft import Draft, Event
 from harness.results.fingerprint import fingerprint_of
-from harness.results.journal import ELSEWHERE, Journal
+from harness.results.journal import Journal
 from harness.results.pictures import RUN_BYTES_MAX, RUN_PICTURES_MAX, file_name, write_picture
 from harness.results.plain_values import fitting_name, plain_value, printable
+from harness.results.writable import writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,7 +46,7 @@ class RunRecorder:
 
     ``profile``: its name. ``host``: the host's facts, with their "fingerprint" (else one is made of all of
     them). ``reports``: the folder of all runs.
-    ``commit``: of the harness. Raises DiskFull and StoreError, when made and from any recording method; what was
+    ``commit``: of the harness. Raises DiskFull and ReportsUnwritable, when made and from any recording method; what was
     recorded before stays readable.
     """
 
@@ -69,7 +69,7 @@ class RunRecorder:
         self.logs = self.folder / "logs"
         """Where consoles and logs of machines go."""
         self._journal = Journal(self.folder)
-        with naming_write_errors("the logs of a run", self.logs, elsewhere=ELSEWHERE, refused=StoreError):
+        with writing("the logs of a run", self.logs):
             self.logs.mkdir(exist_ok=True)
         facts = plain_value(host)
         facts["fingerprint"] = fitting_name(str(facts.get("fingerprint") or fingerprint_of(facts)))
@@ -280,6 +280,15 @@ class RunRecorder:
     def elapsed_s(self) -> float:
         """Seconds since the run started, on the monotonic clock."""
         return (time.monotonic_ns() - self._zero_ns) / 1e9
+
+    def move(self, reports: Path) -> None:
+        """Go on in another folder of runs, with what was recorded until now: where its own takes no more.
+
+        Its logs and pictures stay where they are. Raises DiskFull, ReportsUnwritable; then it stays there, too.
+        """
+        with self._lock:
+            self._journal.move(reports / self.id)
+            self.folder = reports / self.id
 
     def end(self) -> None:
         """End the run; its folder's journal is all that a report needs, in whichever process that is written."""

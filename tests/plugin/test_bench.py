@@ -116,15 +116,6 @@ def test_a_second_bench_on_the_host_is_told_who_measures(bench, monkeypatch: pyt
     assert not (bench.folder / "reports").exists()
 
 
-def test_a_reports_folder_that_cannot_be_is_said_before_anything_runs(bench) -> None:
-    (bench.folder / "reports").write_text("in the way")
-    text = "def test_one(measure):\n    measure.record('x', 1, unit='s', better='lower')\n"
-    done = bench.run(bench.scenario(text), "--backend", "tcg")
-    assert done.returncode == 1
-    assert "cannot write a run" in done.stderr
-    assert "Traceback" not in done.stderr + done.stdout
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="the limit is a shell's")
 def test_a_disk_that_fills_up_ends_the_bench_with_what_was_measured(bench) -> None:
     text = (

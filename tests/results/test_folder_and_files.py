@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from harness.errors import DiskFull, StoreError, UnknownName, UsageError
+from harness.errors import DiskFull, ReportsUnwritable, StoreError, UnknownName, UsageError
 from harness.results.files import CSV_COLUMNS, write_csv, write_json, write_junit
 from harness.results.folder import find_folder, point_latest, publish, read_run
 from harness.results.models import Failure, Skip
@@ -65,7 +65,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(StoreError, match="make it writable"):
+    with pytest.raises(ReportsUnwritable, match="make it writable"):
         publish(tmp_path / "run", {"a.txt": text("a")})
 
 

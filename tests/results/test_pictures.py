@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import ValidationError
 
-from harness.errors import MeasurementError, StoreError
+from harness.errors import MeasurementError, ReportsUnwritable
 from harness.results import pictures, recorder
 from harness.results.journal import recover
 from harness.results.models import Run
@@ -133,5 +133,5 @@ def test_a_file_that_was_changed_or_lies_elsewhere_is_not_read(tmp_path):
 
 def test_a_folder_in_the_way_has_a_name(made):
     (made.folder / pictures.FOLDER).write_text("in the way")
-    with pytest.raises(StoreError, match="cannot write a picture"):
+    with pytest.raises(ReportsUnwritable, match="cannot write a picture"):
         kept(made)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import DiskFull, MeasurementError, StoreError, UnknownName
+from harness.errors import DiskFull, MeasurementError, ReportsUnwritable, StoreError, UnknownName
 from harness.results.journal import JOURNAL, recover
 from harness.results.models import Run
 from harness.results.plain_values import TEXT_MAX
@@ -54,7 +54,7 @@ def test_a_run_is_what_was_recorded(recorder):
 
 def test_a_folder_that_cannot_be_made_has_a_name(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match="cannot write a run in"):
+    with pytest.raises(ReportsUnwritable, match="cannot write a run in"):
         RunRecorder("quick", {}, reports=tmp_path / "file")
 
 
@@ -312,3 +312,25 @@ def test_what_is_said_about_a_series_adds_up_and_is_written_once(recorder) -> No
     events = [json.loads(line)["event"] for line in (recorder.folder / JOURNAL).read_bytes().splitlines()]
     assert (events.count("about"), events.count("notice")) == (2, 1)
     assert recover(recorder.folder) == run
+
+
+def test_a_run_goes_on_in_another_folder_with_all_that_it_has(tmp_path):
+    with RunRecorder("quick", {}, reports=tmp_path / "one") as recorder:
+        subject = recorder.subject(backend="tcg")
+        for number in range(2):
+            recorder.sample("boot", "init", unit="s", better="lower", subject=subject, value=number)
+            if not number:
+                recorder.move(tmp_path / "two")
+        run = recorder.finish()
+    assert recover(tmp_path / "two" / run.id) == run
+    assert run.series[0].samples == (0, 1)
+
+
+def test_a_run_that_cannot_move_stays(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with RunRecorder("quick", {}, reports=tmp_path / "one") as recorder:
+        with pytest.raises(ReportsUnwritable):
+            recorder.move(tmp_path / "file")
+        recorder.notice("still here")
+        run = recorder.finish()
+    assert recover(tmp_path / "one" / run.id) == run
