@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from harness.cli.doctor_gpu import gpu_rows
+from harness.cli.doctor_verdict import verdict
 from harness.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _WIDTH = 80
+_SOURCE = re.compile(r"^\S+: (?:\S+:\d+: )+")
+"""What a program puts before its words: its name, and the line of its source."""
 _ABILITIES = {
     "virtio_gpu_gl": "virtio-gpu-gl",
     "venus": "venus",
@@ -35,6 +39,8 @@ def show(found: Mapping[str, Any], console: Console | None = None) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold what the terminal cannot show
     out = console or Console(highlight=False, emoji=False, markup=False)
     out.width = min(out.width, _WIDTH)
+    if works := list(verdict(found)):
+        _section(out, "What works here", _rows(works))
     _section(out, "Host", _lines([*_host(found["host"]), ("noise", _causes(found["noise"]))]))
     _section(out, "QEMU", _qemus(found["qemus"], found["rejected"]))
     _section(out, "Backends", _backends(found["backends"]))
@@ -155,15 +161,19 @@ def _backends(backends: list[dict[str, Any]]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for verdict, archs in _alike(backends):
-        name, usable, code, reason, fix = verdict
+    elsewhere = [one for one in backends if one["code"] == "wrong-os"]
+    for alike, archs in _alike(one for one in backends if one not in elsewhere):
+        name, usable, code, reason, fix = alike
         word = Text("usable", style="green") if usable else Text(code, style="red")
-        text = Text(", ".join(archs))
-        if reason:
-            text.append(f": {reason}")
-        if fix:
-            text.append(f"\n{fix}", style="dim")
-        table.add_row(Text(name, style="cyan"), word, text)
+        own = _SOURCE.sub("", reason)
+        what = Text(", ".join(archs) + (f": {own}" if own else ""))
+        if own != reason:  # a program's words, of any length: `--json` has the whole of them
+            what.no_wrap, what.overflow = True, "ellipsis"
+        table.add_row(Text(name, style="cyan"), word, Group(what, Text(fix, style="dim")) if fix else what)
+    if elsewhere:
+        names = ", ".join(dict.fromkeys(one["backend"] for one in elsewhere))
+        reasons = "; ".join(dict.fromkeys(one["reason"] for one in elsewhere))
+        table.add_row(Text(names, style="dim"), Text("wrong-os", style="dim"), Text(reasons, style="dim"))
     return table
 
 
@@ -174,7 +184,7 @@ def _gpus(found: Mapping[str, Any]) -> Table:
     return table
 
 
-def _alike(backends: list[dict[str, Any]]) -> Iterable[tuple[tuple[str, bool, str, str, str], list[str]]]:
+def _alike(backends: Iterable[dict[str, Any]]) -> Iterable[tuple[tuple[str, bool, str, str, str], list[str]]]:
     """Verdicts that differ only in the architecture share a row."""
     groups: dict[tuple[str, bool, str, str, str], list[str]] = {}
     for one in backends:

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from harness.cli.doctor_gpu import gpu_rows
 from harness.cli.doctor_page import show
+from harness.cli.doctor_verdict import verdict
 from harness.host.accelerators import ACCELERATORS
 from harness.host.facts import HostFacts
 from harness.host.introspection import QemuFeatures
@@ -243,3 +244,69 @@ def test_a_qemu_that_is_none_is_one_sentence_and_exit_3(visorbench: Any) -> None
     assert "/bin/sh (from --qemu)" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+ASSERTION = (
+    f"qemu-system-x86_64: ../../target/i386/kvm/kvm.c:3183: kvm_buf_set_msrs: Assertion `{'x' * 200}' failed."
+)
+
+
+def _backend(
+    backend: str, arch: str, code: str = "usable", reason: str = "", fix: str = ""
+) -> dict[str, Any]:
+    return {
+        "backend": backend,
+        "arch": arch,
+        "usable": code == "usable",
+        "code": code,
+        "reason": reason,
+        "fix": fix,
+    }
+
+
+def _strange_machine() -> list[dict[str, Any]]:
+    refused = _backend("kvm", "x86-64", "refused", ASSERTION, "run elsewhere, or use the backend tcg")
+    return [
+        _backend("native", "x86-64"),
+        _backend("tcg", "x86-64"),
+        _backend("tcg", "arm64", "no-qemu", "no QEMU for arm64 guests", "run `visorbench setup`"),
+        refused,
+        _backend("kvm", "arm64", "wrong-arch", "its own architecture only", "run on arm64"),
+        _backend("vz", "arm64", "wrong-os", "vz exists on macOS only", "run on a Mac"),
+    ]
+
+
+def test_the_verdict_comes_first_and_names_the_step_that_changes_it() -> None:
+    gpu = {"mode": "venus", "usable": False, "fix": "use a QEMU that has it"}
+    found = {"backends": _strange_machine(), "gpu": {"qemus": [gpu]}}
+    assert dict(verdict(found)) == {
+        "arm64 guests": "do not run: run `visorbench setup`",
+        "x86-64 guests": "run on tcg, emulated; for kvm (refused), run elsewhere",
+        "their GPU": "draws in software only; use a QEMU that has it",
+    }
+    works = {
+        "backends": [_backend("kvm", "x86-64"), _backend("tcg", "x86-64")],
+        "gpu": {"qemus": [{**gpu, "usable": True}]},
+    }
+    assert dict(verdict(works)) == {
+        "x86-64 guests": "run on kvm",
+        "their GPU": "draws with Vulkan (venus) of the host",
+    }
+
+
+def test_a_programs_words_are_one_line_of_the_page() -> None:
+    told = {"cpu_model": "a CPU", "load": (0, 0, 0), "fingerprint": "f"}
+    host = dict.fromkeys(HostFacts.__dataclass_fields__) | told
+    gpu = {"render_nodes": [], "adapters": [], "qemus": []}
+    stream = io.StringIO()
+    show(
+        {"host": host, "noise": [], "qemus": [], "rejected": [], "backends": _strange_machine(), "gpu": gpu},
+        Console(file=stream, width=80, highlight=False, emoji=False, markup=False),
+    )
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    assert lines[0] == "What works here"
+    (at,) = (number for number, line in enumerate(lines) if "Assertion" in line)
+    assert lines[at].lstrip().startswith("kvm")
+    assert "x86-64: kvm_buf_set_msrs: Assertion" in lines[at]
+    assert lines[at].endswith("…")
+    assert "run elsewhere" in lines[at + 1]
