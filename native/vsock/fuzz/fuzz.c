@@ -54,6 +54,15 @@ static uint32_t take_number(struct input *from, uint32_t few)
     return first < 240 ? first % few : take(from, 4);
 }
 
+/* Where something is in the guest: often across the border of its regions, or over its end. */
+static uint32_t take_place(struct input *from, uint32_t usual)
+{
+    uint32_t kind = take(from, 1);
+    if (kind >= 96)
+        return usual;
+    return (kind < 64 ? GUEST_BORDER : GUEST_BYTES) - take(from, 1) % 128;
+}
+
 static void check(bool right)
 {
     if (!right)
@@ -163,7 +172,7 @@ static void push(struct bench *bench, unsigned queue, uint32_t head)
 /* A packet as a driver would send it, but for what the input says; its header and data in descriptors of their own. */
 static void send_packet(struct bench *bench, struct input *from)
 {
-    uint32_t slot = take(from, 1) % (GUEST_QUEUE_SIZE / 2), at = BUFFERS_AT + slot * SLOT;
+    uint32_t slot = take(from, 1) % (GUEST_QUEUE_SIZE / 2), at = take_place(from, BUFFERS_AT + slot * SLOT);
     struct header header = {.from_cid = CID, .to_cid = CID_HOST, .type = TYPE_STREAM};
     header.operation = (uint16_t)take_number(from, 9);
     header.from_port = take_number(from, 4);
@@ -181,7 +190,7 @@ static void send_packet(struct bench *bench, struct input *from)
 
 static void offer_buffer(struct bench *bench, struct input *from)
 {
-    uint32_t index = take(from, 1), address = GUEST_BYTES / 2 + index % GUEST_QUEUE_SIZE * SLOT;
+    uint32_t index = take(from, 1), address = take_place(from, GUEST_BYTES / 2 + index % GUEST_QUEUE_SIZE * SLOT);
     describe(QUEUE_TO_GUEST, index, (struct descriptor){address, take_number(from, SLOT), 2, 0});
     push(bench, QUEUE_TO_GUEST, index % GUEST_QUEUE_SIZE);
 }
@@ -190,7 +199,7 @@ static void offer_buffer(struct bench *bench, struct input *from)
 static void describe_anything(struct input *from)
 {
     unsigned queue = take(from, 1) % QUEUES, index = take(from, 1);
-    struct descriptor descriptor = {.address = take_number(from, 240) * 128};
+    struct descriptor descriptor = {.address = take_place(from, take_number(from, 240) * 128)};
     descriptor.length = take_number(from, 128);
     descriptor.flags = (uint16_t)take_number(from, 8);
     descriptor.next = (uint16_t)take_number(from, GUEST_QUEUE_SIZE + 1);

@@ -6,11 +6,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { FILE_BYTES = 0x9000, BORDER = 0x3FC0, FIRST_AT = 0x40, SECOND_AT = 0x5020, PAGE = 4096 };
+enum { FILE_BYTES = 0x9000, FIRST_AT = 0x40, SECOND_AT = 0x5020, PAGE = 4096 };
 
 const struct region_description GUEST_REGIONS[2] = {
-    {.guest = 0, .size = BORDER, .front = 0x7F0000000000, .offset = FIRST_AT},
-    {.guest = BORDER, .size = GUEST_BYTES - BORDER, .front = 0x7E0000000000, .offset = SECOND_AT},
+    {.guest = 0, .size = GUEST_BORDER, .front = 0x7F0000000000, .offset = FIRST_AT},
+    {.guest = GUEST_BORDER, .size = GUEST_BYTES - GUEST_BORDER, .front = 0x7E0000000000, .offset = SECOND_AT},
 };
 
 static uint8_t *bytes;
@@ -43,7 +43,7 @@ void guest_clear(void)
 static uint8_t *at_guest(uint32_t at)
 {
     at %= GUEST_BYTES;
-    return at < BORDER ? bytes + FIRST_AT + at : bytes + SECOND_AT + (at - BORDER);
+    return at < GUEST_BORDER ? bytes + FIRST_AT + at : bytes + SECOND_AT + (at - GUEST_BORDER);
 }
 
 void guest_write(uint32_t at, const void *from, uint32_t size)

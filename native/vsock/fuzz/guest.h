@@ -6,7 +6,7 @@
 
 #include "memory.h"
 
-enum { GUEST_BYTES = 0x6FC0, GUEST_QUEUE_SIZE = 8 };
+enum { GUEST_BYTES = 0x6FC0, GUEST_BORDER = 0x3FC0, GUEST_QUEUE_SIZE = 8 };
 
 /* Of a queue, by its index: where its parts are in the guest. */
 enum { GUEST_DESCRIPTORS = 0, GUEST_AVAILABLE = 0x80, GUEST_USED = 0x100 };
