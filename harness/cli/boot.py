@@ -31,7 +31,9 @@ LOGIN = r"login:\s*$"
 @click.command()
 @click.argument("guest", required=False)
 @click.option(
-    "--backend", metavar="NAME", help="auto (the default: the fastest that works here), tcg, kvm, hvf, vz, …"
+    "--backend",
+    metavar="NAME",
+    help="auto (the default: the fastest that works here), tcg, kvm, hvf, vz, krun, …",
 )
 @click.option("--arch", metavar="ARCH", help="arm64 or x86-64; default: the host's.")
 @click.option("--kernel", type=_path, help="Boot this kernel …")
@@ -100,10 +102,10 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
     arch = _arch(options["arch"])
     config = load(options={"qemu": options["qemu"], "runtime": options["runtime"]})
     image = _image(guest, arch, options, config, build=not dry_run)
-    if options["efi"] and image.kernel:
-        image = _bootable_by_firmware(image, options, config, dry_run=dry_run)
     options["qemu"] = _qemu(image.arch, options, config, install=not dry_run)
     backend = _backend(options["backend"], image.arch, options)
+    if (options["efi"] or backend.capabilities().firmware_only) and image.kernel:
+        image = _bootable_by_firmware(image, options, config, dry_run=dry_run)
     machine = backend.machine(_spec(image, backend, options))
     if dry_run:
         from harness.cli.boot_dry_run import show  # noqa: PLC0415

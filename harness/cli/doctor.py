@@ -77,7 +77,7 @@ def examine(explicit: Path | str | None = None) -> dict[str, Any]:
     versions = {qemu.arch: _version(qemu) for qemu in reversed(qemus)}
     with ThreadPoolExecutor(2) as beside:  # while some proofs wait for an accelerator that hangs
         gpus = beside.submit(examine_gpus, qemus)
-        others = beside.submit(_vz)
+        others = beside.submit(_of_macs)
         proofs = [
             {"backend": proof.accelerator, "version": versions.get(proof.arch, "")}
             | {key: value for key, value in asdict(proof).items() if key != "accelerator"}
@@ -98,17 +98,18 @@ def _native(arch: str) -> dict[str, Any]:
     return {"backend": "native", "arch": arch, "version": "", **usable}
 
 
-def _vz() -> list[dict[str, Any]]:
-    """Virtualization.framework, proved as the others are."""
+def _of_macs() -> list[dict[str, Any]]:
+    """Virtualization.framework and libkrun, proved as the others are."""
     import time  # noqa: PLC0415
 
     from harness.guests.model import Arch  # noqa: PLC0415
-    from harness.machines.catalogue import VZ, get  # noqa: PLC0415
+    from harness.machines.catalogue import KRUN, VZ, get  # noqa: PLC0415
 
     rows = []
-    for arch in Arch:
-        began = time.monotonic()
-        rows.append(asdict(get(VZ).probe(arch)) | {"seconds": time.monotonic() - began})
+    for backend in (VZ, KRUN):
+        for arch in Arch:
+            began = time.monotonic()
+            rows.append(asdict(get(backend).probe(arch)) | {"seconds": time.monotonic() - began})
     return rows
 
 

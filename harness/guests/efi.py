@@ -48,17 +48,20 @@ def write_efi_disk(image: GuestImage, to: Path, *, elsewhere: str, initrd: Path 
             f"{image.efi_stub}: {error}", fix="run `visorbench guests clean`: it is fetched again"
         ) from None
     with naming_write_errors("an EFI disk", to.parent, elsewhere=elsewhere):
-        _write(program, BOOT_PATHS[image.arch], to)
+        write_program_disk(program, image.arch, to)
     return to
 
 
-def _write(program: bytes, path: str, to: Path) -> None:
-    """The disk around ``program``; what its table and volume are called by follows from its bytes."""
+def write_program_disk(program: bytes, arch: Arch, to: Path) -> None:
+    """The disk around ``program``, where firmware of ``arch`` looks for one; raises OSError.
+
+    What its table and volume are called by follows from its bytes.
+    """
     digest = hashlib.sha256(program).digest()
     with to.open("wb") as out:
         out.seek(FIRST_SECTOR * SECTOR_BYTES)
         serial = int.from_bytes(digest[:4], "little")
-        size = write_fat(out, {path: program}, serial=serial, hidden_sectors=FIRST_SECTOR)
+        size = write_fat(out, {BOOT_PATHS[arch]: program}, serial=serial, hidden_sectors=FIRST_SECTOR)
         write_table(
             out, size, name="EFI system partition",
             disk=uuid.UUID(bytes=digest[:16], version=4), partition=uuid.UUID(bytes=digest[16:], version=4),

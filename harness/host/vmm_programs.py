@@ -1,6 +1,6 @@
-"""vfkit on this host: where it is, and which version it says it is.
+"""vfkit, krunkit and gvproxy on this host: where they are, and which versions they say they are.
 
-``$VISORBENCH_VFKIT`` names one; else PATH, Homebrew, or Podman's package has it.
+``$VISORBENCH_VFKIT`` and the like name one; else PATH, Homebrew, or Podman's package has it.
 A version with ``+double`` in it is a stand-in of the tests: machines may run on it, nothing is measured on it.
 """
 
@@ -25,9 +25,14 @@ PLACES = (
     "/opt/podman/bin",
     "/opt/homebrew/opt/podman/libexec/podman",
 )
-OLDEST = {"vfkit": (0, 6, 1)}
-"""vfkit 0.6.1 was the first to give a guest's console a pseudo-terminal."""
-INSTALL = {"vfkit": "brew install vfkit"}
+OLDEST = {"vfkit": (0, 6, 1), "krunkit": (1, 3, 1), "gvproxy": (0, 7, 0)}
+"""vfkit 0.6.1 was the first to give a guest's console a pseudo-terminal; every krunkit before 1.3.1 ends its guest at
+any POST."""
+INSTALL = {
+    "vfkit": "brew install vfkit",
+    "krunkit": "brew tap slp/krunkit && brew install krunkit",
+    "gvproxy": "brew install podman, which brings it along",
+}
 DOUBLE = "+double"
 
 _VERSION = re.compile(r"\bv?(\d+)\.(\d+)\.(\d+)(\+double)?")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 NATIVE = "native"
-VZ = "vz"
+VZ, KRUN = "vz", "krun"
 AUTO = "auto"
 """In place of a backend's name: this platform's accelerator where it works, else ``tcg``, which is then said aloud."""
 PROOF_DEADLINE_S = 3
@@ -28,7 +28,7 @@ _HARDWARE = {"linux": "kvm", "darwin": "hvf", "win32": "whpx"}
 
 def guest_backends() -> tuple[str, ...]:
     """The names of the backends that run guests; whether one works here is for its probe to say."""
-    return (*ACCELERATORS, VZ)
+    return (*ACCELERATORS, VZ, KRUN)
 
 
 def get(name: str, *, qemu: Path | None = None, logs: Path | None = None) -> Backend:
@@ -44,6 +44,10 @@ def get(name: str, *, qemu: Path | None = None, logs: Path | None = None) -> Bac
         from harness.machines.vz.backend import VzBackend  # noqa: PLC0415
 
         return VzBackend(logs=logs)
+    if name == KRUN:
+        from harness.machines.krun.backend import KrunBackend  # noqa: PLC0415
+
+        return KrunBackend(logs=logs)
     if name not in ACCELERATORS:
         raise UnknownName("backend", name, (NATIVE, *guest_backends()))
     from harness.machines.qemu.backend import QemuBackend  # noqa: PLC0415

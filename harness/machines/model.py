@@ -117,6 +117,8 @@ class Capabilities:
     disks: bool = False
     """Whether MachineSpec.disks may name any."""
     snapshots: bool = False
+    firmware_only: bool = False
+    """Whether its machines boot through UEFI firmware whatever MachineSpec.efi says."""
     gpus: frozenset[GpuMode] = frozenset({GpuMode.NONE})
     """What MachineSpec.gpu may ask for; whether a host has it, :meth:`Backend.probe_gpu` proves."""
 

@@ -67,7 +67,7 @@ def capabilities(subject: Subject) -> Capabilities:
 @pytest.fixture
 def guest(visorbench: Session, subject: Subject) -> GuestImage:
     """The subject's guest, built."""
-    return visorbench.guest(subject.guest, subject.arch, efi=subject.efi)
+    return visorbench.guest(subject.guest, subject.arch, efi=subject.boots_firmware)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def machine_factory(
     def factory(*, disks: Sequence[Disk] = (), **options: Any) -> Machine:
         variant = subject.with_(**options) if options else subject
         backend = variant.backend_here(logs=folder / f"{len(made) + 1:03}")
-        image = visorbench.guest(variant.guest, variant.arch, efi=variant.efi)
+        image = visorbench.guest(variant.guest, variant.arch, efi=variant.boots_firmware)
         made.append(backend.machine(replace(variant.spec(image), disks=tuple(disks))))
         return made[-1]
 

@@ -71,6 +71,11 @@ class Subject:
         differs = {key: getattr(spec, key) for key in NAMED if getattr(spec, key) != getattr(self, key)}
         return self.with_(**differs) if differs else self
 
+    @property
+    def boots_firmware(self) -> bool:
+        """Whether it boots through UEFI firmware, asked for or because its backend knows nothing else."""
+        return self.efi or self.backend_here().capabilities().firmware_only
+
     def backend_here(self, *, logs: Path | None = None) -> Backend:
         """The backend, with this subject's QEMU; its machines leave their logs in ``logs``."""
         from harness.machines.catalogue import get  # noqa: PLC0415 - heavy

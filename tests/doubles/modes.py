@@ -1,4 +1,4 @@
-"""How a double misbehaves: words in ``$VFKIT_DOUBLE``, with commas between them."""
+"""How a double misbehaves: words in ``$VFKIT_DOUBLE`` or ``$KRUNKIT_DOUBLE``, with commas between them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Mode(StrEnum):
     ORPHAN = "orphan"
     """The worker does not end with its vfkit."""
     OLD = "old"
-    """An old version, without pseudo-terminals."""
+    """An old version: a vfkit without pseudo-terminals, a krunkit that stops at any POST."""
 
 
-def modes() -> frozenset[Mode]:
+def modes(variable: str = "VFKIT_DOUBLE") -> frozenset[Mode]:
     """Those that are asked for."""
-    return frozenset(Mode(word) for word in os.environ.get("VFKIT_DOUBLE", "").split(",") if word)
+    return frozenset(Mode(word) for word in os.environ.get(variable, "").split(",") if word)

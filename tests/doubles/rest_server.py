@@ -25,10 +25,12 @@ _REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 404: "Not Found", 50
 
 
 class RestServer:
-    """Listens as soon as it is made."""
+    """Listens as soon as it is made. ``one_read``: what a first read does not bring of a request is never read."""
 
-    def __init__(self, path: Path, handler: Handler, modes: frozenset[Mode]) -> None:
-        self._handler, self._modes = handler, modes
+    def __init__(
+        self, path: Path, handler: Handler, modes: frozenset[Mode], *, one_read: bool = False
+    ) -> None:
+        self._handler, self._modes, self._one_read = handler, modes, one_read
         path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(os.fspath(path))
@@ -56,7 +58,7 @@ class RestServer:
         length = next(
             (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
         )
-        while end and len(body) < length:
+        while end and len(body) < length and not self._one_read:
             more = stream.recv(4096)
             if not more:
                 return True
@@ -91,7 +93,9 @@ class RestServer:
             return line + b"Content-Length: 0\r\n\r\n"
         body = reply.encode() if isinstance(reply, str) else json.dumps(reply).encode()
         if Mode.NUL in self._modes:
-            return line + b"Content-type: application/json\r\n\r\n" + body + b"\0"
+            whole = body + b"\0"
+            said = whole[: len(whole) // 2] if Mode.HALF in self._modes else whole
+            return line + b"Content-type: application/json\r\n\r\n" + said
         kind = "text/plain" if isinstance(reply, str) else "application/json; charset=utf-8"
         head = line + f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         return head + (body[: len(body) // 2] if Mode.HALF in self._modes else body)

@@ -72,7 +72,7 @@ def test_the_document_has_its_documented_shape(visorbench: Any) -> None:
     )
     assert {one["arch"] for one in found["qemus"]} == {"arm64", "x86-64"}
     assert all(set(one) == BACKEND_KEYS for one in found["backends"])
-    assert {one["backend"] for one in found["backends"]} == {"native", "vz", *ACCELERATORS}
+    assert {one["backend"] for one in found["backends"]} == {"native", "vz", "krun", *ACCELERATORS}
     assert all(one["usable"] or (one["reason"] and one["fix"]) for one in found["backends"])
     assert [one["usable"] for one in found["backends"] if one["backend"] in ("native", "tcg")] == [True] * 3
     assert set(found["gpu"]) == {"render_nodes", "adapters", "qemus"}

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.channels.console import Console
@@ -19,7 +20,24 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from harness.machines.rest.control import RestControl
+
 _PTY_LINE = re.compile(r"\(pty path: ([^)]+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class PtyConsole:
+    """As :class:`harness.machines.rest.vmm.ConsoleWay`: a vfkit whose logs are in this folder."""
+
+    logs: Path
+
+    def open(self, control: RestControl) -> Console:
+        """Behind the pseudo-terminal that vfkit tells; raises ControlError."""
+        said = (self.logs / "stderr.log").read_text(errors="replace")
+        return pty_console(pty_name(control.inspect(), said), self.logs / "console.log")
+
+    def end(self) -> None:
+        """The pseudo-terminal goes with vfkit."""
 
 
 def pty_name(inspected: dict[str, Any], log: str) -> str:

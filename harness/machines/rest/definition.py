@@ -59,9 +59,9 @@ def memory_mib(spec: MachineSpec) -> int:
     return spec.guest.memory_mib if spec.memory_mib is None else spec.memory_mib
 
 
-def network(spec: MachineSpec) -> NetworkKind:
-    """The option ``network``; raises InvalidConfiguration."""
-    return NetworkKind(choice(spec, "network", [kind.value for kind in NetworkKind]))
+def network(spec: MachineSpec, *kinds: NetworkKind) -> NetworkKind:
+    """The option ``network``, the first of ``kinds`` by default; raises InvalidConfiguration."""
+    return NetworkKind(choice(spec, "network", [kind.value for kind in kinds]))
 
 
 def command_line(guest: GuestImage, network: NetworkKind) -> str:

@@ -46,6 +46,8 @@ def family(vmm: RestVmm) -> list[int]:
         pids = [own.pid, *(child.pid for child in own.children(recursive=True))]
     except psutil.NoSuchProcess:
         return []
+    if (beside := vmm.prepared.beside) and beside.exited is None:
+        pids.append(beside.pid)
     if vmm.worker and psutil.pid_exists(vmm.worker.pid):
         pids.append(vmm.worker.pid)
     return pids

@@ -124,6 +124,8 @@ class RestMachine(VmmMachine[RestVmm]):
     def pause(self) -> None:
         """Stop the virtual CPUs, and return when they have stopped; pausing twice is fine."""
         vmm = self._alive("pause", State.RUNNING, State.PAUSED)
+        if not self._program.can_pause:
+            self._cannot("pause a machine", "use a backend of QEMU, or vz")
         if not self._paused:
             self._asking(vmm.control.pause)
             self._paused = True

@@ -24,6 +24,8 @@ class NetworkKind(StrEnum):
 
     NAT = "nat"
     """Virtualization.framework's own: the guest reaches whatever the host does."""
+    GVPROXY = "gvproxy"
+    """A process beside the VMM: the guest reaches whatever the host does."""
     NONE = "none"
 
 

@@ -1,4 +1,4 @@
-"""One running vfkit and everything that leads to it: made by :func:`launch`, gone with its machine."""
+"""One running VMM and everything that leads to it: made by :func:`launch`, gone with its machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from harness.host.processes import OwnedProcess, spawn
 from harness.host.write_errors import naming_write_errors
 from harness.machines.logs import ARGV
 from harness.machines.rest import worker
-from harness.machines.rest.consoles import pty_console, pty_name
 from harness.machines.rest.control import RestControl
 
 if TYPE_CHECKING:
@@ -56,6 +55,27 @@ class Prepared:
 
     argv: tuple[str, ...]
     network: Network
+    console: ConsoleWay
+    beside: OwnedProcess | None = None
+    """Another process that lives as long as the VMM does: its network."""
+
+    def close(self) -> None:
+        """The VMM has ended, or never began; idempotent."""
+        self.console.end()
+        if self.beside:
+            _end(self.beside)
+
+
+class ConsoleWay(Protocol):
+    """How a guest's console comes out of its VMM."""
+
+    def open(self, control: RestControl) -> Console:
+        """When the VMM answers, once; raises ControlError."""
+        ...
+
+    def end(self) -> None:
+        """The VMM has ended; idempotent."""
+        ...
 
 
 class Program(Protocol):
@@ -64,6 +84,11 @@ class Program(Protocol):
     @property
     def name(self) -> str:
         """``vfkit``, for errors."""
+        ...
+
+    @property
+    def can_pause(self) -> bool:
+        """Whether it takes the changes Pause and Resume."""
         ...
 
     @property
@@ -92,7 +117,7 @@ class RestVmm:
     process: OwnedProcess
     control: RestControl
     console: Console
-    network: Network
+    prepared: Prepared
     logs: Path
     private: bool
     """Whether ``logs`` goes when the machine goes."""
@@ -100,6 +125,11 @@ class RestVmm:
     """When its control socket answered first."""
     worker: Worker | None = None
     ready: EventPort | None = field(default=None, init=False)
+
+    @property
+    def network(self) -> Network:
+        """How its guest is reached."""
+        return self.prepared.network
 
     def stderr_tail(self, lines: int = 20) -> list[str]:
         """The last lines that it said; none once its private folder is gone."""
@@ -118,11 +148,13 @@ class RestVmm:
         """End what still runs, the system's worker included, and close every channel; idempotent."""
         _end(self.process)
         self.end_worker()
+        self.prepared.close()
         self.console.close()
 
     def bury(self) -> None:
         """The VMM has ended: so must its guest, whose console a worker that lives on would keep open."""
         self.end_worker()
+        self.prepared.close()
         self.drain()
         self.console.close()
 
@@ -140,6 +172,7 @@ def launch(program: Program, place: Place, initrd: Path | None, *, private: bool
     """
     with ExitStack() as undo:
         prepared = program.prepare(place, initrd)
+        undo.callback(prepared.close)
         before = worker.workers() if program.has_worker else frozenset()
         with naming_write_errors(
             "the logs of a machine", place.logs, elsewhere="name another folder for them"
@@ -152,13 +185,10 @@ def launch(program: Program, place: Place, initrd: Path | None, *, private: bool
         log.close()
         control = RestControl(place.rest, program.name)
         up = _await_answer(process, control, place.logs, place.purpose, private=private)
-        name = pty_name(control.inspect(), _log(place.logs))
-        console = pty_console(name, place.logs / "console.log")
+        console = prepared.console.open(control)
         found = worker.Worker.find(before, place.purpose) if program.has_worker else None
         undo.pop_all()
-    made = RestVmm(
-        program.name, process, control, console, prepared.network, place.logs, private, up, worker=found
-    )
+    made = RestVmm(program.name, process, control, console, prepared, place.logs, private, up, worker=found)
     process.on_exit(lambda _: threading.Thread(target=made.bury, daemon=True).start())
     return made
 
@@ -192,10 +222,6 @@ def _end(process: OwnedProcess) -> None:
         process.kill()
         with suppress(TimeoutError):  # a process that even SIGKILL cannot end is the kernel's now
             process.wait(_KILL_TIMEOUT_S)
-
-
-def _log(logs: Path) -> str:
-    return (logs / "stderr.log").read_text(errors="replace")
 
 
 def _tail(logs: Path, lines: int) -> list[str]:

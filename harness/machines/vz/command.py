@@ -7,11 +7,11 @@ quotes, and the quotes around a value are dropped: a kernel command line goes in
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, assert_never
 
 from harness.channels.rest import check_socket_path
 from harness.errors import InvalidConfiguration
+from harness.machines.rest.words import mac_address, mount_tag
 from harness.machines.vz.config import (
     Blk,
     EfiBoot,
@@ -33,11 +33,8 @@ if TYPE_CHECKING:
 
     from harness.machines.vz.config import Boot, Device, VfkitConfig
 
-MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 PORT_MAX = (1 << 32) - 2
 MOST_PIXELS = 16384
-_TAG = re.compile(r"[A-Za-z0-9._-]{1,36}")
-"""virtio-fs: 36 bytes (virtio 1.2, 5.11.4)."""
 _UNSPEAKABLE = ('"', ",", "\0", "\n", "\r")
 """What no value of a device or path can have."""
 _NET_SOCKET_MAX = 80
@@ -108,12 +105,12 @@ def _device(device: Device) -> str:  # noqa: PLR0911 - one line for each kind
         case Rng():
             return "virtio-rng"
         case SharedFolder(folder, tag):
-            return f"virtio-fs,sharedDir={value(folder, 'the path of a shared folder')},mountTag={_tag(tag)}"
+            return f"virtio-fs,sharedDir={value(folder, 'the path of a shared folder')},mountTag={mount_tag(tag)}"
         case Gpu2d(width, height):
             return f"virtio-gpu,width={_pixels(width)},height={_pixels(height)}"
         case Rosetta(tag, install, ignore):
             flags = (",install" if install else "") + (",ignore-if-missing" if ignore else "")
-            return f"rosetta,mountTag={_tag(tag)}{flags}"
+            return f"rosetta,mountTag={mount_tag(tag)}{flags}"
         case _:
             assert_never(device)
 
@@ -121,9 +118,7 @@ def _device(device: Device) -> str:  # noqa: PLR0911 - one line for each kind
 def _mac(mac: str | None) -> str:
     if mac is None:
         return ""
-    if not MAC.fullmatch(mac):
-        raise InvalidConfiguration(f"{mac!r} is no MAC address", fix="write it as 52:54:00:12:34:56")
-    return f",mac={mac}"
+    return f",mac={mac_address(mac)}"
 
 
 def _socket(path: Path) -> str:
@@ -151,14 +146,6 @@ def _port(port: int) -> int:
     if not 0 < port <= PORT_MAX:
         raise InvalidConfiguration(f"{port} is no vsock port", fix=f"it can be 1 to {PORT_MAX}")
     return port
-
-
-def _tag(tag: str) -> str:
-    if not _TAG.fullmatch(tag):
-        raise InvalidConfiguration(
-            f"{tag!r} is no tag to mount", fix="up to 36 letters, digits, dots, hyphens and underscores"
-        )
-    return tag
 
 
 def _pixels(count: int) -> int:

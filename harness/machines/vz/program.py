@@ -10,6 +10,7 @@ from harness.errors import InvalidConfiguration
 from harness.kernels.unpack import direct_kernel
 from harness.machines.model import GpuMode
 from harness.machines.rest import definition
+from harness.machines.rest.consoles import PtyConsole
 from harness.machines.rest.disks import check_raw, private_copy
 from harness.machines.rest.leases import leases_file, random_mac
 from harness.machines.rest.network import LeasedNetwork, NetworkKind, NoNetwork
@@ -65,6 +66,7 @@ class Vfkit:
 
     name = "vfkit"
     has_worker = True
+    can_pause = True
 
     @property
     def settings(self) -> dict[str, str | int]:
@@ -100,7 +102,7 @@ class Vfkit:
         network, net = self._network()
         disks = self._disks(place.private, initrd)
         config = self.config(self._boot(place.private, initrd), (*disks, *net), place.rest)
-        return Prepared(tuple(build(config)), network)
+        return Prepared(tuple(build(config)), network, PtyConsole(place.logs))
 
     def _boot(self, private: Path, initrd: Path | None) -> Boot:
         kernel = self.guest.kernel
@@ -148,7 +150,7 @@ def define(spec: MachineSpec, binary: VmmProgram) -> Vfkit:
         guest=guest,
         cpus=definition.cpus(spec),
         memory_mib=definition.memory_mib(spec),
-        network=definition.network(spec),
+        network=definition.network(spec, NetworkKind.NAT, NetworkKind.NONE),
         extras=tuple(_extras(spec)),
         writable=definition.switch(spec, "writable"),
         efi=spec.efi or guest.kernel is None,

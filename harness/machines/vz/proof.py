@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.host.paths import private_directory
 from harness.host.transcript import transcribe
 from harness.host.write_errors import naming_write_errors
-from harness.machines.model import Probe
+from harness.machines.rest.proof import judged
 from harness.machines.vz.command import build
 from harness.machines.vz.config import LinuxBoot, VfkitConfig
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from harness.guests.model import Arch
     from harness.host.vmm_programs import VmmProgram
+    from harness.machines.model import Probe
 
 _HEADER_BYTES = 0x40
 _CODE = (
@@ -28,7 +29,7 @@ _CODE = (
 _IMAGE_BYTES = 0x1000
 _ANY_ADDRESS_4K_PAGES = 0b1010
 _BRANCH_OVER_HEADER = 0x14000000 | _HEADER_BYTES // 4
-_NOT_ENTITLED = "com.apple.security.virtualization"
+_ENTITLEMENT = "com.apple.security.virtualization"
 
 
 def image() -> bytes:
@@ -47,22 +48,7 @@ def prove(binary: VmmProgram, arch: Arch, *, deadline_s: float) -> Probe:
             initrd.write_bytes(bytes(512))
         config = VfkitConfig(binary.path, LinuxBoot(kernel, initrd, "console=hvc0"))
         said = transcribe(_argv(config), purpose="proof of vz", deadline_s=deadline_s)
-    if said.ending == "ended" and said.status == 0:
-        return Probe("vz", arch, usable=True, version=binary.version_text)
-
-    def verdict(code: str, reason: str, fix: str) -> Probe:
-        return Probe("vz", arch, usable=False, version=binary.version_text, code=code, reason=reason, fix=fix)
-
-    if said.ending == "deadline":
-        reason = f"a guest that only powers itself off was still there after {said.seconds:.0f} s"
-        return verdict(
-            "hangs", reason, "use the backend hvf, or run on a Mac that is no virtual machine itself"
-        )
-    complaint = said.last_error or f"it ended with status {said.status} and said nothing"
-    if _NOT_ENTITLED in complaint or "entitlement" in complaint:
-        fix = f"sign it with that entitlement: codesign --force --sign - --entitlements ENTITLEMENTS {binary.path}"
-        return verdict("no-entitlement", f"{binary.path} lacks {_NOT_ENTITLED}: {complaint}", fix)
-    return verdict("refused", f"{binary.path}: {complaint}", "brew reinstall vfkit, or use the backend hvf")
+    return judged("vz", arch, binary, said, entitlement=_ENTITLEMENT)
 
 
 def _argv(config: VfkitConfig) -> list[str | Path]:

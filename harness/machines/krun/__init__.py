@@ -1,0 +1,1 @@
+"""The backend ``krun``: libkrun on Apple's Hypervisor.framework, driven through krunkit."""

@@ -1,0 +1,103 @@
+"""What ``tests/doubles/krunkit`` does: parse, start the guest, listen, wait for its end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+from pathlib import Path
+
+from tests.doubles.guest import Guest, Hardware
+from tests.doubles.krunkit_options import Options, Refused, parse
+from tests.doubles.modes import Mode, modes
+from tests.doubles.rest_server import Reply, RestServer
+
+VERSION, OLD_VERSION = "1.3.1+double", "1.3.0+double"
+VARIABLE = "KRUNKIT_DOUBLE"
+COMMANDS = {"Stop": "system_powerdown", "HardStop": "quit"}
+
+
+class Machine:
+    """One guest, and what the REST server says of it."""
+
+    def __init__(self, guest: Guest | None, misbehaves: frozenset[Mode]) -> None:
+        self.guest = guest
+        self.misbehaves = misbehaves
+        self.stopping = False
+
+    def answer(self, method: str, path: str, body: bytes) -> Reply:
+        """The REST interface as its code has it."""
+        if method == "POST" and (Mode.OLD in self.misbehaves or path == "/vm/state"):
+            return self.change(body)
+        if (method, path) == ("GET", "/vm/state"):
+            return 200, self.state()
+        return 404, "404 page not found"
+
+    def state(self) -> dict[str, object]:
+        """Running from the moment on at which somebody listens, whatever the guest does."""
+        word = "Stopping" if self.stopping else "Running"
+        able = {
+            "canStart": False,
+            "canPause": False,
+            "canResume": False,
+            "canStop": True,
+            "canHardStop": True,
+        }
+        return {"state": f"VirtualMachineState{word}", **able}
+
+    def change(self, body: bytes) -> Reply:
+        """``{"state": …}``; an old one reads nothing, and stops."""
+        try:
+            wanted = "Stop" if Mode.OLD in self.misbehaves else json.loads(body)["state"]
+        except (ValueError, KeyError, TypeError):
+            return 400, {"error": "invalid request"}
+        if wanted not in COMMANDS:
+            return 400, {"error": f"unsupported state {wanted}"}
+        self.stopping = True
+        if self.guest:
+            with contextlib.suppress(ConnectionError, OSError):
+                self.guest.execute(COMMANDS[wanted])
+        return 200, self.state()
+
+
+def hardware(options: Options) -> Hardware:
+    """In QEMU's words."""
+    found = Hardware(options.cpus, options.memory_mib, gpu="virtio-gpu-pci")
+    for kind, keys in options.devices:
+        if kind == "virtio-blk":
+            found.disks.append((keys["path"], keys.get("format", "raw")))
+        elif kind == "virtio-serial":
+            found.console = "file,path=" + keys["logFilePath"].replace(",", ",,")
+        elif kind == "virtio-net":
+            found.mac = keys["mac"]
+            found.ssh = ("127.0.0.1", int(Path(f"{keys['path']}.ssh").read_text()))
+        elif kind == "virtio-rng":
+            found.rng = True
+    return found
+
+
+def main(argv: list[str]) -> int:
+    """As krunkit's."""
+    misbehaves = modes(VARIABLE)
+    if argv == ["--version"]:
+        print(f"krunkit {OLD_VERSION if Mode.OLD in misbehaves else VERSION}")
+        return 0
+    try:
+        options = parse(argv)
+        if Mode.DIES in misbehaves:
+            raise Refused("Error: HV_DENIED (0xfae94007)")
+    except Refused as refused:
+        print(refused, file=sys.stderr)
+        return 1
+    guest = None
+    if Mode.MUTE not in misbehaves:
+        guest = Guest(hardware(options), None, named="krunkit-guest", tied=True)
+    if options.rest:
+        machine = Machine(guest, misbehaves)
+        RestServer(options.rest, machine.answer, misbehaves | {Mode.NUL}, one_read=True)
+    if guest is None:
+        signal.pause()
+        return 1
+    guest.ended.wait()
+    return 0 if guest.shutdown else 1

@@ -1,0 +1,161 @@
+"""The backend krun through doubles of krunkit and gvproxy, which run the real guest and misbehave when told."""
+
+import platform
+from pathlib import Path
+
+import pytest
+
+from harness.config.model import Config
+from harness.errors import (
+    AcceleratorUnusable,
+    BootTimeout,
+    ControlLost,
+    ControlRefused,
+    HostLacks,
+    MachineDied,
+    MeasurementError,
+)
+from harness.guests.efi_stub import with_efi_stub
+from harness.guests.model import Arch
+from harness.host.firmware import firmware_for
+from harness.host.vmm_programs import VmmProgram
+from harness.machines.krun.backend import KrunBackend
+from harness.machines.krun.proof import prove
+from harness.machines.model import MachineSpec, Phase, State
+from harness.plugin.subjects import Subject, plan
+from harness.results.recorder import RunRecorder
+from tests.doubles.gvproxy_double import REFUSES
+from tests.doubles.modes import Mode
+from tests.machines.conftest import needs
+from tests.machines.test_vz_machine import gone
+
+DOUBLES = Path(__file__).parents[1] / "doubles"
+BOOT_S = 300
+pytestmark = pytest.mark.skipif(
+    platform.system() != "Linux", reason="the double's guest is a Linux host's QEMU"
+)
+
+
+@pytest.fixture
+def krun(monkeypatch, tmp_path):
+    """The backend on the doubles; told modes, krunkit misbehaves."""
+    needs(Arch.ARM64)
+    if firmware_for("arm64") is None:
+        pytest.skip("no-firmware: `visorbench setup` installs UEFI firmware for arm64")
+    for name in ("krunkit", "gvproxy"):
+        monkeypatch.setenv(f"VISORBENCH_{name.upper()}", str(DOUBLES / name))
+
+    def backend(*modes):
+        monkeypatch.setenv("KRUNKIT_DOUBLE", ",".join(modes))
+        return KrunBackend(logs=tmp_path / "logs")
+
+    return backend
+
+
+@pytest.fixture
+def machine(krun, tiny):
+    """Makes a machine; its processes are all gone afterwards."""
+    try:
+        guest = with_efi_stub(tiny(Arch.ARM64))
+    except HostLacks as lack:
+        pytest.skip(f"no EFI stub: {lack}")
+    made = []
+
+    def make(*modes, **spec):
+        made.append(krun(*modes).machine(MachineSpec(guest, **spec)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        pids = one.pids
+        one.kill()
+        one.kill()
+        assert all(map(gone, pids))
+
+
+@pytest.mark.guest_boot
+def test_the_reference_guest_boots_through_firmware_and_goes_through_a_whole_life(machine):
+    one = machine()
+    assert list(one.boot(timeout_s=BOOT_S).phases) == list(Phase)
+    assert "console=hvc0" in one.ssh.run("cat /proc/cmdline").text()
+    krunkit, gvproxy = one.pids
+    for cannot in (one.pause, one.reset, lambda: one.screenshot(Path("picture.png"))):
+        with pytest.raises(ControlRefused, match="krunkit cannot"):
+            cannot()
+    assert one.state is State.RUNNING
+    assert one.ssh.run("true").status == 0
+
+    one.powerdown(BOOT_S)
+    assert one.state is State.STOPPED
+    assert "Power down" in "".join(one.console.tail())
+    one.kill()
+    assert gone(krunkit)
+    assert gone(gvproxy)
+
+
+@pytest.mark.guest_boot
+def test_the_proof_is_a_guest_that_powers_itself_off(krun, monkeypatch):
+    krun()
+    double = VmmProgram("krunkit", DOUBLES / "krunkit", (1, 3, 1))
+    assert prove(double, Arch.ARM64, deadline_s=BOOT_S).usable
+    monkeypatch.setenv("KRUNKIT_DOUBLE", Mode.DIES)
+    proof = prove(double, Arch.ARM64, deadline_s=BOOT_S)
+    assert (proof.usable, proof.code) == (False, "no-entitlement")
+    assert "codesign" in proof.fix
+
+
+def test_a_guest_that_never_starts_is_a_timeout_and_is_stopped(machine):
+    one = machine(Mode.MUTE, extra={"network": "none"})
+    with pytest.raises(BootTimeout):
+        one.boot(until=Phase.GUEST_READY, timeout_s=3)
+    assert len(one.pids) == 1  # without a network there is no gvproxy
+    one.stop()
+    assert one.state is State.STOPPED
+
+
+def test_half_an_answer_ends_the_start_and_leaves_nothing(machine):
+    one = machine(Mode.HALF, extra={"network": "none"})
+    with pytest.raises(ControlLost, match="not JSON"):
+        one.start()
+    assert one.state is State.DEAD
+
+
+def test_a_gvproxy_that_does_not_start_is_quoted(machine, monkeypatch):
+    monkeypatch.setenv("GVPROXY_DOUBLE", REFUSES)
+    one = machine()
+    with pytest.raises(MachineDied, match=r"gvproxy made no socket: listen tcp .* address already in use"):
+        one.start()
+    assert one.state is State.DEAD
+
+
+def test_a_gvproxy_that_is_not_there_is_named(machine, monkeypatch):
+    monkeypatch.setenv("VISORBENCH_GVPROXY", "/nowhere/gvproxy")
+    with pytest.raises(HostLacks, match="VISORBENCH_GVPROXY names /nowhere/gvproxy"):
+        machine().start()
+
+
+@pytest.mark.parametrize(
+    ("named", "code"), [("old", "old-krunkit"), ("/nowhere/krunkit", "no-krunkit"), ("true", "no-krunkit")]
+)
+def test_a_krunkit_that_cannot_be_used_is_named(krun, monkeypatch, named, code):
+    backend = krun(*([Mode.OLD] if named == "old" else []))
+    if named != "old":
+        monkeypatch.setenv("VISORBENCH_KRUNKIT", "/bin/true" if named == "true" else named)
+    probe = backend.probe(Arch.ARM64)
+    assert (probe.usable, probe.code) == (False, code)
+    assert probe.fix
+
+
+def test_no_figure_of_a_double_is_ever_recorded(krun, machine, tmp_path):
+    assert krun().probe(Arch.ARM64).code == "double"
+    with pytest.raises(AcceleratorUnusable, match="a double of krunkit"):
+        plan(Config(backends=("krun",), archs=(Arch.ARM64,)))
+    with RunRecorder("quick", {}, reports=tmp_path) as recorder:
+        for facts in ({"backend_version": "1.3.1+double"}, {"config": machine().settings}):
+            with pytest.raises(MeasurementError, match="is a double here"):
+                recorder.subject(backend="krun", arch="arm64", **facts)
+
+
+def test_its_guests_boot_through_firmware_unasked():
+    assert Subject("krun", Arch.ARM64).boots_firmware
+    assert not Subject("vz", Arch.ARM64).boots_firmware
