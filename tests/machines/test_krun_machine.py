@@ -87,7 +87,7 @@ def test_the_reference_guest_boots_through_firmware_and_goes_through_a_whole_lif
 
     one.powerdown(BOOT_S)
     assert one.state is State.STOPPED
-    assert "Power down" in "".join(one.console.tail())
+    one.console.wait_for("Power down", BOOT_S)
     one.kill()
     assert gone(krunkit)
     assert gone(gvproxy)
@@ -107,9 +107,9 @@ def test_the_proof_is_a_guest_that_powers_itself_off(krun, monkeypatch):
 def test_a_guest_that_never_starts_is_a_timeout_and_is_stopped(machine):
     one = machine(Mode.MUTE, extra={"network": "none"})
     with pytest.raises(BootTimeout):
-        one.boot(until=Phase.GUEST_READY, timeout_s=3)
+        one.boot(until=Phase.GUEST_READY, timeout_s=2)
     assert len(one.pids) == 1  # without a network there is no gvproxy
-    one.stop()
+    one.stop(timeout_s=0.5)  # there is no guest that could
     assert one.state is State.STOPPED
 
 
