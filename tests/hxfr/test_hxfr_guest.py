@@ -15,6 +15,7 @@ from harness.channels.virtio_serial import VirtioSerial
 from harness.display.dbus import DbusDisplay
 from harness.display.pattern import decode
 from harness.display.scanout_trace import ScanoutTrace
+from harness.encoder.mp4 import Mp4Recording
 from harness.errors import ChannelClosed, InvalidConfiguration
 from harness.hxfr.client import FROM_SERVERS
 from harness.hxfr.failures import RequestFailed
@@ -59,17 +60,17 @@ def server(scanout, drawing_machine):  # noqa: F811
             yield server
 
 
-def numbers_in(stream: bytes) -> list[int | None]:
+def numbers_in(stream: bytes, kind: str = "h264") -> list[int | None]:
     """The number of every picture, by a strict decoder."""
     numbers = []
-    with av.open(io.BytesIO(stream), format="h264", options={"err_detect": "explode"}) as container:
+    with av.open(io.BytesIO(stream), format=kind, options={"err_detect": "explode"}) as container:
         for frame in container.decode(video=0):
             grey = frame.to_ndarray(format="gray")
             numbers.append(decode([int(grey[8, (2 * cell + 1) * frame.width // 64]) for cell in range(32)]))
     return numbers
 
 
-def test_every_flip_is_decoded_once_and_in_order(drawing_machine, server) -> None:  # noqa: F811
+def test_every_flip_is_decoded_once_and_in_order_and_recorded_so(drawing_machine, server, tmp_path) -> None:  # noqa: F811
     responses = []
     with connected(server) as client:
         frames = client.subscribe(timeout_s=2)
@@ -80,6 +81,11 @@ def test_every_flip_is_decoded_once_and_in_order(drawing_machine, server) -> Non
         assert drawing.events()[1]["frames"] == 150
     numbers = [number for number, _ in decoded(responses) if number is not None]
     assert numbers == list(range(150))
+    with Mp4Recording(tmp_path / "guest.mp4") as to:
+        for each in responses:
+            to.add(each.nal_units, each.pts_ns, each.pts_ns, is_keyframe=each.is_keyframe)
+    played = numbers_in((tmp_path / "guest.mp4").read_bytes(), "mp4")
+    assert [number for number in played if number is not None] == numbers
 
 
 def _until_quiet(frames, drawing):
