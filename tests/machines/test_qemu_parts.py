@@ -6,13 +6,16 @@ import pytest
 
 from harness.channels.stamp import Stamp
 from harness.errors import InvalidConfiguration, MachineDied, UnknownName
-from harness.guests.model import Arch
+from harness.guests.model import Arch, GuestImage
+from harness.host.qemu import find_qemus
 from harness.machines import catalogue
+from harness.machines.disk import Disk, DiskInterface, ImageFormat
 from harness.machines.images import image_format
 from harness.machines.milestones import Milestones
-from harness.machines.model import Phase
+from harness.machines.model import MachineSpec, Phase
 from harness.machines.qemu import defaults
 from harness.machines.qemu.control import forwarded_port_in
+from harness.machines.qemu.definition import define
 from harness.machines.qemu.picture import ppm_to_png
 
 USERNET = """Hub -1 (net0):\r
@@ -100,3 +103,16 @@ def test_a_probe_never_raises_for_what_a_host_lacks(tmp_path):
     probe = catalogue.get("tcg", qemu=tmp_path / "none").probe(Arch.ARM64)
     assert (probe.usable, probe.code) == (False, "no-qemu")
     assert probe.fix
+
+
+def test_one_vcpu_beside_nvme_could_have_another(tmp_path):
+    """Without the barriers of TCG's parallel code NVMe loses requests (defaults.most_cpus)."""
+    qemu = next((each for each in find_qemus() if each.arch == Arch.X86_64), None)
+    if qemu is None:
+        pytest.skip("no qemu-system-x86_64")
+    disk = tmp_path / "disk.raw"
+    disk.touch()
+    for interface, most in ((DiskInterface.NVME, 2), (DiskInterface.VIRTIO_BLK, None)):
+        own = (Disk("disk", disk, ImageFormat.RAW, interface),)
+        guest = GuestImage("any", Arch.X86_64, kernel=disk, takes_credentials=False)
+        assert define(MachineSpec(guest, disks=own), qemu, "tcg").most_cpus == most

@@ -56,14 +56,17 @@ def cpus(arch: Arch, accelerator: str) -> int:
     return max(1, min(_MOST_DEFAULT_CPUS, os.cpu_count() or 1))
 
 
-def most_cpus(accelerator: str, gpu: GpuMode, cpus: int, *, vsock: bool = False) -> int | None:
-    """One more than there are for one vCPU that shares memory with another process: the render server, a vsock device.
+def most_cpus(
+    accelerator: str, gpu: GpuMode, cpus: int, *, vsock: bool = False, nvme: bool = False
+) -> int | None:
+    """One more than there are for one vCPU that shares memory with whoever does not stop it to look: the render server,
+    a vsock device, QEMU's NVMe, whose doorbells are in the guest's memory.
 
     For a machine that can have but one vCPU, TCG translates an exchange into a plain load and store (QEMU: CF_PARALLEL,
     accel/tcg/tcg-accel-ops.c), without the barrier that Venus's ring relies on: wake-ups were lost, and one
-    program in ten hung.
+    program in ten hung; in every fourth second of fio NVMe lost a request ("I/O timeout, reset controller").
     """
-    shares = vsock or gpu in (GpuMode.VIRGL, GpuMode.VENUS)
+    shares = vsock or nvme or gpu in (GpuMode.VIRGL, GpuMode.VENUS)
     return 2 if accelerator == "tcg" and shares and cpus == 1 else None
 
 

@@ -28,6 +28,7 @@ from harness.machines.qemu.graphics import Display, Gpu
 from harness.machines.qemu.vsock import card
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from harness.host.qemu import QemuBinary
@@ -63,6 +64,7 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
     cpus = defaults.cpus(guest.arch, accelerator) if spec.cpus is None else spec.cpus
     asked = extra.get("display")
     surface = Surface(Display.parse(asked)) if asked else surface_for(spec.gpu, guest.arch, qemu)
+    drives = _drives(spec)
     return QemuConfig(
         binary=qemu.path,
         arch=guest.arch,
@@ -71,12 +73,12 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         accelerator=defaults.accelerator(accelerator, guest.arch),
         memory_mib=guest.memory_mib if spec.memory_mib is None else spec.memory_mib,
         cpus=cpus,
-        most_cpus=defaults.most_cpus(accelerator, spec.gpu, cpus, vsock=spec.vsock),
+        most_cpus=defaults.most_cpus(accelerator, spec.gpu, cpus, vsock=spec.vsock, nvme=_has_nvme(drives)),
         kernel=None if spec.efi else guest.kernel,
         initrd=None if spec.efi else guest.initrd,
         append="" if spec.efi else guest.append,
         firmware=guest.firmware or _firmware(spec, qemu.path),
-        drives=_drives(spec),
+        drives=drives,
         networks=_networks(spec),
         console=Nowhere(),
         ports=(Port(guest.ready_port, Nowhere()),) if guest.ready_port else (),
@@ -163,6 +165,10 @@ def _drives(spec: MachineSpec) -> tuple[Drive, ...]:
         for each in spec.disks
     )
     return (*drives, *own)
+
+
+def _has_nvme(drives: Iterable[Drive]) -> bool:
+    return any(drive.interface is DiskInterface.NVME for drive in drives)
 
 
 def _networks(spec: MachineSpec) -> tuple[UserNet, ...]:
