@@ -48,7 +48,7 @@ def test_internal(machine_factory, disk_factory, measure, profile):
             assert not machine.snapshots.kept()
 
 
-def test_overlay(machine_factory, disk_factory, measure, profile, scratch):
+def test_overlay(machine_factory, disk_factory, measure, profile):
     """What a guest writes goes to an overlay, the image below it stays as it was, and a commit joins the two."""
     disk = disk_factory("disk")
     with machine_factory(disks=[disk]) as machine:
@@ -56,7 +56,7 @@ def test_overlay(machine_factory, disk_factory, measure, profile, scratch):
         witness = Witness.prepare(machine, disk.name, mib=64)
         for number in measure.rounds(profile.snapshot_rounds):
             witness.write()
-            overlay = scratch / f"overlay-{number}.qcow2"
+            overlay = disk_factory.folder / f"overlay-{number}.qcow2"
             made = machine.snapshots.overlay(disk.name, overlay)
             measure.record("overlay", made.took_s, unit="s", better="lower")
             below = digest(disk.file)

@@ -47,7 +47,7 @@ class Profile(_Frozen):
     gpu_others: bool = False
     """Whether the workloads of others (glmark2, kmscube, vkmark) run too."""
     long_scenarios: bool = False
-    """Whether scenarios that take minutes (display, encode, snapshot, transports) run without being named."""
+    """Whether scenarios that take minutes (display, encode, snapshot, storage, transports) run without being named."""
     frame_rounds: Count = 1
     """Repetitions of every way that frames take, in turns."""
     frame_seconds: Count = 1
@@ -58,6 +58,12 @@ class Profile(_Frozen):
     """Repetitions of every transport, in turns: 50 round trips of each size and a frame each way."""
     snapshot_rounds: Count = 2
     """How often a machine is saved, loaded and forgotten, and an overlay committed."""
+    storage_rounds: Count = 1
+    """Repetitions of every fio job on every kind of disk, and kills of a machine that writes."""
+    storage_seconds: Count = 1
+    """How long fio does one job."""
+    image_mib: Annotated[int, Field(ge=8, le=1 << 20, multiple_of=8)] = 256
+    """The size of disk images that are converted and copied."""
     precision: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Rounds go on until every median is known this well: half its 95 % interval ÷ the median, 0.01 for ±1 %."""
     budget_s: Annotated[float, Field(gt=0, le=1e6)] = 60

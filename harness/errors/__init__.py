@@ -43,6 +43,7 @@
     │   │   └── NothingCompared     two runs without a metric that can be judged
     │   ├── WrongAnswer             a workload that checked its own result and found it wrong
     │   │   ├── WrongPicture
+    │   │   ├── DataLost            what a guest had flushed is not on its disk
     │   │   └── FramesWrong         lost, doubled, torn or out of order, or a stream that does not decode
     │   └── GpuError                a GPU, the host's or a guest's, did not do its work
     │       ├── GpuApiMissing, AdapterMissing
@@ -136,6 +137,7 @@ from harness.errors.measurement import (
     AccelerationUnproved,
     AdapterMissing,
     BuildFailed,
+    DataLost,
     DeviceLost,
     EncodeFailed,
     EncoderError,
@@ -196,6 +198,7 @@ __all__ = [
     "ControlLost",
     "ControlRefused",
     "ControlTimeout",
+    "DataLost",
     "DeviceLost",
     "DiskFull",
     "DisplayError",

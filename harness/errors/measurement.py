@@ -39,6 +39,10 @@ class FramesWrong(WrongAnswer):
     """Frames were lost, doubled, torn or out of order, or their stream does not decode."""
 
 
+class DataLost(WrongAnswer):
+    """What a guest had flushed to a disk is not there; facts: file."""
+
+
 class GpuError(MeasurementError):
     """The GPU workload did not end well; facts: argv, status, stderr, scene, api."""
 

@@ -47,6 +47,10 @@ class QemuImg:
         """A copy in another format; what is zero is left out. ``options``: such as ``-c``, compressed."""
         self._run("convert", "-q", "-f", source_format, "-O", to_format, *options, source, to)
 
+    def compare(self, one: Path, other: Path, *formats: str) -> None:
+        """Raise ImageError where two images, of these formats, do not have the same content."""
+        self._run("compare", "-q", "-f", formats[0], "-F", formats[1], one, other)
+
     def check(self, file: Path, image_format: str = "qcow2") -> None:
         """Raise ImageError for an image whose tables are wrong; blocks that nobody uses are no error."""
         self._run("check", "-q", "-f", image_format, file, fine=(0, 3))

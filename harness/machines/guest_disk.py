@@ -22,6 +22,8 @@ for file in /sys/block/*/serial /sys/block/*/device/serial; do
 done"""
 """virtio-blk's serial has no line break at its end; NVMe's is its controller's, and filled with spaces."""
 
+_AWAIT = "until [ -s %s ]; do sleep 0.01; done"
+
 
 @dataclass(frozen=True, slots=True)
 class GuestDisk:
@@ -53,6 +55,11 @@ class GuestDisk:
     def write(self, file: str, mib: int) -> str:
         """Write so many MiB of random bytes and have them flushed to the disk; their SHA-256."""
         return _write(self.ssh, f"{self.folder}/{file}", mib)
+
+    def keep_writing(self, file: str) -> None:
+        """Have the guest write random bytes until there is no room; returns when the first have been written."""
+        path = f"{self.folder}/{file}"
+        self.ssh.run(f"dd if=/dev/urandom of={path} bs=64k > /dev/null 2>&1 < /dev/null & {_AWAIT % path}")
 
     def checksum(self, file: str) -> str:
         """SHA-256 of what the disk has: the guest's page cache is emptied first."""

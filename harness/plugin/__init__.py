@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from harness.errors import VisorbenchError
-from harness.plugin.disks import disk_factory, qemu_img, scratch
+from harness.plugin.disks import disk_factory
 from harness.plugin.fixtures import (
     capabilities,
     guest,
@@ -31,7 +31,7 @@ from harness.plugin.measure import Measure
 from harness.plugin.noise import NoiseMeter
 from harness.plugin.outcome import records_of
 from harness.plugin.session import Session, prepare
-from harness.plugin.subjects import with_guest
+from harness.plugin.subjects import host_itself, with_guest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -47,8 +47,6 @@ __all__ = [
     "measure",
     "native",
     "profile",
-    "qemu_img",
-    "scratch",
     "subject",
     "visorbench",
 ]
@@ -89,6 +87,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "graphics: on a QEMU that can give a guest one, the managed runtime's if need be"
     )
     config.addinivalue_line("markers", "workload(name, …): build these programs before the first scenario")
+    config.addinivalue_line("markers", "host_only: measured once, on the host itself, whatever is booted")
+    config.addinivalue_line("markers", "runtime(name, …): install these before the first scenario")
     config.addinivalue_line("markers", "needs(capability, …): skip by name where the backend lacks one")
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     try:
@@ -117,6 +117,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         _give_up(session, error)
     if marker:
         subjects = with_guest(subjects, marker.args[0])
+    if metafunc.definition.get_closest_marker("host_only"):
+        subjects = host_itself(subjects)
     metafunc.parametrize("subject", subjects, ids=[each.id for each in subjects], indirect=True)
 
 
@@ -187,6 +189,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         for marker in item.iter_markers("workload")
         for name in marker.args
     ]
+    runtimes = [name for item in scenarios for each in item.iter_markers("runtime") for name in each.args]
     measuring = any("measure" in getattr(item, "fixturenames", ()) for item in session.items)
     with_gpu = [subject_of(item) for item in scenarios if item.get_closest_marker("graphics")]
     meter = None
@@ -200,7 +203,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
                 vb.check_store()
                 vb.have_host_alone()  # also to prepare: who measures is not to hear compilers
                 config.stash[LOCK_HELD] = True
-            prepare(vb, map(subject_of, scenarios), workloads, with_gpu)
+            prepare(vb, map(subject_of, scenarios), workloads, with_gpu, runtimes)
             if alone:
                 _ = vb.recorder  # its folder can be written, or says why not before anything is measured
                 meter = NoiseMeter()

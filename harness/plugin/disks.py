@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,39 +21,30 @@ if TYPE_CHECKING:
     from harness.plugin.subjects import Subject
 
 
-class DiskFactory(Protocol):
+@dataclass(frozen=True, slots=True)
+class DiskFactory:
     """Makes empty disks for ``machine_factory(disks=[…])``."""
+
+    folder: Path
+    """Where they are; a scenario may keep files of its own there."""
+    qemu_img: QemuImg
 
     def __call__(self, name: str, size_mib: int = 512, **how: Any) -> Disk:
         """An image; ``how`` are :class:`harness.machines.disk.Disk`'s, e.g. ``format=ImageFormat.RAW``."""
-        ...
+        from harness.machines.disk import Disk, ImageFormat  # noqa: PLC0415 - keeps `pytest --help` light
 
-
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    """A folder on a disk, where the system's temporary folder may be in memory."""
-    with private_directory(on_disk=True) as folder:
-        yield folder
-
-
-@pytest.fixture
-def qemu_img(subject: Subject) -> QemuImg:
-    """The qemu-img of the subject's QEMU, or the host's."""
-    try:
-        return find_qemu_img(Path(subject.qemu) if subject.qemu else None)
-    except ToolMissing as error:
-        skip_scenario("no-qemu-img", error.message, error.fix or "")
-
-
-@pytest.fixture
-def disk_factory(qemu_img: QemuImg, scratch: Path) -> DiskFactory:
-    """Makes disks; a scenario that needs them is marked ``needs("disks")``."""
-    from harness.machines.disk import Disk, ImageFormat  # noqa: PLC0415 - keeps `pytest --help` light
-
-    def factory(name: str, size_mib: int = 512, **how: Any) -> Disk:
-        file_format = how.setdefault("format", ImageFormat.QCOW2)
-        disk = Disk(name, scratch / f"{name}.{file_format}", **how)
-        qemu_img.create(disk.file, size_mib << 20, file_format)
+        image_format = how.setdefault("format", ImageFormat.QCOW2)
+        disk = Disk(name, self.folder / f"{name}.{image_format}", **how)
+        self.qemu_img.create(disk.file, size_mib << 20, image_format)
         return disk
 
-    return factory
+
+@pytest.fixture
+def disk_factory(subject: Subject) -> Iterator[DiskFactory]:
+    """Makes disks, by the qemu-img of the subject's QEMU or the host's; for scenarios marked ``needs("disks")``."""
+    try:
+        qemu_img = find_qemu_img(Path(subject.qemu) if subject.qemu else None)
+    except ToolMissing as error:
+        skip_scenario("no-qemu-img", error.message, error.fix or "")
+    with private_directory(on_disk=True) as folder:
+        yield DiskFactory(folder, qemu_img)

@@ -13,7 +13,7 @@ from harness.host.paths import runtime_dir
 from harness.host.provenance import commit
 from harness.plugin.keep import keep
 from harness.plugin.record import Record, apply
-from harness.plugin.subjects import Plan, Subject, plan
+from harness.plugin.subjects import Plan, Subject, native_facts, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -120,6 +120,12 @@ class Session:
             self._with_gpu[subject] = replace(found, version=probe.version)
         return self._with_gpu[subject]
 
+    def install(self, runtime: str) -> None:
+        """Install a runtime that is not; raises what :func:`harness.runtimes.catalogue.ensure` raises."""
+        from harness.runtimes.catalogue import ensure  # noqa: PLC0415 - few scenarios use one
+
+        ensure(runtime, progress=self._transfers(), mirror=self.config.mirror)
+
     def _transfers(self) -> Progress:
         """Shows downloads; also names each where no line is redrawn."""
         begun: set[str] = set()
@@ -207,6 +213,8 @@ class Session:
 
     def facts(self, subject: Subject) -> dict[str, Any]:
         """What the recorder is told of a subject: everything that makes two subjects the same."""
+        if not subject.guest:
+            return native_facts()
         if subject not in self._facts:
             guest = self.guest(subject.guest, subject.arch, efi=subject.efi)
             settings = subject.backend_here().machine(subject.spec(guest)).settings
@@ -276,15 +284,16 @@ def prepare(
     guests: Iterable[Subject],
     workloads: Iterable[tuple[str, Arch]],
     with_gpu: Iterable[Subject] = (),
+    runtimes: Iterable[str] = (),
 ) -> None:
     """Build every guest and workload that the collected scenarios need, before the first clock starts.
 
-    A QEMU that cannot be had for ``with_gpu`` is left for their scenarios to name.
+    A QEMU that cannot be had for ``with_gpu``, and a runtime that cannot be had, is left for their scenarios to name.
     """
     from harness.guests.toolchain import guest_target, host_target  # noqa: PLC0415
     from harness.guests.workloads import find_workload, workload  # noqa: PLC0415
 
-    for name, arch, efi in dict.fromkeys((each.guest, each.arch, each.efi) for each in guests):
+    for name, arch, efi in dict.fromkeys((each.guest, each.arch, each.efi) for each in guests if each.guest):
         session.guest(name, arch, efi=efi)
     wanted = [(name, target) for name, arch in workloads for target in (host_target(), guest_target(arch))]
     for name, target in dict.fromkeys(wanted):
@@ -294,6 +303,9 @@ def prepare(
     for subject in dict.fromkeys(with_gpu):
         with suppress(HostLacks):
             session.with_gpu(subject)
+    for name in dict.fromkeys(runtimes):
+        with suppress(HostLacks):
+            session.install(name)
 
 
 def _versions(guest: GuestImage) -> dict[str, str]:

@@ -243,6 +243,17 @@ def with_guest(subjects: Iterable[Subject], guest: str) -> tuple[Subject, ...]:
     return own or tuple(dict.fromkeys(others))
 
 
+def host_itself(subjects: Iterable[Subject]) -> tuple[Subject, ...]:
+    """The host as the only subject, for what no guest takes part in; none where two sides are compared."""
+    from harness.host.system import host_arch  # noqa: PLC0415
+    from harness.machines.catalogue import NATIVE  # noqa: PLC0415
+
+    arch = host_arch()
+    if arch not in list(Arch) or any(subject.side for subject in subjects):
+        return ()
+    return (Subject(NATIVE, Arch(arch), guest=""),)
+
+
 def probed(subject: Subject) -> Probe:
     """Whether its backend works, with its QEMU."""
     return subject.backend_here().probe(subject.arch)

@@ -84,7 +84,7 @@ def _variant(subject: Subject) -> str:
 
 
 def headlines(run: Run) -> list[Headline]:
-    """A sentence for every subject but native, in the order of the run."""
+    """A sentence for every subject but native, in the order of the run; for native where it is the only one."""
     names = labels(run)
     by_subject: dict[str, list[Series]] = {subject.id: [] for subject in _guests(run)}
     for series in run.series:
@@ -196,8 +196,9 @@ def _count_clause(found: list[Series]) -> tuple[str, ...]:
 
 
 def _guests(run: Run) -> list[Subject]:
-    return [subject for subject in run.subjects if subject.backend != "native"]
+    """What a run is about: its guests or, where no guest took part, the host."""
+    return [subject for subject in run.subjects if subject.backend != "native"] or list(run.subjects)
 
 
 def _natives(run: Run) -> int:
-    return len(run.subjects) - len(_guests(run))
+    return sum(subject.backend == "native" for subject in run.subjects)

@@ -31,7 +31,7 @@ from harness.guests.image.pe import read_pe, section_data
 from harness.hxfr.messages import FourCC, FrameRequest, Message, Type
 from harness.hxfr.parser import Parser
 from harness.kernels.unpack import unpack
-from harness.machines import compute_report
+from harness.machines import compute_report, fio_report
 from tests.archive.miniature import deb, regular, special
 from tests.gpu.reports import EVENTS
 from tests.kernels.made import ARM64, PACK, X86_64, zboot
@@ -186,6 +186,7 @@ _COMPUTE = b"\n".join(
         {"event": "end", "lines": 1},
     )
 ) + b"\n"  # fmt: skip
+_FIO = (Path(__file__).parents[1] / "machines/fio-3.39-fsync.json").read_bytes()
 _GPU = b"".join(json.dumps(line).encode() + b"\n" for line in EVENTS)
 
 _PATTERN = b"\n".join(
@@ -213,6 +214,11 @@ TARGETS: dict[str, Target] = {
     "pe": Target(_pe, (b"MZ" + bytes(58) + b"\x40\0\0\0PE\0\0" + bytes(300),), (ValueError,)),
     "module": Target(lambda data: read_module("lib/a.ko", data), (PACK["xz"](b"\0depends=b,c\0alias=d\0"),)),
     "compute-report": Target(compute_report.parse_report, (_COMPUTE,), (MeasurementError,)),
+    "fio-report": Target(
+        lambda data: fio_report.parse_report(data, "fsync", "write", flushes=True),
+        (_FIO,),
+        (MeasurementError,),
+    ),
     "gpu-report": Target(gpu_report.parse_report, (_GPU,), (MeasurementError,)),
     "pattern-report": Target(pattern_report.parse_report, (_PATTERN,), (MeasurementError,)),
 }

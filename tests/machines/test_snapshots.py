@@ -2,11 +2,11 @@
 
 import pytest
 
-from harness.errors import InvalidConfiguration, JobFailed, MeasurementError, UnknownName, WrongState
+from harness.errors import InvalidConfiguration, JobFailed, UnknownName, WrongState
 from harness.guests.model import Arch
 from harness.host.qemu_img import find_qemu_img
 from harness.machines.disk import Disk, DiskInterface, ImageFormat
-from harness.machines.guest_disk import GuestDisk, Witness
+from harness.machines.guest_disk import Witness
 from harness.machines.model import MachineSpec, Phase, State
 from harness.machines.qemu.backend import QemuBackend
 
@@ -93,41 +93,7 @@ def test_an_overlay_of_a_raw_image_is_made_and_committed_again_and_again(sector,
         assert machine.control.status() == "running"
 
 
-@pytest.fixture(scope="module")
-def guest(reference, tmp_path_factory):
-    """The guest for disks with one of each kind; its qcow2 disk is `virtio`, and there is a raw `nvme`."""
-    folder = tmp_path_factory.mktemp("disks")
-    virtio = Disk("virtio", folder / "virtio.qcow2")
-    nvme = Disk("nvme", folder / "nvme.raw", ImageFormat.RAW, DiskInterface.NVME)
-    for each in (virtio, nvme):
-        find_qemu_img().create(each.file, 64 << 20, each.format)
-    spec = MachineSpec(reference("storage", Arch.X86_64), disks=(virtio, nvme))
-    with QemuBackend("tcg", logs=folder / "logs").machine(spec) as machine:
-        machine.boot(timeout_s=PATIENCE_S)
-        yield machine
-
-
-def test_a_guest_finds_its_disks_by_their_names(guest):
-    assert GuestDisk.find(guest, "virtio").device == "/dev/vdb"
-    assert GuestDisk.find(guest, "nvme").device == "/dev/nvme0n1"
-    with pytest.raises(MeasurementError, match="sees 0 disks called nv"):
-        GuestDisk.find(guest, "nv")
-
-
-def test_what_a_guest_writes_goes_to_its_overlay_and_is_there_after_the_commit(guest, tmp_path):
-    disk = GuestDisk.find(guest, "virtio")
-    disk.format()
-    overlay = tmp_path / "overlay.qcow2"
-    guest.snapshots.overlay("virtio", overlay)
-    written = disk.write("file", 4)
-    assert overlay.stat().st_size > 4 << 20
-    guest.snapshots.commit("virtio", timeout_s=PATIENCE_S)
-    overlay.unlink()
-    assert disk.checksum("file") == written
-
-
 def test_disk_and_memory_come_back_exactly(reference, tmp_path):
-    """A machine of its own: NVMe cannot be saved."""
     disk = Disk("disk", tmp_path / "disk.qcow2")
     find_qemu_img().create(disk.file, 64 << 20, disk.format)
     spec = MachineSpec(reference("storage", Arch.X86_64), disks=(disk,))

@@ -10,10 +10,11 @@ from harness.cli.automatic import backend_name
 from harness.config.load import load
 from harness.errors import AcceleratorUnusable, UnknownName
 from harness.guests.model import Arch, GuestImage
+from harness.host.system import host_arch
 from harness.machines import catalogue
 from harness.machines.model import Probe
 from harness.plugin.automatic import automatic
-from harness.plugin.subjects import Absence, Plan, Subject, plan, with_guest
+from harness.plugin.subjects import Absence, Plan, Subject, host_itself, plan, with_guest
 
 TEXT = st.text(min_size=1, max_size=12)
 SUBJECTS = st.builds(
@@ -76,6 +77,13 @@ def test_a_scenario_of_one_guest_measures_it_on_every_backend_and_qemu_of_the_pl
     )
     own = Subject("tcg", Arch.X86_64, "gpu", gpu="venus")
     assert with_guest((*planned, own), "gpu") == (own,)
+
+
+def test_what_no_guest_takes_part_in_is_measured_once_and_never_by_two_sides() -> None:
+    guests = [Subject("tcg", arch) for arch in Arch]
+    (host,) = host_itself(guests)
+    assert (host.id, host.guest) == (f"native-{host_arch()}", "")
+    assert host_itself([Subject("tcg", Arch.ARM64, side="A")]) == ()
 
 
 def test_every_backend_is_either_planned_or_absent_with_a_fix(tmp_path) -> None:
