@@ -93,7 +93,7 @@ def test_a_wait_ends_with_the_phase_with_the_time_or_with_the_machine():
 
 
 def test_the_catalogue_has_every_backend_and_names_the_nearest():
-    assert list(catalogue.backends()) == ["native", "tcg", "kvm", "hvf", "whpx", "vz"]
+    assert list(catalogue.backends()) == ["native", "tcg", "kvm", "hvf", "whpx", "vz", "krun"]
     assert all(backend.name == name for name, backend in catalogue.backends().items())
     with pytest.raises(UnknownName, match="did you mean 'hvf'"):
         catalogue.get("hfv")
