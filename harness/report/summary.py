@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.machines.model import Phase
 from harness.measure.statistics import geometric_mean
 from harness.report.units import DASH, THIN_SPACE, quantity, significant
-from harness.report.words import phase_of
+from harness.report.words import is_stage, phase_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -133,6 +133,8 @@ def key_table(run: Run) -> KeyTable:
 
 
 def _rank(series: Series, found: dict[tuple[str, str, str], Series], wanted: Iterable[str]) -> int:
+    if is_stage(series.metric):
+        return 3
     if phase_of(series.metric):
         return 0 if series.metric in _BOOT_GOALS else 3
     rows = (found.get((series.scenario, series.metric, subject)) for subject in wanted)
@@ -159,11 +161,13 @@ def _boot_clauses(found: list[Series]) -> list[str]:
 
 
 def _ratio_clauses(found: list[Series]) -> list[str]:
-    """Of a scenario with targets, the metrics that have them are what counts; of any other, those that are speeds."""
+    """Of a scenario with targets, the metrics that have them are what counts; of any other, speeds and no parts of
+    them."""
     aimed = {series.scenario for series in found if series.targets}
     speeds: dict[str, list[float]] = {}
     for series in found:
-        counts = series.targets if series.scenario in aimed else series.is_speed
+        whole = series.is_speed and not is_stage(series.metric)
+        counts = series.targets if series.scenario in aimed else whole
         if counts and series.native and series.native.ratio > 0:
             value = series.native.ratio
             speeds.setdefault(series.scenario, []).append(value if series.better == "higher" else 1 / value)

@@ -41,6 +41,11 @@ def phase_of(metric: str) -> str | None:
     return name if name in PHASES else None
 
 
+def is_stage(metric: str) -> bool:
+    """Whether it is a part of another metric's time (``1280x720/stage-encode``), which counts once."""
+    return name_of(metric).startswith("stage-")
+
+
 def name_of(metric: str) -> str:
     """What is measured, without what was run: ``triangle/frame-rate`` → ``frame-rate``."""
     return metric.rpartition("/")[2]
