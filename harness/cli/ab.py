@@ -37,7 +37,9 @@ MEASURING = {"of_a": "--a", "of_b": "--b", "expression": "-k", "backends": "--ba
 @click.option(
     "--arch", "archs", multiple=True, metavar="ARCH", help="Both of this architecture (repeatable)."
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Of the order of the turns; drawn by default.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), metavar="N", help="Of the order of the turns; drawn by default."
+)
 @click.option("--run", metavar="RUN", help="Judge an A/B that was measured before, and measure nothing.")
 @click.option("--allow-incomplete", is_flag=True, help="With --gate: judge what an interrupted run measured.")
 @markdown_option

@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 @click.option(
     "--profile", metavar="NAME", help="How much to measure: quick, standard (default), gate or full."
 )
-@click.option("--backend", "backends", multiple=True, metavar="NAME", help="Only this backend (repeatable).")
 @click.option(
-    "--arch", "archs", multiple=True, metavar="ARCH", help="Only this guest architecture (repeatable)."
+    "--backend",
+    "backends",
+    multiple=True,
+    metavar="NAME",
+    help="Only this backend (repeatable); default: all that work.",
 )
 @click.option(
-    "--guest", metavar="NAME", help="Boot this guest instead of tiny; visorbench.toml may name yours."
+    "--arch", "archs", multiple=True, metavar="ARCH", help="Only arm64 or x86-64 (repeatable); default: both."
+)
+@click.option(
+    "--guest", metavar="NAME", help="The guest to boot; default: tiny. visorbench.toml may name yours."
 )
 @click.option("--qemu", type=click.Path(path_type=Path), help="Measure this QEMU: a binary, or its folder.")
 @click.option(
@@ -32,8 +38,10 @@ if TYPE_CHECKING:
     metavar="system|managed|PATH",
     help="Measure the host's QEMU, the one that `visorbench runtime install` brings, or a runtime's.",
 )
-@click.option("--store", metavar="URL", help="SQLAlchemy URL of the results store.")
-@click.option("--reports", type=click.Path(path_type=Path), help="Write the report below this folder.")
+@click.option(
+    "--store", metavar="URL", help="SQLAlchemy URL of the results store; default: SQLite in the data folder."
+)
+@click.option("--reports", type=click.Path(path_type=Path), help="Folder of the reports; default: reports/.")
 @click.option("--config", type=click.Path(path_type=Path), help="Read this instead of visorbench.toml.")
 @click.option("--list", "list_only", is_flag=True, help="List the scenarios and run none.")
 def bench(paths: tuple[Path, ...], expression: str | None, list_only: bool, **options: Any) -> int:

@@ -49,10 +49,14 @@ LOGIN = r"login:\s*$"
     "--efi", is_flag=True, help="Boot through UEFI firmware: a disk, or any kernel from a disk made of it."
 )
 @click.option("--firmware", type=_path, help="Boot the disk, or with --efi anything, through this firmware.")
-@click.option("--memory", type=int, metavar="MIB", help="Memory in MiB.")
-@click.option("--cpus", type=int, metavar="N", help="Virtual CPUs.")
-@click.option("--machine", "machine_type", metavar="TYPE", help="QEMU machine type, e.g. q35, pc, virt.")
-@click.option("--cpu", "cpu_model", metavar="MODEL", help="CPU model, e.g. host, max, cortex-a57.")
+@click.option(
+    "--memory", type=int, metavar="MIB", help="Memory in MiB; default: the guest's, 1024 for files of yours."
+)
+@click.option("--cpus", type=int, metavar="N", help="Virtual CPUs; default: 2, x86-64 under tcg 1.")
+@click.option("--machine", "machine_type", metavar="TYPE", help="QEMU machine type; default: q35 or virt.")
+@click.option(
+    "--cpu", "cpu_model", metavar="MODEL", help="CPU model; default: host; under tcg cortex-a57 or max."
+)
 @click.option(
     "--gpu",
     metavar="MODE",
@@ -65,7 +69,9 @@ LOGIN = r"login:\s*$"
     metavar="KEY=VALUE",
     help="An option of the backend, e.g. network=open.",
 )
-@click.option("--until", metavar="REGEX", help="End when a console line matches.")
+@click.option(
+    "--until", metavar="REGEX", help="End when a console line matches; default: when the guest is ready."
+)
 @click.option("--login", is_flag=True, help="End at a login prompt.")
 @click.option(
     "--timeout",
@@ -76,8 +82,8 @@ LOGIN = r"login:\s*$"
     help="Seconds to wait.",
 )
 @click.option("--screenshot", type=_path, metavar="PNG", help="Save the screen as it is at the end.")
-@click.option("--logs", type=_path, metavar="FOLDER", help="Keep the logs there.")
-@click.option("--qemu", type=_path, help="Use this QEMU: a binary, or its folder.")
+@click.option("--logs", type=_path, metavar="FOLDER", help="Keep the logs there; default: they are not kept.")
+@click.option("--qemu", type=_path, help="Use this QEMU: a binary, or its folder; default: of PATH.")
 @click.option("--runtime", metavar="system|managed|PATH", help="Use the QEMU of the host, or of a runtime.")
 @click.option(
     "--dry-run",
@@ -96,6 +102,7 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
         raise UsageError("--until and --login exclude each other", fix="give the one that ends the boot")
 
     until = _regex(LOGIN if options["login"] else options["until"])
+    _check_files(options)
 
     from harness.config.load import load  # noqa: PLC0415 - pydantic
 
@@ -139,6 +146,17 @@ def _regex(until: str | None) -> str | None:
             f"--until {until!r} is not a regular expression: {error}", fix="correct it"
         ) from None
     return until
+
+
+def _check_files(options: dict[str, Any]) -> None:
+    """Raise InvalidConfiguration for what is not there, before an accelerator is proved or a guest boots."""
+    for key in ("kernel", "initrd", "disk", "firmware"):
+        if options[key] and not options[key].is_file():
+            raise InvalidConfiguration(f"{options[key]} is not a file", fix="correct the path")
+    if (to := options["screenshot"]) and not to.absolute().parent.is_dir():
+        raise InvalidConfiguration(
+            f"there is no folder {to.parent} for the screenshot", fix="make it, or name another file"
+        )
 
 
 def _arch(name: str | None) -> Arch | None:

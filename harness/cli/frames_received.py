@@ -27,7 +27,8 @@ address_option = click.option(
 seconds_option = click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
-    help="End after this time; default: when it ends.",
+    metavar="S",
+    help="End after so many seconds; default: when it ends.",
 )
 
 

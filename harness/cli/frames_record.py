@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(path_type=Path))
 @address_option
 @seconds_option
-@click.option("--frames", "most", type=click.IntRange(min=1), help="End after so many.")
+@click.option(
+    "--frames",
+    "most",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="End after so many; default: when it ends.",
+)
 def record(file: Path, address: Address, seconds: float | None, most: int | None) -> int:
     """Write what a server's display shows to FILE until it ends or Ctrl-C.
 

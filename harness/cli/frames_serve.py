@@ -49,7 +49,8 @@ if TYPE_CHECKING:
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
-    help="End after this time; default: when it ends.",
+    metavar="S",
+    help="End after so many seconds; default: when it ends.",
 )
 def serve(
     guest: str,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli.main import print_json
+from harness.errors import InvalidConfiguration
 
 _path = click.Path(path_type=Path)
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -32,6 +33,8 @@ def unpack(file: Path, out: Path | None, as_json: bool) -> None:
     from harness.guests.model import Arch  # noqa: PLC0415 - not for --help
     from harness.kernels.unpack import unpack_file, write_kernel  # noqa: PLC0415
 
+    if not file.is_file():
+        raise InvalidConfiguration(f"{file} is not a file", fix="correct the path")
     found = unpack_file(file)
     suffix = "Image" if found.arch is Arch.ARM64 else "bzImage"
     to = out or file.with_name(f"{file.name}.{suffix}")

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from harness.results.models import Run
 
 reports_option = click.option(
-    "--reports", type=click.Path(path_type=Path), help="Folder of the reports; reports/ by default."
+    "--reports", type=click.Path(path_type=Path), help="Folder of the reports; default: reports/."
 )
-store_option = click.option("--store", metavar="URL", help="SQLAlchemy URL of the results store.")
+store_option = click.option(
+    "--store", metavar="URL", help="SQLAlchemy URL of the results store; default: SQLite in the data folder."
+)
 
 
 @click.command()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,10 +28,16 @@ SHOWN_EVERY_S = 60
 
 @click.command()
 @click.option(
-    "--hours", type=click.FloatRange(min=0, min_open=True), default=1, show_default=True, metavar="H"
-)
+    "--hours", type=click.FloatRange(min=0, min_open=True), default=1, show_default=True, metavar="H",
+    help="How long, in hours.",
+)  # fmt: skip
 @click.option(
-    "--machines", type=click.IntRange(1, 1000), default=4, show_default=True, metavar="N", help="At once."
+    "--machines",
+    type=click.IntRange(1, 1000),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="How many at once.",
 )
 @click.option("--backend", metavar="NAME", help="tcg, kvm, hvf …; default: the fastest.")
 @click.option(
@@ -40,7 +48,7 @@ SHOWN_EVERY_S = 60
     help="arm64 or x86-64 (repeatable); default: the host's.",
 )
 @click.option("--guest", default="tiny", show_default=True, help="A reference guest.")
-@click.option("--seed", type=int, metavar="N", help="Repeat the same choices; their timing is chance.")
+@click.option("--seed", type=int, metavar="N", help="Repeat the same choices; drawn by default.")
 @click.option("--logs", type=click.Path(path_type=Path), default=Path("soak-logs"), show_default=True,
               help="Where what failed leaves its console and errors.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -62,6 +70,7 @@ def soak(archs: tuple[str, ...], *, as_json: bool, **options: Any) -> int:
     from harness.soak.run import soak as run  # noqa: PLC0415
 
     wanted = named_archs(archs) if archs else [Arch(host_arch())]
+    _check_logs(options["logs"])
     backend = backend_name(options["backend"], wanted[0], None)
     catalogue.get(backend)
     with transfers() as progress:
@@ -80,6 +89,18 @@ def soak(archs: tuple[str, ...], *, as_json: bool, **options: Any) -> int:
     else:
         _show(outcome)
     return 0 if outcome.passed else 1
+
+
+def _check_logs(folder: Path) -> None:
+    """Raise DiskFull or CacheReadOnly where no logs could be left: hours later is too late."""
+    from harness.host.write_errors import naming_write_errors  # noqa: PLC0415
+
+    with naming_write_errors("logs", folder, elsewhere="name another folder with --logs"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder):
+            pass
+    with suppress(OSError):  # it holds something
+        folder.rmdir()
 
 
 def _check_room(machines: int, memory_mib: int) -> None:

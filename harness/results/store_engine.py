@@ -137,7 +137,9 @@ def _make_folder(database: str | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         kind, fix = (StoreFull, _FULL) if error.errno in NO_SPACE else (StoreUnwritable, _REFUSED)
-        raise kind(f"no folder for the store: {error}", fix=f"{fix}; {KEPT}") from error
+        raise kind(
+            f"the store cannot have the folder {folder}: {error.strerror}", fix=f"{fix}; {KEPT}"
+        ) from error
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:

@@ -67,7 +67,7 @@ def test_more_machines_than_fit_and_a_typo_are_refused():
 
     crowd = run("--machines", "1000", "--json")
     assert crowd.returncode == 2
-    assert "1000 machines of" in crowd.stderr
+    assert "1,000 machines of" in crowd.stderr
     assert "take at most" in crowd.stderr
     typo = run("--arch", "arm63")
     assert typo.returncode == 2
