@@ -9,7 +9,14 @@ import pytest
 from harness.machines.disk import Cache, ImageFormat
 from harness.machines.guest_disk import GuestDisk
 from harness.plugin.image_trials import ImageTrials
-from harness.plugin.storage_contest import BOOT_TIMEOUT_S, check_kept, fio_in_turns, possible, sides
+from harness.plugin.storage_contest import (
+    BOOT_TIMEOUT_S,
+    check_kept,
+    fio_in_turns,
+    possible,
+    short_name,
+    sides,
+)
 
 pytestmark = pytest.mark.long
 
@@ -49,7 +56,7 @@ def test_kill(machine_factory, disk_factory, measure, profile):
                 again.mount()
                 mounted_s = time.monotonic() - began
                 check_kept(disk, checksum, again.checksum("kept"))
-                kept = measure.variant(disk.way, config={"format": disk.format, "cache": disk.cache})
+                kept = measure.variant(short_name(disk), config={"format": disk.format, "cache": disk.cache})
                 kept.record("mount-after-kill", mounted_s, unit="s", better="lower")
         for disk in disks:
             if disk.format is ImageFormat.QCOW2:
