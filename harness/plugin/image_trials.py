@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness.errors import HostLacks
 from harness.host.allocation import allocated_bytes
 from harness.host.copying import MEANS
+from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +130,10 @@ class ImageTrials:
     def _data(self, name: str, *, zeros: bool = False) -> Iterator[Path]:
         """A raw image of random bytes; ``zeros``: in its first half only."""
         with self._temporary(name) as file:
-            with file.open("wb") as image:
+            with (
+                naming_write_errors("a disk image", self.folder, elsewhere="set VISORBENCH_CACHE_DIR"),
+                file.open("wb") as image,
+            ):
                 for written in range(0, self.mib << 20, _BLOCK_BYTES):
                     filled = not zeros or written < self.mib << 19
                     image.write(os.urandom(_BLOCK_BYTES) if filled else bytes(_BLOCK_BYTES))
