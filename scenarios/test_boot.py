@@ -26,6 +26,7 @@ def last_phase(guest):
     return Phase.FIRST_COMMAND if guest.ssh_user else Phase.GUEST_READY
 
 
+@pytest.mark.needs("start")
 def test_boot(machine_factory, guest, measure, profile):
     """With a warm page cache: every clock of a boot, from spawn to the first command done."""
     for _ in measure.rounds(profile.boots):
@@ -34,6 +35,7 @@ def test_boot(machine_factory, guest, measure, profile):
 
 
 @pytest.mark.profile("cold_boots")
+@pytest.mark.needs("start")
 def test_cold_boot(machine_factory, guest, measure, profile):
     """With a cold page cache: VMM, firmware and kernel come from the disk."""
     if not droppable():
@@ -45,7 +47,7 @@ def test_cold_boot(machine_factory, guest, measure, profile):
 
 
 @pytest.mark.profile("machine_types")
-@pytest.mark.needs("machine_types")
+@pytest.mark.needs("start", "machine_types")
 def test_machine_types(machine_factory, measure, profile, subject):
     """The other machine types that this architecture has."""
     if subject.arch is Arch.ARM64 and subject.backend == "kvm":

@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "List, install, remove or use QEMUs that the harness brings along.",
     ),
     "setup": ("harness.cli.setup:setup", "Install the system packages the harness needs."),
+    "utm": ("harness.cli.utm:utm", "List, examine, start and stop the machines of UTM on this Mac."),
     "store": ("harness.cli.store:store", "Show the results store; deliver the runs that it could not take."),
 }
 """Command → (where it is, its line in ``--help``), so that ``--help`` imports none of them."""

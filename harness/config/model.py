@@ -88,6 +88,16 @@ class GuestConfig(_Frozen):
     memory_mib: MemoryMib = 512
 
 
+class AttachConfig(_Frozen):
+    """``[subjects.attach]``, of the backend ``attached``: see :class:`harness.machines.attached.attach.Attach`."""
+
+    utm: str | None = None
+    qmp: str | None = None
+    ssh: str | None = None
+    ssh_key: Path | None = None
+    ssh_host_key: str | None = None
+
+
 class SubjectConfig(_Frozen):
     """One thing to measure: a guest on a backend, with what differs from the backend's defaults."""
 
@@ -107,6 +117,8 @@ class SubjectConfig(_Frozen):
     qemu: Path | None = None
     runtime: str | None = None
     """As in Config; beats both of that."""
+    attach: AttachConfig | None = None
+    """Of the backend ``attached``: which running machine."""
 
 
 class MetricRuleConfig(_Frozen):

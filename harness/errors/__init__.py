@@ -20,6 +20,7 @@
     │   ├── GuestNotBuilt           and what was asked for does not build it
     │   ├── DiskFull, CacheReadOnly, ReportsUnwritable
     │   ├── RuntimeInUse            processes run from a runtime that is to be deleted
+    │   ├── UtmNotFound, UtmRegistryUnusable
     │   ├── HostBusy                another harness is measuring on this host
     │   └── LockUnusable            nobody can tell whether another harness is measuring
     ├── ArchiveError
@@ -32,7 +33,7 @@
     │   ├── ImageError              a disk image could not be made, changed or read, or is damaged
     │   ├── WrongState              the lifecycle does not allow this now
     │   ├── DisplayError            a frame that makes no sense; NoFrame in time, DisplayLost, DisplayRefused
-    │   └── ControlError            ControlTimeout, ControlRefused, ControlLost, JobFailed
+    │   └── ControlError            ControlTimeout, ControlRefused (UtmRefused), ControlLost, JobFailed
     ├── ChannelError
     │   ├── HostKeyChanged, CommandTimeout, CommandFailed, ChannelClosed
     │   ├── PortRefused, VsockLost
@@ -57,6 +58,7 @@
     ├── KernelError                 a kernel that no VMM takes
     │   ├── KernelUnusable          no kernel, for another architecture, packed as nobody here unpacks
     │   └── KernelCorrupt           truncated, a lying length, a bomb
+    ├── UtmPackageUnusable          a machine of UTM's that is not there, or whose configuration cannot be read
     ├── BuildFailed                 a workload's sources did not compile
     ├── StoreError                  the results store is locked, damaged, or of an unknown schema
     │   ├── StoreFull, StoreUnwritable  exit 3: the host lacks room for it, or a place that may be written
@@ -174,6 +176,7 @@ from harness.errors.usage import (
     UsageError,
     nearest,
 )
+from harness.errors.utm import UtmNotFound, UtmPackageUnusable, UtmRefused, UtmRegistryUnusable
 
 __all__ = [
     "MOST_SHOWN",
@@ -258,6 +261,10 @@ __all__ = [
     "UnknownName",
     "UnlikeRuns",
     "UsageError",
+    "UtmNotFound",
+    "UtmPackageUnusable",
+    "UtmRefused",
+    "UtmRegistryUnusable",
     "VisorbenchError",
     "VmmNotFound",
     "VmmTooOld",

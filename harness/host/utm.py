@@ -49,14 +49,15 @@ def libraries(targets: Iterable[str]) -> list[UtmQemu]:
     """Its QEMUs for ``targets`` (QEMU's words: ``aarch64``, ``x86_64``)."""
     names = [f"qemu-{target}-softmmu" for target in targets]
     return [
-        UtmQemu(framework, _app_version(app), _library_version(framework / name))
+        UtmQemu(framework, app_version(app), library_version(framework / name))
         for app in apps()
         for name in names
         if (framework := app / "Contents" / "Frameworks" / f"{name}.framework").exists()
     ]
 
 
-def _app_version(app: Path) -> str:
+def app_version(app: Path) -> str:
+    """UTM's own version; '' when it cannot be read."""
     with suppress(OSError, plistlib.InvalidFileException, ExpatError, ValueError):
         info = plistlib.loads((app / "Contents" / "Info.plist").read_bytes())
         if isinstance(info, dict):
@@ -64,7 +65,7 @@ def _app_version(app: Path) -> str:
     return ""
 
 
-def _library_version(library: Path) -> str:
+def library_version(library: Path) -> str:
     """What ``--version`` would print: the framework's own Info.plist says 1.0 whatever is inside (scripts/fixup.sh)."""
     with (
         suppress(OSError, ValueError),  # ValueError: an empty file cannot be mapped

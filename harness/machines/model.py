@@ -105,6 +105,8 @@ class Capabilities:
     """What machines of a backend can do on this host; a scenario skips by name what is missing."""
 
     archs: frozenset[Arch]
+    start: bool = True
+    """Whether the harness starts and ends its machines; False: it attaches to one that runs."""
     pause: bool = True
     reset: bool = True
     powerdown: bool = True

@@ -11,6 +11,7 @@ from harness.config.load import load, profile, reports_folder
 from harness.errors import AcceleratorUnusable, HostLacks, StoreError, UnknownName, VisorbenchError
 from harness.host.paths import runtime_dir
 from harness.host.provenance import commit
+from harness.plugin.attached import attached_guest
 from harness.plugin.keep import keep
 from harness.plugin.record import Record, apply
 from harness.plugin.subjects import Plan, Subject, native_facts, plan
@@ -195,7 +196,9 @@ class Session:
         key = (name, arch, efi)
         if key not in self._guests:
             own = self.config.guests.get(name)
-            image = _own_guest(name, own) if own else self._built(name, arch)
+            image = attached_guest(self.plan.subjects, name) or (
+                _own_guest(name, own) if own else self._built(name, arch)
+            )
             if efi and image.kernel:
                 from harness.guests.efi_stub import with_efi_stub  # noqa: PLC0415 - few subjects boot that way
 

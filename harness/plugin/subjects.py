@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import AcceleratorUnusable
 from harness.guests.model import Arch
+from harness.machines.attached.attach import Attach
 from harness.plugin.automatic import automatic
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Subject:
     """"A" or "B" where two are compared (:mod:`harness.plugin.sides`); the label begins with it."""
     pair: str = ""
     """The same for the two that are compared."""
+    attach: Attach | None = None
+    """Of the backend ``attached``: which running machine."""
 
     @property
     def id(self) -> str:
@@ -78,6 +81,10 @@ class Subject:
 
     def backend_here(self, *, logs: Path | None = None) -> Backend:
         """The backend, with this subject's QEMU; its machines leave their logs in ``logs``."""
+        if self.attach:
+            from harness.machines.attached.backend import AttachedBackend  # noqa: PLC0415 - few have one
+
+            return AttachedBackend(self.attach, self.arch)
         from harness.machines.catalogue import get  # noqa: PLC0415 - heavy
 
         return get(self.backend, qemu=Path(self.qemu) if self.qemu else None, logs=logs)
@@ -111,7 +118,8 @@ class Subject:
     def from_dict(cls, values: dict[str, Any]) -> Subject:
         """The inverse of :meth:`to_dict`."""
         extra = tuple((key, value) for key, value in values["extra"])
-        return cls(**{**values, "arch": Arch(values["arch"]), "extra": extra})
+        attach = Attach(**values["attach"]) if values.get("attach") else None
+        return cls(**{**values, "arch": Arch(values["arch"]), "attach": attach, "extra": extra})
 
 
 def _in_words(options: Mapping[str, Any]) -> list[str]:
@@ -180,6 +188,10 @@ def plan(config: Config, progress: Progress | None = None) -> Plan:
 
 def from_config(entry: SubjectConfig, config: Config, progress: Progress | None) -> Subject:
     """The subject of one entry; a runtime that it names is installed first."""
+    from harness.plugin.attached import attached_subject  # noqa: PLC0415 - it makes subjects of these
+
+    if attached := attached_subject(entry):
+        return attached
     own = entry.qemu or entry.runtime
     runtime, named = (entry.runtime, entry.qemu) if own else (config.runtime, config.qemu)
     if entry.gpu in ("virgl", "venus"):
@@ -232,7 +244,7 @@ def with_guest(subjects: Iterable[Subject], guest: str) -> tuple[Subject, ...]:
     A scenario that only one guest can run measures it whatever guest the others boot; two sides with different guests
     have nothing to compare there.
     """
-    every = tuple(subjects)
+    every = tuple(subject for subject in subjects if subject.attach is None)
     if any(subject.side for subject in every):  # all else that is compared stays as it is
         guests = {subject.guest for subject in every}
         if len(guests) > 1 or guest in guests:
