@@ -6,6 +6,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 QEMU = shutil.which("qemu-system-x86_64")
-GUEST_UUID = "9B1DEB4D-3B7D-4BAD-9BDD-2B0D7B3DCB6D"
+GUEST_UUID = str(uuid4()).upper()
+"""Another in each process: machines are found among those of the whole host."""
 PATIENCE_S = 120
 
 
@@ -37,6 +39,7 @@ class Guest:
     """The real guest: UTM's files that describe it, and how to get in."""
 
     home: Home
+    uuid: str
     pid: int
     qmp: QmpAddress
     key: Path
@@ -99,7 +102,7 @@ def guest(tmp_path_factory):
         try:
             address = QmpAddress(path=folder / argument(GUEST_UUID).split(":")[1].split(",")[0])
             _wait_for(address.path, process)
-            yield Guest(home, process.pid, address, key, keys.host.public_line)
+            yield Guest(home, GUEST_UUID, process.pid, address, key, keys.host.public_line)
         finally:
             process.kill()
             process.wait(30)

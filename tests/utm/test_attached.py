@@ -17,7 +17,7 @@ from harness.guests.model import Arch
 from harness.machines.attached.attach import Attach
 from harness.machines.attached.backend import AttachedBackend
 from harness.machines.model import MachineSpec, Phase, State
-from tests.utm.conftest import GUEST_UUID, PATIENCE_S
+from tests.utm.conftest import PATIENCE_S
 
 pytestmark = pytest.mark.guest_boot
 PROGRAM = Path(sys.executable).with_name("visorbench")
@@ -136,7 +136,7 @@ def test_an_unknown_host_key_and_nobody_who_knows_the_address(guest, backend, tm
 
 
 def test_show_compares_the_real_process_with_the_configuration(guest) -> None:
-    argv = [PROGRAM, "utm", *guest.home.options, "show", GUEST_UUID]
+    argv = [PROGRAM, "utm", *guest.home.options, "show", guest.uuid]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"running      pid {guest.pid}" in done.stdout

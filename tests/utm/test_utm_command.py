@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -96,30 +97,20 @@ def test_show_of_a_machine_that_does_not_run(home: Home, command, state) -> None
 
 @pytest.mark.skipif(QEMU is None, reason="no qemu-system-x86_64 on PATH")
 def test_start_status_and_stop_go_through_utmctl_and_the_list_sees_the_process(home, command, state) -> None:
-    home.add(config_plist())
+    uuid = str(uuid4()).upper()  # other tests look for theirs among the processes of the same host
+    home.add(config_plist(uuid=uuid), uuid=uuid)
+    state.write_text(json.dumps({uuid: {"name": "Debian", "status": "stopped", "addresses": []}}))
     argv = [
-        QEMU,
-        "-S",
-        "-display",
-        "none",
-        "-nodefaults",
-        "-m",
-        "64",
-        "-accel",
-        "tcg",
-        "-name",
-        "Debian",
-        "-uuid",
-        UUID,
-    ]
+        QEMU, "-S", "-display", "none", "-nodefaults", "-m", "64", "-accel", "tcg", "-name", "Debian", "-uuid", uuid,
+    ]  # fmt: skip
     assert command("status", "Debian").stdout == "stopped\n"
-    with Application(home, {UUID: argv}) as application:
+    with Application(home, {uuid: argv}) as application:
         done = command("start", "Debian")
         assert (done.returncode, done.stdout) == (0, "UTM starts Debian\n"), done.stderr
-        assert command("status", UUID.lower()).stdout == "started\n"
+        assert command("status", uuid.lower()).stdout == "started\n"
         assert "running    Debian" in command("list").stdout
         shown = json.loads(command("show", "Debian", "--json").stdout)
-        assert shown["running"]["pid"] == application.processes[UUID].pid
+        assert shown["running"]["pid"] == application.processes[uuid].pid
         assert {one["what"] for one in shown["differences"]} >= {"accelerator", "memory", "display"}
         assert command("stop", "--kill", "Debian").stdout == "UTM stops Debian\n"
         assert "stopped    Debian" in command("list").stdout
