@@ -39,7 +39,8 @@ class Snapshots(Protocol):
 
     def save(self, tag: str, *, timeout_s: float = 300) -> Step: ...
     def load(self, tag: str, *, timeout_s: float = 300) -> Step:
-        """Memory and disks are again what they were; connections of later on are gone."""
+        """Memory and disks are again what they were; connections of later on are gone. A guest that could not be
+        loaded stands still."""
         ...
 
     def delete(self, tag: str, *, timeout_s: float = 300) -> Step: ...

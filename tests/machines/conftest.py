@@ -7,6 +7,7 @@ import pytest
 from harness.errors import ArchiveUnreachable, HostLacks
 from harness.guests.model import Arch, GuestImage
 from harness.host.paths import private_directory
+from harness.host.qemu_img import find_qemu_img
 from harness.machines.model import GpuMode, MachineSpec
 from harness.machines.qemu.backend import QemuBackend
 from harness.runtimes.choice import gpu_qemu_folder
@@ -70,6 +71,14 @@ def reference():
             pytest.skip(f"the guest {name} is not built, and {error}")
 
     return image
+
+
+@pytest.fixture(scope="session")
+def qemu_img():
+    try:
+        return find_qemu_img()
+    except HostLacks as lack:
+        pytest.skip(str(lack))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import pytest
 
 from harness.errors import MeasurementError, ToolMissing
 from harness.guests.model import Arch
-from harness.host.qemu_img import find_qemu_img
 from harness.machines import fio
 from harness.machines.disk import Cache, Disk, DiskInterface, ImageFormat
 from harness.machines.fio import JOBS, Fio, FioJob, host_fio
@@ -21,13 +20,13 @@ BY_NAME = {job.name: job for job in JOBS}
 
 
 @pytest.fixture(scope="module")
-def guest(reference, tmp_path_factory):
+def guest(reference, qemu_img, tmp_path_factory):
     """The guest for disks with one of each kind; its qcow2 disk is `virtio`, and there is a raw `nvme`."""
     folder = tmp_path_factory.mktemp("disks")
     virtio = Disk("virtio", folder / "virtio.qcow2")
     nvme = Disk("nvme", folder / "nvme.raw", ImageFormat.RAW, DiskInterface.NVME)
     for each in (virtio, nvme):
-        find_qemu_img().create(each.file, 64 << 20, each.format)
+        qemu_img.create(each.file, 64 << 20, each.format)
     spec = MachineSpec(reference("storage", Arch.X86_64), disks=(virtio, nvme))
     with QemuBackend("tcg", logs=folder / "logs").machine(spec) as machine:
         machine.boot(timeout_s=PATIENCE_S)
@@ -76,8 +75,7 @@ def test_a_fio_that_fails_is_told_with_its_job(guest):
 
 
 @pytest.mark.guest_boot
-def test_what_was_flushed_outlives_the_vmm(reference, tmp_path):
-    qemu_img = find_qemu_img()
+def test_what_was_flushed_outlives_the_vmm(reference, qemu_img, tmp_path):
     disks = [
         Disk(cache.value, tmp_path / f"{cache}.qcow2", cache=cache) for cache in Cache if cache.keeps_fsync
     ]

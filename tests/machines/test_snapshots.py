@@ -4,7 +4,6 @@ import pytest
 
 from harness.errors import InvalidConfiguration, JobFailed, UnknownName, WrongState
 from harness.guests.model import Arch
-from harness.host.qemu_img import find_qemu_img
 from harness.machines.disk import Disk, DiskInterface, ImageFormat
 from harness.machines.guest_disk import Witness
 from harness.machines.model import MachineSpec, Phase, State
@@ -15,12 +14,12 @@ PATIENCE_S = 300
 
 
 @pytest.fixture
-def disk(tmp_path):
+def disk(qemu_img, tmp_path):
     """Makes disks."""
 
     def make(name="disk", **how):
         one = Disk(name, tmp_path / f"{name}, ü.img", **how)
-        find_qemu_img().create(one.file, 8 << 20, one.format)
+        qemu_img.create(one.file, 8 << 20, one.format)
         return one
 
     return make
@@ -93,9 +92,9 @@ def test_an_overlay_of_a_raw_image_is_made_and_committed_again_and_again(sector,
         assert machine.control.status() == "running"
 
 
-def test_disk_and_memory_come_back_exactly(reference, tmp_path):
+def test_disk_and_memory_come_back_exactly(reference, qemu_img, tmp_path):
     disk = Disk("disk", tmp_path / "disk.qcow2")
-    find_qemu_img().create(disk.file, 64 << 20, disk.format)
+    qemu_img.create(disk.file, 64 << 20, disk.format)
     spec = MachineSpec(reference("storage", Arch.X86_64), disks=(disk,))
     with QemuBackend("tcg", logs=tmp_path / "logs").machine(spec) as machine:
         machine.boot(timeout_s=PATIENCE_S)

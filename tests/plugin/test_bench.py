@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -260,6 +261,7 @@ def test_once(measure):
     assert len(bench.results["failed"]) == 2
 
 
+@pytest.mark.skipif(shutil.which("qemu-img") is None, reason="this host has no qemu-img")
 def test_a_scenario_has_disks_which_are_gone_with_it(bench) -> None:
     text = """
 import pytest

@@ -1,5 +1,6 @@
 """Disk images as a bench measures them: on the host itself, once, with no guest."""
 
+import shutil
 import sys
 
 import pytest
@@ -22,6 +23,7 @@ def test_images(disk_factory, measure):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="images are copied as POSIX does it")
+@pytest.mark.skipif(shutil.which("qemu-img") is None, reason="this host has no qemu-img")
 def test_every_step_is_measured_once_on_the_host_itself(bench):
     done = bench.run(bench.scenario(SCENARIO, "test_images.py"), "--backend", "tcg", timeout_s=300)
     assert done.returncode == 0, done.stdout + done.stderr
