@@ -38,13 +38,15 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
-    """ruff, mypy --strict for this platform and for Windows, which no CI of ours runs, and the layers."""
+    """ruff, mypy --strict for this platform and for Windows, which no CI of ours runs, the layers, the workflows."""
     prepare(session, system_packages=False)
     run(session, "ruff", "check", *SOURCES)
     run(session, "ruff", "format", "--check", *SOURCES)
     run(session, "mypy")
     run(session, "mypy", "--platform", "win32", "--no-warn-unreachable")
     run(session, "lint-imports")
+    workflows = map(str, Path(".github/workflows").glob("*.yml"))
+    run(session, "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
 
 
 @nox.session(venv_backend="none")
