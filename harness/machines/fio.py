@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.errors import CommandFailed, MeasurementError, ToolMissing
+from harness.errors import CommandFailed, HostLacks, MeasurementError, ToolMissing
 from harness.machines.fio_report import FioReport, parse_report
 from harness.runtimes import catalogue
 from harness.runtimes.ways import way_for
@@ -98,17 +98,21 @@ def _named(job: str, target: str, size_mib: int) -> list[str]:
 
 
 def host_fio(runner: Runner, file: Path, size_mib: int) -> Fio:
-    """fio for the host: the runtime's, of the guest's version, where a runtime runs; else the host's own.
+    """fio for the host: the runtime's, of the guest's version, where that is installed and runs; else the host's own.
 
-    Raises ToolMissing where it is not installed, HostLacks.
+    Raises ToolMissing where there is neither.
     """
+    lack = "it can be installed on Linux only"
     if catalogue.possible_here():
-        runtime = catalogue.installed(RUNTIME)
-        program = runtime.command(["fio"], way_for(runtime))
-        return Fio(runner, tuple(program), str(file), size_mib)
+        try:
+            runtime = catalogue.installed(RUNTIME)
+            return Fio(runner, tuple(runtime.command(["fio"], way_for(runtime))), str(file), size_mib)
+        except HostLacks as error:
+            lack = error.message
     own = shutil.which("fio")
     if own is None:
         raise ToolMissing(
-            "this host has no fio to compare with", fix="install it: `brew install fio` on macOS"
+            f"this host has no fio to compare with, nor the runtime's: {lack}",
+            fix="run `visorbench runtime install fio` on Linux, `brew install fio` on macOS",
         )
     return Fio(runner, (own,), str(file), size_mib, "libaio" if sys.platform == "linux" else "posixaio")

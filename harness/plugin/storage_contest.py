@@ -108,20 +108,27 @@ def _filled(side: Side) -> Side:
 
 
 def _record(side: Side, job: str, told: FioReport) -> None:
-    measure, native = side.measure, side.native
-    if told.flush is not None:
-        for what, ns in (("latency", told.flush.median_ns), ("latency-p99", told.flush.p99_ns)):
-            measure.record(
-                f"{job}/{what}", ns / 1e9, unit="s", better="lower", native=native,
-                definition="of the fsync after a random write of 4 KiB",
-            )  # fmt: skip
-        return
+    """What makes the job: its rate, and its latencies where its requests are small."""
+    facts = {"fio": told.version}
     if job.startswith("sequential"):
-        measure.record(f"{job}/bandwidth", told.bytes_per_s, unit="B/s", better="higher", native=native)
+        side.measure.record(
+            f"{job}/bandwidth", told.bytes_per_s, unit="B/s", better="higher", native=side.native, facts=facts
+        )
         return
-    measure.record(f"{job}/requests", told.requests_per_s, unit="op/s", better="higher", native=native)
-    for what, ns in (("latency", told.completion.median_ns), ("latency-p99", told.completion.p99_ns)):
-        measure.record(
-            f"{job}/{what}", ns / 1e9, unit="s", better="lower", native=native,
-            definition="from submission to completion, 16 requests of 4 KiB in flight",
+    latency, definition = told.completion, "from submission to completion, 16 requests of 4 KiB in flight"
+    if told.flush is not None:
+        latency, definition = told.flush, "of the fsync after a random write of 4 KiB"
+    else:
+        side.measure.record(
+            f"{job}/requests",
+            told.requests_per_s,
+            unit="op/s",
+            better="higher",
+            native=side.native,
+            facts=facts,
+        )
+    for metric, ns in (("latency", latency.median_ns), ("latency-p99", latency.p99_ns)):
+        side.measure.record(
+            f"{job}/{metric}", ns / 1e9, unit="s", better="lower", native=side.native, definition=definition,
+            facts=facts,
         )  # fmt: skip
