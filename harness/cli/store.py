@@ -72,7 +72,8 @@ def deliver(runs: tuple[str, ...], every: bool, store: str | None) -> int:
     print_delivery(delivery)
     if others := len(waiting) - len(chosen):
         click.echo(
-            f"{others} wait for another store: `visorbench store` lists them, --all delivers them here"
+            f"{counted(others, 'run waits', 'runs wait')} for another store: "
+            "`visorbench store` lists them, --all delivers them here"
         )
     elif not chosen:
         click.echo("no run waits for its store")

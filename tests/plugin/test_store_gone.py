@@ -67,7 +67,7 @@ def test_the_run_goes_on_is_reported_and_is_delivered_later(bench, postgresql, i
     status = json.loads(visorbench("store", "--json", "--store", url).stdout)
     assert ([each["run"] for each in status["undelivered"]], status["runs"]) == ([run.id], 0)
     other = visorbench("store", "deliver")
-    assert "1 wait for another store" in other.stdout
+    assert "1 run waits for another store" in other.stdout
     delivered = visorbench("store", "deliver", "--store", url)
     assert (delivered.returncode, run.id in delivered.stdout) == (0, True), delivered.stderr
     with Store(url) as store:
