@@ -35,7 +35,8 @@ class FioJob:
     direct: bool = True
     """Past the page cache of whoever runs it."""
     flushes: bool = False
-    """An fsync after every write."""
+    """An fdatasync after every write, which is what QEMU makes of a guest's flush: fsync of a file of the host would
+    write its times, too, and no disk of a guest has any."""
 
     @property
     def direction(self) -> str:
@@ -51,7 +52,7 @@ class FioJob:
             f"--ioengine={asynchronous if self.depth > 1 else 'psync'}",
             f"--iodepth={self.depth}",
             f"--direct={int(self.direct)}",
-            *(["--fsync=1"] if self.flushes else []),
+            *(["--fdatasync=1"] if self.flushes else []),
             "--time_based",
             f"--runtime={seconds}",
             "--output-format=json",

@@ -47,7 +47,8 @@ class _Direction(_Part):
 
 
 class _Sync(_Part):
-    total_ios: _Count
+    """Its ``total_ios`` counts fsync only, and not fdatasync."""
+
     lat_ns: _Latency
 
 
@@ -85,7 +86,7 @@ class FioReport:
     completion: Latency
     """From a request's submission until it was done."""
     flush: Latency | None
-    """Of the fsync after each write; None for a job that makes none."""
+    """Of the fdatasync after each write; None for a job that makes none."""
 
     @property
     def bytes_per_s(self) -> float:
@@ -99,7 +100,7 @@ class FioReport:
 def parse_report(output: bytes, job: str, direction: str, *, flushes: bool = False) -> FioReport:
     """The report of the one job ``job``, all of whose requests are ``direction``: read or write.
 
-    ``flushes``: each is followed by an fsync. Raises MeasurementError.
+    ``flushes``: each is followed by an fdatasync. Raises MeasurementError.
     """
     told = _validated(output)
     one = told.jobs[0]
@@ -113,7 +114,7 @@ def parse_report(output: bytes, job: str, direction: str, *, flushes: bool = Fal
     _believe(job, asked)
     flush = None
     if flushes:
-        if one.sync is None or 2 * one.sync.total_ios < asked.total_ios:
+        if one.sync is None or 2 * one.sync.lat_ns.count < asked.total_ios:
             raise MeasurementError(f"fio's job {job} was to flush every write, and did not")
         flush = _latency(job, one.sync.lat_ns)
     return FioReport(

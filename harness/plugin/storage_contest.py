@@ -117,7 +117,7 @@ def _record(side: Side, job: str, told: FioReport) -> None:
         return
     latency, definition = told.completion, "from submission to completion, 16 requests of 4 KiB in flight"
     if told.flush is not None:
-        latency, definition = told.flush, "of the fsync after a random write of 4 KiB"
+        latency, definition = told.flush, "of the fdatasync after a random write of 4 KiB"
     else:
         side.measure.record(
             f"{job}/requests",

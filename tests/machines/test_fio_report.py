@@ -69,7 +69,7 @@ def test_a_real_report_is_read():
         ("jobs/0/write/clat_ns/percentile", None, "percentiles of fsync are missing"),
         ("jobs/0/sync/lat_ns/percentile/50.000000", 1 << 40, "in no order"),
         ("jobs/0/sync/lat_ns/percentile/99.000000", None, "are missing"),
-        ("jobs/0/sync/total_ios", 10, "was to flush every write"),
+        ("jobs/0/sync/lat_ns/N", 10, "was to flush every write"),
         ("jobs/0/sync", None, "was to flush every write"),
     ],
 )

@@ -104,7 +104,7 @@ def test_a_job_is_one_command_line_whatever_it_is_done_to():
     assert "--filename=/images/with\\: colon" in options
     assert {"--ioengine=libaio", "--iodepth=16", "--direct=1", "--runtime=2", "--size=8M"} <= set(options)
     assert "--ioengine=posixaio" in job.options("x", 8, 2, asynchronous="posixaio")
-    assert {"--ioengine=psync", "--fsync=1", "--direct=0"} <= set(BY_NAME["fsync"].options("x", 8, 2))
+    assert {"--ioengine=psync", "--fdatasync=1", "--direct=0"} <= set(BY_NAME["fsync"].options("x", 8, 2))
 
 
 def test_a_host_without_fio_is_told_how_to_get_it(monkeypatch, tmp_path):
