@@ -76,8 +76,9 @@ def _shape(axes: Any, row: int, shape: Shape, ordered: NDArray[np.float64], *, l
     filled = np.flatnonzero(counts)
     first, end = filled[0], filled[-1] + 1
     heights = _HALF * counts[first:end] / counts.max()
+    lower: Any = centre - heights  # an array, which matplotlib takes and its stub does not
     # add_artist, where axes.stairs would look through every corner for limits that are known
-    axes.add_artist(StepPatch(centre + heights, edges[first : end + 1], baseline=centre - heights,
+    axes.add_artist(StepPatch(centre + heights, edges[first : end + 1], baseline=lower,
                               color=colour, alpha=0.45, linewidth=0, zorder=2))  # fmt: skip
     beyond = thin(ordered[ordered > shape.p99], TAIL_POINTS)
     axes.scatter(beyond, np.full(beyond.size, centre), s=7, color=colour, alpha=0.7, linewidths=0, zorder=3)
