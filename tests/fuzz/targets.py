@@ -30,10 +30,13 @@ from harness.guests.image.modules import read_module
 from harness.guests.image.pe import read_pe, section_data
 from harness.hxfr.messages import FourCC, FrameRequest, Message, Type
 from harness.hxfr.parser import Parser
+from harness.kernels.bls import parse_bls
+from harness.kernels.grub import parse_grub
 from harness.kernels.unpack import unpack
 from harness.machines import compute_report, fio_report
 from tests.archive.miniature import deb, regular, special
 from tests.gpu.reports import EVENTS
+from tests.kernels.disks import BLS, GRUB_CFG
 from tests.kernels.made import ARM64, PACK, X86_64, zboot
 
 if TYPE_CHECKING:
@@ -162,6 +165,17 @@ def _kernel(data: bytes) -> None:
     assert kernel.data
 
 
+def _grub(data: bytes) -> None:
+    menu = parse_grub(data.decode(errors="replace"), {"saved_entry": "0"})
+    assert menu.default is None or menu.default in menu.entries
+    assert len({entry.place for entry in menu.entries}) == len(menu.entries), "two entries in one place"
+
+
+def _bls(data: bytes) -> None:
+    entry = parse_bls("entry", data.decode(errors="replace"), {"kernelopts": "ro"})
+    assert entry is None or not any(" " in path for path in entry.initrds)
+
+
 def _pe(data: bytes) -> None:
     pe = read_pe(data)
     for section in pe.sections if pe else ():
@@ -211,6 +225,8 @@ TARGETS: dict[str, Target] = {
         _hxfr, (Message(Type.FRAME_REQUEST, 1, _REQUEST).to_bytes(), Message(Type.PING, 0).to_bytes())
     ),
     "kernel": Target(_kernel, (*(pack(ARM64) for pack in PACK.values()), X86_64, zboot(PACK["gzip"](ARM64)))),
+    "grub": Target(_grub, (GRUB_CFG.encode(),), ()),
+    "bls": Target(_bls, (BLS.encode(),), ()),
     "pe": Target(_pe, (b"MZ" + bytes(58) + b"\x40\0\0\0PE\0\0" + bytes(300),), (ValueError,)),
     "module": Target(lambda data: read_module("lib/a.ko", data), (PACK["xz"](b"\0depends=b,c\0alias=d\0"),)),
     "compute-report": Target(compute_report.parse_report, (_COMPUTE,), (MeasurementError,)),
