@@ -1,4 +1,4 @@
-"""``visorbench kernel``: kernels out of what they are packed in."""
+"""``visorbench kernel``: kernels out of what they are packed in, and out of the disks that boot them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.group()
 def kernel() -> None:
-    """Take a kernel out of what it is packed in."""
+    """Take a kernel out of what it is packed in, or out of a disk image."""
 
 
 @kernel.command()
@@ -44,3 +44,46 @@ def unpack(file: Path, out: Path | None, as_json: bool) -> None:
         return
     packed = f"unpacked from {' in '.join(reversed(found.layers))}" if found.layers else "as it was"
     click.echo(f"{to}: {suffix} for {found.arch}, {len(found.data)} bytes, {packed}")
+
+
+@kernel.command()
+@click.argument("image", type=_path)
+@click.option("--out", type=_path, metavar="DIR", help="Where to write them; default: IMAGE with .boot.")
+@click.option("--list", "only_list", is_flag=True, help="Write nothing: show all that the image boots.")
+@_json
+def extract(image: Path, out: Path | None, only_list: bool, as_json: bool) -> None:
+    """Take kernel, initrd and command line out of the disk IMAGE, without root and without mounting.
+
+    Raw or qcow2; GPT, MBR or a bare file system; ext2-4, XFS, btrfs, FAT. DIR gets kernel, initrd, cmdline and
+    manifest.json, which says where each came from. It is what boots: GRUB's default, else the first
+    boot-loader-specification entry, else a unified kernel image, else the newest vmlinuz.
+    """
+    from harness.kernels.extract import extract as extract_  # noqa: PLC0415 - not for --help
+    from harness.kernels.extract import list_entries  # noqa: PLC0415
+
+    if only_list:
+        found = list_entries(image)
+        if as_json:
+            print_json(found)
+            return
+        for number, entry in enumerate(found["entries"]):
+            click.echo(
+                f"{'*' if number == 0 else ' '} {entry['title'] or entry['kernel']}: {entry['source']}"
+            )
+            for key in ("kernel", "initrd", "cmdline"):
+                value = entry[key]
+                said = " + ".join(value) if isinstance(value, list) else value
+                click.echo(f"    {key:8} {said or '(none)'}")
+    else:
+        folder = out or image.with_name(f"{image.name}.boot")
+        found = extract_(image, folder)
+        if as_json:
+            print_json({"folder": str(folder), **found})
+            return
+        for key in ("kernel", "initrd"):
+            if part := found[key]:
+                click.echo(f"{folder / part['file']}: {part['bytes']} bytes, {' + '.join(part['from'])}")
+        click.echo(f"command line: {found['cmdline'] or '(none)'}")
+        click.echo(f"chosen by {found['source']}")
+    for note in found["notes"]:
+        click.echo(f"note: {note}", err=True)

@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("harness.cli.exchange:import_", "Put the runs of other machines into the store."),
     "kernel": (
         "harness.cli.kernel:kernel",
-        "Unpack a kernel until a VMM takes it.",
+        "Unpack a kernel until a VMM takes it; take one out of a disk image.",
     ),
     "publish": ("harness.cli.publish:publish", "Write a site of every run, or add to it what is new."),
     "ps": ("harness.cli.processes:ps", "List the processes the harness owns."),

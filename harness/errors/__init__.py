@@ -57,7 +57,9 @@
     │   └── EncodeFailed            x264 or VideoToolbox gave up
     ├── KernelError                 a kernel that no VMM takes
     │   ├── KernelUnusable          no kernel, for another architecture, packed as nobody here unpacks
-    │   └── KernelCorrupt           truncated, a lying length, a bomb
+    │   ├── KernelCorrupt           truncated, a lying length, a bomb
+    │   ├── KernelNotFound          a disk image without one
+    │   └── DiskImageUnusable, DiskImageCorrupt
     ├── UtmPackageUnusable          a machine of UTM's that is not there, or whose configuration cannot be read
     ├── BuildFailed                 a workload's sources did not compile
     ├── StoreError                  the results store is locked, damaged, or of an unknown schema
@@ -112,8 +114,11 @@ from harness.errors.host import (
     VmmTooOld,
 )
 from harness.errors.kernel import (
+    DiskImageCorrupt,
+    DiskImageUnusable,
     KernelCorrupt,
     KernelError,
+    KernelNotFound,
     KernelUnusable,
 )
 from harness.errors.machine import (
@@ -204,6 +209,8 @@ __all__ = [
     "DataLost",
     "DeviceLost",
     "DiskFull",
+    "DiskImageCorrupt",
+    "DiskImageUnusable",
     "DisplayError",
     "DisplayLost",
     "DisplayRefused",
@@ -228,6 +235,7 @@ __all__ = [
     "JobFailed",
     "KernelCorrupt",
     "KernelError",
+    "KernelNotFound",
     "KernelUnusable",
     "LockUnusable",
     "MachineDied",

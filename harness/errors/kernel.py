@@ -15,3 +15,15 @@ class KernelUnusable(KernelError):
 
 class KernelCorrupt(KernelError):
     """It begins as a kernel does, and its bytes contradict that: truncated, a lying length, a bomb."""
+
+
+class KernelNotFound(KernelError):
+    """A disk image without a kernel; facts: path."""
+
+
+class DiskImageUnusable(KernelError):
+    """No disk image, or one of a kind that nobody here reads, or encrypted; facts: path."""
+
+
+class DiskImageCorrupt(KernelError):
+    """A disk image, or a file system in it, whose bytes contradict each other or end early; facts: path."""
