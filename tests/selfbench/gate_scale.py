@@ -32,7 +32,8 @@ def run() -> Result:
         seconds = time.perf_counter() - started
         now = psutil.Process().cpu_times()
     cpu_s = now.children_user + now.children_system - used.children_user - used.children_system
-    found = f"FAILED: {SLOWER} metrics regressed (of {SERIES:,} metrics" in done.stdout and done.returncode == 1
+    told = f"FAILED: {SLOWER} metrics regressed (of {SERIES:,} metrics"
+    found = told in done.stdout and done.returncode == 1
     detail = {
         "series": SERIES,
         "samples_each": EACH,
