@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import NothingCompared
 from harness.gate.evidence import regressed, weigh
+from harness.gate.observations import observations
 from harness.gate.permutation import samples_needed
 
 if TYPE_CHECKING:
@@ -73,9 +74,10 @@ def calibrate(run: Run, rules: Rules, *, n: int | None = None, splits: int = SPL
     natives = {subject.id for subject in run.subjects if subject.backend == "native"}
     fewest = 2 * max(n or 0, samples_needed(rules.false_discovery_rate))
     found = [
-        _Sampled("/".join(each.key), np.array(each.samples), each.better, rules.of(each).min_effect or 0.0)
+        _Sampled("/".join(each.key), observed, each.better, rules.of(each).min_effect or 0.0)
         for each in run.series
-        if each.subject not in natives and each.summary.n >= fewest and not rules.of(each).ignore
+        if each.subject not in natives and not rules.of(each).ignore
+        if (observed := observations(each)).size >= fewest
     ]
     if not found:
         raise NothingCompared(

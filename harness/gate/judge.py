@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.gate.evidence import Rates, rates, weigh
 from harness.gate.model import Judged
+from harness.gate.observations import observations
 from harness.gate.permutation import smallest_p
 from harness.measure.statistics import ratio_of_medians
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from harness.gate.evidence import Evidence
     from harness.gate.model import Verdict
@@ -25,36 +29,44 @@ def judge(pairs: Sequence[Pair], rules: Rules, *, every_interval: bool = False) 
     The interval of a ratio is computed for what changed, and with ``every_interval`` for all: of a thousand metrics
     that takes longer than their verdicts.
     """
-    untested = [_untested(pair, rules) for pair in pairs]
-    weighed = [weigh(old.samples, new.samples, new.better) for old, new in pairs]
-    found = iter(rates([each for each, reason in zip(weighed, untested, strict=True) if reason is None]))
-    judged = (
-        _judged(pair, rules, evidence, Rates(1.0, 1.0) if reason else next(found), reason)
-        for pair, evidence, reason in zip(pairs, weighed, untested, strict=True)
-    )
+    cases = [_Case.of(pair, rules) for pair in pairs]
+    found = iter(rates([case.evidence for case in cases if case.untested is None]))
+    judged = (_judged(case, rules, Rates(1.0, 1.0) if case.untested else next(found)) for case in cases)
     return tuple(
-        _with_interval(one, pair) if every_interval or one.changed else one
-        for one, pair in zip(judged, pairs, strict=True)
+        _with_interval(one, case) if every_interval or one.changed else one
+        for one, case in zip(judged, cases, strict=True)
     )
 
 
-def _untested(pair: Pair, rules: Rules) -> Verdict | None:
-    """Why a pair is not tested, None where it is."""
-    old, new = pair
-    if rules.of(new).ignore:
-        return "ignored"
-    if smallest_p(old.summary.n, new.summary.n) > rules.false_discovery_rate:
-        return "too few"
-    return None
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A pair, what counts of it, and what that says."""
+
+    pair: Pair
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
+    evidence: Evidence
+    untested: Verdict | None
+    """Why it is not tested; None where it is."""
+
+    @classmethod
+    def of(cls, pair: Pair, rules: Rules) -> _Case:
+        before, after = map(observations, pair)
+        untested: Verdict | None = None
+        if rules.of(pair[1]).ignore:
+            untested = "ignored"
+        elif smallest_p(before.size, after.size) > rules.false_discovery_rate:
+            untested = "too few"
+        return cls(pair, before, after, weigh(before, after, pair[1].better), untested)
 
 
-def _judged(pair: Pair, rules: Rules, evidence: Evidence, found: Rates, untested: Verdict | None) -> Judged:
-    old, new = pair
+def _judged(case: _Case, rules: Rules, found: Rates) -> Judged:
+    (old, new), evidence = case.pair, case.evidence
     least, rate = rules.of(new).min_effect or 0.0, rules.false_discovery_rate
-    verdict: Verdict = untested or "same"
-    if untested is None and found.worse <= rate and evidence.worse >= least:
+    verdict: Verdict = case.untested or "same"
+    if case.untested is None and found.worse <= rate and evidence.worse >= least:
         verdict = "regressed"
-    elif untested is None and found.better <= rate and -evidence.worse >= least:
+    elif case.untested is None and found.better <= rate and -evidence.worse >= least:
         verdict = "improved"
     return Judged(
         scenario=new.scenario,
@@ -64,7 +76,7 @@ def _judged(pair: Pair, rules: Rules, evidence: Evidence, found: Rates, untested
         better=new.better,
         before=old.summary.median,
         after=new.summary.median,
-        samples=(old.summary.n, new.summary.n),
+        samples=(case.before.size, case.after.size),
         worse=evidence.worse,
         min_effect=least,
         q_worse=found.worse,
@@ -73,6 +85,6 @@ def _judged(pair: Pair, rules: Rules, evidence: Evidence, found: Rates, untested
     )
 
 
-def _with_interval(one: Judged, pair: Pair) -> Judged:
-    ratio = ratio_of_medians(pair[1].samples, pair[0].samples)
+def _with_interval(one: Judged, case: _Case) -> Judged:
+    ratio = ratio_of_medians(case.after, case.before)
     return replace(one, ratio_ci95=ratio.ci95 if ratio else None)

@@ -25,7 +25,7 @@ class Judged:
     before: float
     after: float
     samples: tuple[int, int]
-    """Before and after."""
+    """Before and after; those that were recorded together count as one (:mod:`harness.gate.observations`)."""
     worse: float
     """The shift for the worse as a share of the baseline; see :mod:`harness.gate.effect`."""
     min_effect: float

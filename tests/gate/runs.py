@@ -43,10 +43,12 @@ def run(
             values = random.lognormal(0, 0.02, n) * (5 * worse if lower else 5e6 / worse)
             recorder.samples(
                 "boot" if lower else "compute", name, unit="s" if lower else "op/s",
-                better="lower" if lower else "higher", subject=tcg, values=values,
+                better="lower" if lower else "higher", subject=tcg, values=values, at_s=range(n),
             )  # fmt: skip
         values = random.lognormal(0, 0.01, n) * 1e9 * native
-        recorder.samples("compute", "metric-1", unit="op/s", better="higher", subject=host, values=values)
+        recorder.samples(
+            "compute", "metric-1", unit="op/s", better="higher", subject=host, values=values, at_s=range(n)
+        )
         if failing:
             recorder.fail("lifecycle", error="MachineDied", message="not known to the baseline", subject=tcg)
             recorder.fail("boot", error="BootTimeout", message="no guest ready in 60 s\nmore", subject=tcg)

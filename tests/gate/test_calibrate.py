@@ -13,7 +13,9 @@ def recorded(reports, **series):
     with RunRecorder("gate", {}, reports=reports, run_id="a") as recorder:
         tcg = recorder.subject(backend="tcg", guest="tiny", arch="arm64")
         for name, values in series.items():
-            recorder.samples("boot", name, unit="s", better="lower", subject=tcg, values=values)
+            recorder.samples(
+                "boot", name, unit="s", better="lower", subject=tcg, values=values, at_s=range(len(values))
+            )
         return recorder.finish()
 
 

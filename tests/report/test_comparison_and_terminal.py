@@ -64,7 +64,15 @@ def _small(
     host = replace(HOST, governor=governor, load=(load, load, load))
     with RunRecorder("quick", recorded(host), reports=reports) as recorder:
         subject = recorder.subject(backend="tcg", backend_version=version, guest="tiny", arch="arm64")
-        recorder.samples("boot", metric, unit="s", better="lower", subject=subject, values=samples)
+        recorder.samples(
+            "boot",
+            metric,
+            unit="s",
+            better="lower",
+            subject=subject,
+            values=samples,
+            at_s=range(len(samples)),
+        )
         return recorder.finish()
 
 

@@ -50,8 +50,9 @@ def _results(folder: Path, name: str, factor: float) -> Path:
         for number in range(SERIES):
             values = random.lognormal(0, 0.05, EACH) * (factor if number < SLOWER else 1.0)
             recorder.samples(
-                "scale", f"metric-{number}", unit="s", better="lower", subject=subject, values=values
-            )
+                "scale", f"metric-{number}", unit="s", better="lower", subject=subject, values=values,
+                at_s=range(EACH),
+            )  # fmt: skip
         run = recorder.finish()
     path = folder / f"{name}.json"
     path.write_text(run.to_json(), encoding="utf-8")
