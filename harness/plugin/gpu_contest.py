@@ -27,6 +27,7 @@ from harness.errors import (
 )
 from harness.gpu.metrics import metrics
 from harness.gpu.renderer import classify
+from harness.host import disturbance
 from harness.machines.gpu_guest import Guest, proved
 from harness.machines.gpu_others import OTHERS, run_other
 from harness.machines.gpu_routes import WARMUPS, Contender, Route
@@ -103,10 +104,15 @@ class Entrant:
             return
         group = f"{scene}-{size[0]}x{size[1]}"
         before = usage(self.stand.guest.machine.pids) if self.stand else None
+        host = disturbance.read()
         try:
             report, again = self._draw(group, scene, size, profile)
+        except SceneTooSlow as error:
+            busy = disturbance.advice(disturbance.between(host, disturbance.read()))
+            self._leave_out(scene, size, "gpu-too-slow", error.message, busy)
+            return
         except SceneUnsupported as error:
-            self._leave_out(scene, size, error)
+            self._leave_out(scene, size, "gpu-unsupported", error.message, error.fix or "")
             return
         except VisorbenchError as error:
             self.failures.append(error)
@@ -119,11 +125,9 @@ class Entrant:
             after = usage(self.stand.guest.machine.pids)
             self._record_cost(group, after.cpu_s - before.cpu_s, after.memory_bytes, report)
 
-    def _leave_out(self, scene: str, size: tuple[int, int], error: SceneUnsupported) -> None:
+    def _leave_out(self, scene: str, size: tuple[int, int], code: str, reason: str, fix: str) -> None:
         self.beyond[scene] = size[0] * size[1]
-        code = "gpu-too-slow" if isinstance(error, SceneTooSlow) else "gpu-unsupported"
-        reason = f"{error.message}; larger pictures are left out with it"
-        self.measure.leave_out(code=code, reason=reason, fix=error.fix or "")
+        self.measure.leave_out(code=code, reason=f"{reason}; larger pictures are left out with it", fix=fix)
 
     def _draw(self, group: str, scene: str, size: tuple[int, int], profile: Profile) -> tuple[GpuReport, str]:
         """A hang is met once with a second attempt, and why is returned: under TCG with QEMU 10 one program in some

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from harness.channels.ssh import Completed
@@ -20,6 +21,7 @@ from harness.errors import (
     WrongPicture,
 )
 from harness.gpu.renderer import classify
+from harness.host import disturbance
 from harness.machines.gpu import GpuWorkload
 from harness.machines.gpu_guest import Guest
 from harness.machines.gpu_routes import VENUS, Along, Contender, Route
@@ -97,6 +99,15 @@ def test_what_software_does_too_slowly_is_left_out_from_that_size_up(entrant, re
         "fill at 128x64 takes software in the guest more than 15 s a frame; larger pictures"
     )
     assert not run.failed
+
+
+def test_where_others_had_the_host_software_is_not_blamed_for_its_slowness(entrant, recorder, monkeypatch):
+    slow = entrant("slow", HANGS, "*--scene=fill*", software=True)
+    looks = iter([disturbance.Reading(0, 0, 0, 0), disturbance.Reading(1, psutil.cpu_count() * 0.6, 0, 0)])
+    monkeypatch.setattr(disturbance, "read", lambda: next(looks))
+    draw([slow], scenes=("fill",))
+    (left_out,) = recorder.finish().skipped
+    assert left_out.fix.startswith("Other programs had 60% of this host's CPU time")
 
 
 @pytest.mark.parametrize(("mischief", "error"), [(DRAWS_WRONGLY, WrongPicture), (LOSES, DeviceLost)])
