@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from harness.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.cli.boot_live import Ending
     from harness.config.model import Config
     from harness.guests.model import Arch, GuestImage
@@ -81,6 +84,11 @@ LOGIN = r"login:\s*$"
     metavar="S",
     help="Seconds to wait.",
 )
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="Call the machine that, for `visorbench snapshot`, and let it run on until it powers off or Ctrl-C.",
+)
 @click.option("--screenshot", type=_path, metavar="PNG", help="Save the screen as it is at the end.")
 @click.option("--logs", type=_path, metavar="FOLDER", help="Keep the logs there; default: they are not kept.")
 @click.option("--qemu", type=_path, help="Use this QEMU: a binary, or its folder; default: of PATH.")
@@ -96,11 +104,13 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
 
     GUEST is a reference guest or one of visorbench.toml (default: tiny). The boot ends when the guest is
     ready, at the regex, at a login prompt, after the timeout, or with Ctrl-C; the machine is gone when the
-    command returns.
+    command returns. With --name it runs on after that: until its guest powers off, or Ctrl-C.
     """
     if options["until"] and options["login"]:
         raise UsageError("--until and --login exclude each other", fix="give the one that ends the boot")
 
+    if options["name"] and dry_run:
+        raise UsageError("--name and --dry-run exclude each other", fix="a machine has a name while it runs")
     until = _regex(LOGIN if options["login"] else options["until"])
     _check_files(options)
 
@@ -113,26 +123,44 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
     backend = _backend(options["backend"], image.arch, options)
     if (options["efi"] or backend.capabilities().firmware_only) and image.kernel:
         image = _bootable_by_firmware(image, options, config, dry_run=dry_run)
-    machine = backend.machine(_spec(image, backend, options))
     if dry_run:
         from harness.cli.boot_dry_run import show  # noqa: PLC0415
 
-        show(machine, as_json=as_json)
+        show(backend.machine(_spec(image, backend, options)), as_json=as_json)
         return 0
 
     from harness.cli.automatic import blame_accelerator  # noqa: PLC0415
-    from harness.cli.boot_live import watch  # noqa: PLC0415 - only a boot needs threads
+    from harness.cli.boot_live import stay, watch  # noqa: PLC0415 - only a boot needs threads
 
     try:
-        with machine:
+        with _named(backend, options), backend.machine(_spec(image, backend, options)) as machine:
             ending = watch(machine, until=until, timeout_s=options["timeout"], show=not as_json)
             if options["screenshot"]:
                 machine.screenshot(options["screenshot"])
             _report(machine, ending, options, as_json=as_json)
+            if options["name"] and ending.why != "off":
+                click.echo(f"{options['name']} runs until its guest powers off, or Ctrl-C", err=True)
+                stay(machine, show=not as_json)
     except (MachineDied, BootTimeout) as error:
         blame_accelerator(backend, image.arch, error)
         raise
     return 0
+
+
+@contextmanager
+def _named(backend: Backend, options: dict[str, Any]) -> Iterator[None]:
+    """The machine to be, with its name if it is to have one, and the monitor that others find by it."""
+    if not options["name"]:
+        yield
+        return
+    from harness.host.named import naming  # noqa: PLC0415 - only for machines with a name
+    from harness.host.paths import private_directory  # noqa: PLC0415
+
+    if not backend.capabilities().snapshots:
+        raise UsageError(f"{backend.name} lets no other program in", fix="leave --name out, or use QEMU")
+    with private_directory() as folder, naming(options["name"], folder / "qmp"):
+        options["extra"] = (*options["extra"], f"monitor={folder / 'qmp'}")
+        yield
 
 
 def _regex(until: str | None) -> str | None:

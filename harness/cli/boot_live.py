@@ -22,10 +22,14 @@ from harness.errors import (
 from harness.machines.model import Phase, State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.machines.model import Machine
 
 _QUEUED = 2000
 """Lines that wait for the terminal; a flood beyond that is counted instead of shown."""
+_NEVER = r"(?!)"
+_LONG_S = 3600
 _SETTLE_S = 2
 """How long the last lines may take to the screen's queue."""
 _PHASES = (Phase.VMM_READY, Phase.FIRST_CONSOLE, Phase.INIT, Phase.GUEST_READY)
@@ -47,14 +51,28 @@ def watch(machine: Machine, *, until: str | None, timeout_s: float, show: bool) 
     Raises BootTimeout when what was waited for did not come; a watch without anything to wait for just ends.
     Raises MachineDied, GuestPanicked.
     """
+    machine.start()
+    # A guest may speak before QMP greets, so that its lines are told from the first.
+    return _follow(machine, lambda: _ending(machine, until, timeout_s), show=show, replay=True)
+
+
+def stay(machine: Machine, *, show: bool) -> Ending:
+    """Go on showing the console of a machine that runs, until its guest powers off; raises MachineDied,
+    GuestPanicked."""
+    return _follow(machine, lambda: _off(machine), show=show, replay=False)
+
+
+def _follow(machine: Machine, end: Callable[[], Ending], *, show: bool, replay: bool) -> Ending:
     spoken: queue.Queue[Line | Ending | VisorbenchError] = queue.Queue()
     screen = _Screen(machine, spoken) if show else None
-    machine.start()
     if screen:
-        machine.console.on_line(screen.offer, replay=True)  # a guest may speak before QMP greets
+        machine.console.on_line(screen.offer, replay=replay)
 
     def wait() -> None:
-        ending = _end_of(machine, until, timeout_s)
+        try:
+            ending: Ending | VisorbenchError = end()
+        except VisorbenchError as error:
+            ending = error
         machine.console.settle(_SETTLE_S)  # who waits is told before who listens
         spoken.put(ending)
 
@@ -71,20 +89,13 @@ def watch(machine: Machine, *, until: str | None, timeout_s: float, show: bool) 
             screen.show(said)
 
 
-def _end_of(machine: Machine, pattern: str | None, timeout_s: float) -> Ending | VisorbenchError:
-    try:
-        return _ending(machine, pattern, timeout_s)
-    except VisorbenchError as error:
-        return error
-
-
 def _ending(machine: Machine, pattern: str | None, timeout_s: float) -> Ending:
     guest = machine.spec.guest
     if pattern is None and (guest.ready_port or guest.ready_marker):
         stamp = machine.wait_for(Phase.GUEST_READY, timeout_s)
         return Ending("ready", f"ready after {(stamp.at_ns - machine.timeline.spawn.at_ns) / 1e9:.3f} s")
     try:
-        line = machine.console.wait_for(pattern or r"(?!)", timeout_s)
+        line = machine.console.wait_for(pattern or _NEVER, timeout_s)
     except NotSeen:
         if pattern is None:
             return Ending("timeout", f"ended after {timeout_s:g} s, as asked")
@@ -97,6 +108,16 @@ def _ending(machine: Machine, pattern: str | None, timeout_s: float) -> Ending:
         return _powered_off(machine, pattern)
     seconds = (line.stamp.at_ns - machine.timeline.spawn.at_ns) / 1e9
     return Ending("marker", f"{line.text.strip()!r} after {seconds:.3f} s", line)
+
+
+def _off(machine: Machine) -> Ending:
+    while True:
+        try:
+            machine.console.wait_for(_NEVER, _LONG_S)
+        except NotSeen:
+            continue
+        except ChannelClosed:
+            return _powered_off(machine, None)
 
 
 def _powered_off(machine: Machine, pattern: str | None) -> Ending:

@@ -47,6 +47,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "setup": ("harness.cli.setup:setup", "Install the system packages the harness needs."),
     "utm": ("harness.cli.utm:utm", "List, examine, start and stop the machines of UTM on this Mac."),
+    "snapshot": (
+        "harness.cli.snapshot:snapshot",
+        "Keep, load, list and delete snapshots of a running machine.",
+    ),
     "store": ("harness.cli.store:store", "Show the results store; deliver the runs that it could not take."),
 }
 """Command → (where it is, its line in ``--help``), so that ``--help`` imports none of them."""

@@ -48,9 +48,7 @@ def find(attach: Attach) -> Target:
     address = QmpAddress.parse(attach.qmp) if attach.qmp else None
     if attach.utm is None:
         return Target(None, address)
-    listed = registry.find(
-        registry.read(_variable(REGISTRY_VARIABLE) or registry.default_registry()), attach.utm
-    )
+    listed = registry.find(registry.read(registry_file()), attach.utm)
     qemu = running(listed.uuid)
     if qemu is None:
         raise WrongState(
@@ -58,6 +56,11 @@ def find(attach: Attach) -> Target:
             state="stopped", required="running",
         )  # fmt: skip
     return Target(qemu, address or qmp_address(qemu), listed)
+
+
+def registry_file() -> Path:
+    """Where UTM keeps its list of machines, on a host that has one."""
+    return _variable(REGISTRY_VARIABLE) or registry.default_registry()
 
 
 def _variable(name: str) -> Path | None:

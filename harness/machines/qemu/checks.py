@@ -45,7 +45,7 @@ def check(config: QemuConfig) -> None:
         _check_network(network)
     if len({port.name for port in config.ports}) != len(config.ports):
         raise InvalidConfiguration("two virtio-serial ports have the same name", fix="name each differently")
-    chardevs = [config.console, config.monitor, *(port.chardev for port in config.ports)]
+    chardevs = [config.console, config.monitor, config.open_monitor, *(port.chardev for port in config.ports)]
     fds = [chardev.fd for chardev in chardevs if isinstance(chardev, Inherited)]
     if len(set(fds)) != len(fds) or any(fd < 3 for fd in fds):
         raise InvalidConfiguration(

@@ -123,6 +123,13 @@ def _boot(config: QemuConfig) -> Iterator[str]:
 def _channels(config: QemuConfig) -> Iterator[str]:
     if config.monitor:
         yield from ("-chardev", _chardev("qmp", config.monitor), "-mon", "chardev=qmp,mode=control")
+    if config.open_monitor:
+        yield from (
+            "-chardev",
+            _chardev("open-qmp", config.open_monitor),
+            "-mon",
+            "chardev=open-qmp,mode=control",
+        )
     if config.console:
         yield from ("-chardev", _chardev("console", config.console), "-serial", "chardev:console")
     if config.ports:

@@ -53,6 +53,8 @@ class QemuConfig:
     ports: tuple[Port, ...] = ()
     monitor: Chardev | None = None
     """QMP."""
+    open_monitor: Chardev | None = None
+    """QMP for other programs, beside the harness's own."""
     vsock: VsockCard | None = None
     shared_memory: bool = False
     """The guest's memory is a memfd that device processes (vhost-user) map too."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import InvalidConfiguration, ToolMissing, UnknownName
@@ -18,6 +19,7 @@ from harness.machines.qemu.config import QemuConfig
 from harness.machines.qemu.devices import (
     Drive,
     Forward,
+    Listening,
     Nowhere,
     OnReboot,
     Port,
@@ -29,7 +31,6 @@ from harness.machines.qemu.vsock import card
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from harness.host.qemu import QemuBinary
     from harness.machines.model import MachineSpec
@@ -42,6 +43,7 @@ OPTIONS = {
     "rng": "on: a virtio-rng device",
     "network": "restricted (the default), open, or none",
     "disk-interface": "virtio-blk (the default) or nvme",
+    "monitor": "a path: a unix socket there, where other programs may speak QMP",
     "writable": "on: the guest's writes to its disk image are kept",
 }
 """What MachineSpec.extra may say to a QEMU backend."""
@@ -83,6 +85,7 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         console=Nowhere(),
         ports=(Port(guest.ready_port, Nowhere()),) if guest.ready_port else (),
         monitor=Nowhere(),
+        open_monitor=Listening(Path(extra["monitor"])) if "monitor" in extra else None,
         vsock=vsock,
         shared_memory=vsock is not None and vsock.chardev is not None,
         rng=_switch(spec, "rng"),
