@@ -23,10 +23,13 @@ _MOST_HEADER_BYTES = 1 << 20
 """Where the headers of an EFI program end at the latest."""
 _MOST_ENTRIES = 500
 _GRUB = ("boot/grub", "boot/grub2", "grub", "grub2")
+_EFI = "EFI"
+"""On an EFI system partition each system has a folder; RHEL 8 and its kin have GRUB's menu there."""
 _BLS = ("loader/entries", "boot/loader/entries")
 _UKI = ("EFI/Linux", "boot/EFI/Linux", "boot/efi/EFI/Linux", "EFI/BOOT")
 _KERNEL = re.compile(r"(?:vmlinu[xz]|Image|bzImage|kernel)(?:-(?P<version>.+))?")
 _RESCUE = re.compile(r"rescue|\.old$")
+_ROOT_SUBVOLUME = re.compile(r"\brootflags=(?:\S*,)?subvol=/?([^\s,]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +77,25 @@ def find_entries(disk: Disk) -> Found:
     entries: list[BootEntry] = []
     problems = list(disk.unreadable)
     for search in (_of_grub, _of_bls, _of_unified_images, _of_names):
+        snapshots: list[BootEntry] = []
         for volume in disk.volumes:
             try:
-                entries += search(volume, disk)
+                for entry in search(volume, disk):
+                    (snapshots if _in_snapshot(entry, volume) else entries).append(entry)
             except DiskImageCorrupt as error:
                 problems.append(error)
+        entries += snapshots
     alike = {problem.message: problem for problem in problems}
     distinct = {(entry.source, entry.kernel, entry.cmdline): entry for entry in reversed(entries)}
     return Found(
         tuple(_with_cmdline(entry, disk) for entry in reversed(distinct.values())), tuple(alike.values())
     )
+
+
+def _in_snapshot(entry: BootEntry, volume: Volume) -> bool:
+    """Whether ``volume``, which tells of the entry, is a copy of the root that the entry mounts: what once booted."""
+    mounts = _ROOT_SUBVOLUME.search(entry.cmdline or "")
+    return bool(volume.subvolume and mounts and mounts[1].rstrip("/") != volume.subvolume)
 
 
 def _text(volume: Volume, path: str) -> str | None:
@@ -93,7 +105,7 @@ def _text(volume: Volume, path: str) -> str | None:
 
 
 def _grub(volume: Volume) -> Iterator[tuple[str, GrubMenu]]:
-    for folder in _GRUB:
+    for folder in (*_GRUB, *(f"{_EFI}/{name}" for name in volume.names(f"/{_EFI}"))):
         if (text := _text(volume, f"/{folder}/grub.cfg")) is not None:
             environment = _text(volume, f"/{folder}/grubenv") or ""
             yield f"/{folder}/grub.cfg", parse_grub(text, parse_environment(environment))
@@ -118,12 +130,12 @@ def _grub_entry(entry: GrubEntry, source: str, volume: Volume, disk: Disk) -> It
 
 
 def _of_bls(volume: Volume, disk: Disk) -> Iterator[BootEntry]:
-    """Of all that sort first, the one that GRUB has saved as its default comes first."""
+    """As a boot loader sorts them, but GRUB's default first: its number, its id or its title."""
     variables: dict[str, str] = {}
     for other in disk.volumes:
         for _, menu in _grub(other):
-            variables |= menu.variables
-    wanted = variables.get("default") or variables.get("saved_entry")
+            variables = {**menu.variables, **variables}
+    wanted = variables.get("default") or variables.get("saved_entry") or "0"
     for folder in _BLS:
         texts = {
             name.removesuffix(".conf"): _text(volume, f"/{folder}/{name}") or ""
@@ -131,7 +143,10 @@ def _of_bls(volume: Volume, disk: Disk) -> Iterator[BootEntry]:
         }  # fmt: skip
         parsed = (parse_bls(name, text, variables) for name, text in texts.items())
         ordered = sorted_entries(entry for entry in parsed if entry)
-        for entry in sorted(ordered, key=lambda entry: entry.name != wanted):
+        default = next(
+            (entry for at, entry in enumerate(ordered) if wanted in {str(at), entry.name, entry.title}), None
+        )
+        for entry in sorted(ordered, key=lambda entry: entry is not default):
             yield from _bls_entry(entry, f"/{folder}/{entry.name}.conf on {volume}", volume, disk)
 
 

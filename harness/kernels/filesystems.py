@@ -12,6 +12,7 @@ import io
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
@@ -58,6 +59,8 @@ class Volume:
     image: Path
     root: Any
     """dissect's."""
+    subvolume: str = ""
+    """Of btrfs: its path from the top of the file system, whose own is empty."""
 
     def file(self, path: str) -> File | None:
         """The regular file that ``path`` leads to, or None; raises DiskImageCorrupt."""
@@ -302,12 +305,12 @@ def _btrfs(name: str, stream: Any, image: Path) -> Iterator[Volume]:
     from dissect.btrfs import Btrfs  # noqa: PLC0415 - optional
 
     btrfs = Btrfs(stream)
-    yield Volume(name, "btrfs", image, btrfs.root)
-    for number, subvolume in enumerate(btrfs.subvolumes()):
-        if number >= _MOST_SUBVOLUMES:
-            return
-        if subvolume.objectid != btrfs.default_subvolume.objectid:
-            yield Volume(f"{name}, subvolume {subvolume.path or '/'}", "btrfs", image, subvolume.root)
+    default = btrfs.default_subvolume
+    others = (other for other in btrfs.subvolumes() if other.objectid != default.objectid)
+    for subvolume in islice(chain([default], others), _MOST_SUBVOLUMES):
+        path = str(subvolume.path)
+        named = f"{name}, subvolume {path or '/'}" if path or subvolume is not default else name
+        yield Volume(named, "btrfs", image, subvolume.root, path)
 
 
 def _kind(node: Any) -> int:
