@@ -100,6 +100,7 @@ class DbusDisplay:
         """Leave; QEMU goes on at once, also when it waits for a reply."""
         self._wire.close()
         self._control.close()
+        self._map.close()
 
     def _frame_of(self, message: Message, arrived: Stamp) -> Frame | None:
         """What a call of QEMU's shows; None when it shows nothing new."""

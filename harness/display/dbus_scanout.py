@@ -48,6 +48,11 @@ class MappedScanout:
         """A rectangle of the surface."""
         return _clipped(self.surface, x, y, width, height)
 
+    def close(self) -> None:
+        """Forget every file; each is unmapped when the last surface in it has gone."""
+        self.surface = None
+        self._maps.clear()
+
     def _map(self, fd: int) -> mmap.mmap:
         status = os.fstat(fd)
         # While a map is kept, its file lives, and no other file gets its inode number.

@@ -27,10 +27,13 @@ def drawn(number: int, width: int, height: int) -> Pixels:
     return picture.astype("<u4").view(np.uint8).reshape(height, width, 4)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _texture(width: int, height: int) -> NDArray[np.uint32]:
     """Twice as wide as a picture."""
-    y, x = np.ogrid[:height, : 2 * width]
-    ink = ((x // 6) * 131 + (y // 10) * 71) % 17 < 5
-    colour = (x + y) % 256 << 16 | y * 255 // height << 8 | x % width * 127 // width
-    return np.where(ink, 0x141414, colour).astype(np.uint32)
+    texture = np.empty((height, 2 * width), np.uint32)
+    x = np.arange(2 * width)
+    for y in range(height):
+        ink = ((x // 6) * 131 + (y // 10) * 71) % 17 < 5
+        colour = (x + y) % 256 << 16 | y * 255 // height << 8 | x % width * 127 // width
+        texture[y] = np.where(ink, 0x141414, colour)
+    return texture

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from harness.display.decoded import check
 from harness.display.frame import PixelFormat as Shown
@@ -79,6 +81,23 @@ def test_a_whole_stream_is_good(coded):
     assert found.pair.number == 24
     decoded = np.frombuffer(found.pair.decoded, np.uint8).astype(int)
     assert np.abs(decoded - np.frombuffer(found.pair.source, np.uint8)).mean() < 12
+
+
+def test_strips_say_what_the_whole_picture_says(coded):
+    av = pytest.importorskip("av")
+    found = check(b"".join(coded[:20]), range(5, 25), compared=1)
+    with av.open(io.BytesIO(b"".join(coded[:20])), "r", format="h264") as container:
+        frame = next(container.decode(video=0))
+    ours = frame.to_ndarray(format="yuv420p")[:HEIGHT].astype(float)
+    red, blue = (0.2126, 0.0722) if int(frame.colorspace) == 1 else (0.299, 0.114)
+    theirs = 16 + drawn(5, WIDTH, HEIGHT)[..., :3] @ np.array([blue, 1 - red - blue, red]) * 219 / 255
+    a, b, aa, bb, ab = (
+        gaussian_filter(each, 1.5) for each in (ours, theirs, ours**2, theirs**2, ours * theirs)
+    )
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    similar = (2 * a * b + c1) * (2 * (ab - a * b) + c2) / ((a**2 + b**2 + c1) * (aa + bb - a**2 - b**2 + c2))
+    assert found.ssim == (pytest.approx(similar.mean(), rel=1e-12),)
+    assert found.psnr_db == (pytest.approx(10 * np.log10(255**2 / ((ours - theirs) ** 2).mean()), rel=1e-12),)
 
 
 @pytest.mark.parametrize(
