@@ -17,7 +17,7 @@ FORMATS = {
     0x20038888: PixelFormat.ABGR8888,
 }
 """QEMU's words for formats, which are pixman's, on a little-endian host."""
-_MAPS_KEPT = 16
+_MAPS_KEPT = 6
 """Pages that a guest flips through at once; one with more is mapped anew each time, no more than that."""
 
 
