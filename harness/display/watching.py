@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from harness.display.pattern import numbers
@@ -30,9 +31,9 @@ class Watched:
     """Processor time of the thread that took them."""
 
     @property
-    def in_order(self) -> bool:
-        """Whether no frame came after a later one."""
-        return self.numbers == sorted(self.numbers)
+    def backwards(self) -> int:
+        """How many frames say a lower number than the frame before them."""
+        return sum(later < earlier for earlier, later in pairwise(self.numbers))
 
     @property
     def different(self) -> int:
