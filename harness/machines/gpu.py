@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from harness.errors import (
@@ -198,9 +199,14 @@ def _said(lines: Sequence[str]) -> tuple[bool, str]:
     if own:
         return True, own[-1]
     panic = next((at for at, line in enumerate(lines) if " panicked at " in line), None)
-    return False, " ".join(lines[panic : panic + 3]) if panic is not None else lines[
-        -1
-    ] if lines else "it said nothing"
+    if panic is not None:
+        return False, " ".join(map(str.strip, takewhile(_is_reason, lines[panic:])))
+    return False, lines[-1] if lines else "it said nothing"
+
+
+def _is_reason(line: str) -> bool:
+    """Whether a line of a panic says what happened: what follows is about how to see more, and how it ended."""
+    return not line.startswith(("note: ", "stack backtrace:", "fatal ", "thread caused non-unwinding panic"))
 
 
 def _under(environment: Mapping[str, str] | None) -> list[str]:
