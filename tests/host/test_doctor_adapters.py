@@ -84,8 +84,10 @@ def test_a_driver_that_hangs_is_told_of_and_is_gone(tmp_path: Path) -> None:
         ("exit 4", "none", "no adapter speaks Vulkan here"),
         ("kill -ABRT $$", "failed", "its driver ended the program"),
         (
-            "printf \"thread 'main' panicked at a.rs:9:\n%s\n\nCaused by:\n  it is stuck\nnote: run\nfatal error\" "
-            "'no queue' >&2; kill -ABRT $$",
+            (
+                "printf \"thread 'main' panicked at a.rs:9:\n%s\n\nCaused by:\n  it is stuck\nnote: run\nfatal error\" "
+                "'no queue' >&2; kill -ABRT $$"
+            ),
             "failed",
             "its driver ended the program: thread 'main' panicked at a.rs:9: no queue Caused by: it is stuck",
         ),
