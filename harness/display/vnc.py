@@ -5,6 +5,7 @@ Protocol: RFC 6143 (RFB 3.8), and QEMU's community pseudo-encoding DesktopSize f
 
 from __future__ import annotations
 
+import mmap
 import struct
 import time
 from contextlib import contextmanager
@@ -53,7 +54,7 @@ class VncDisplay:
     def __init__(self, sock: socket.socket) -> None:
         self._stream = Stream(sock, "the VNC server")
         self._surface: Surface | None = None
-        self._pixels = bytearray()
+        self._memory = memoryview(b"")
         self._sequence = 0
         self._asked = False
         self._fresh = True
@@ -163,7 +164,7 @@ class VncDisplay:
         if surface is None or x + width > surface.width or y + height > surface.height:
             raise DisplayError(f"a VNC server sent {width}x{height} pixels at {x},{y}, outside its picture")
         within = time.monotonic() + _TIMEOUT_S
-        memory = memoryview(self._pixels)
+        memory = self._memory
         if width == surface.width:  # whole rows lie one after the other: straight from the socket
             self._stream.read_into(memory[y * surface.stride : (y + height) * surface.stride], within)
             return height * surface.stride
@@ -176,8 +177,9 @@ class VncDisplay:
         if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
             raise DisplayError(f"a VNC server has a picture of {width}x{height}")
         stride = width * BYTES_A_PIXEL
-        self._pixels = bytearray(stride * height)
-        self._surface = Surface.of(memoryview(self._pixels), width, height, stride, PixelFormat.XRGB8888)
+        # Not a bytearray: memory that is only announced costs nothing.
+        self._memory = memoryview(mmap.mmap(-1, stride * height))
+        self._surface = Surface.of(self._memory, width, height, stride, PixelFormat.XRGB8888)
         self._fresh = True
 
 
