@@ -27,6 +27,7 @@ from harness.machines.qemu.devices import (
     Drive,
     Forward,
     Inherited,
+    IvshmemCard,
     Listening,
     Nowhere,
     OnReboot,
@@ -145,6 +146,7 @@ def configs(draw, file):
         mac=st.none() | st.just("52:54:00:12:34:56"),
         forwards=st.lists(st.builds(Forward, st.integers(1, 65535)), max_size=2).map(tuple),
     )  # fmt: skip
+    cards = [None, *(IvshmemCard(mib) for mib in (1, 16) if IvshmemCard.driver in known)]
     return QemuConfig(
         binary=qemu.path, features=qemu.features, arch=arch, machine=draw(st.sampled_from(MACHINES[arch])),
         cpu=draw(st.sampled_from(CPUS[arch])), accelerator=defaults.accelerator("tcg", arch),
@@ -157,7 +159,7 @@ def configs(draw, file):
         networks=tuple(draw(st.lists(networks, max_size=2))),
         console=draw(st.none() | st.builds(Stdio, st.booleans()) | chardevs),
         ports=tuple(draw(st.lists(st.builds(Port, names, chardevs), max_size=3, unique_by=lambda port: port.name))),
-        rng=draw(st.booleans()), name=draw(names), **draw(graphics(qemu)),
+        ivshmem=draw(st.sampled_from(cards)), rng=draw(st.booleans()), name=draw(names), **draw(graphics(qemu)),
         devices=tuple(draw(st.lists(st.sampled_from(others), max_size=3, unique_by=lambda each: each.driver))),
         on_reboot=draw(st.sampled_from(OnReboot)), paused=True,
     )  # fmt: skip

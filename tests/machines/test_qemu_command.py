@@ -20,6 +20,7 @@ from harness.machines.qemu.devices import (
     Drive,
     Forward,
     Inherited,
+    IvshmemCard,
     Nowhere,
     Port,
     ToFile,
@@ -86,6 +87,8 @@ def sound(tmp_path):
         ({"devices": (Device("e100"),)}, UnknownName, "did you mean 'e1000'"),
         ({"networks": (UserNet(device="virtio-net-pic"),)}, UnknownName, "did you mean 'virtio-net-pci'"),
         ({"rng": True}, UnknownName, "unknown device 'virtio-rng-pci'"),
+        ({"ivshmem": IvshmemCard(48)}, InvalidConfiguration, "power of two"),
+        ({"ivshmem": IvshmemCard(16)}, UnknownName, "unknown device 'ivshmem-plain'"),
         ({"memory_mib": 4}, InvalidConfiguration, "32 to"),
         ({"memory_mib": 1 << 40}, InvalidConfiguration, "MiB"),
         ({"cpus": 0}, InvalidConfiguration, "1 to 255"),
@@ -183,3 +186,9 @@ def test_of_hundreds_of_names_a_message_shows_the_nearest():
     assert "and 494 others" in str(error)
     assert len(str(error)) < 200
     assert len(error.known) == 502
+
+
+def test_shared_memory_is_a_file_that_qemu_inherits(sound):
+    argv = build(replace(sound, features=None, ivshmem=IvshmemCard(16, fd=5)))
+    assert "memory-backend-file,id=ivshmem,size=16M,share=on,mem-path=/proc/self/fd/5" in argv
+    assert "ivshmem-plain,memdev=ivshmem,master=on" in argv

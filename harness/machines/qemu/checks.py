@@ -13,6 +13,7 @@ from harness.host.accelerators import ACCELERATORS
 from harness.machines.disk import Aio, ImageFormat
 from harness.machines.qemu.devices import Drive, Inherited, UserNet
 from harness.machines.qemu.graphics_checks import check_graphics
+from harness.machines.qemu.ivshmem import check_ivshmem
 from harness.machines.qemu.options import plain, word
 from harness.machines.qemu.vsock import check_vsock
 
@@ -35,6 +36,7 @@ def check(config: QemuConfig) -> None:
     _check_known(config)
     check_graphics(config)
     check_vsock(config)
+    check_ivshmem(config)
     _check_boot(config)
     for drive in config.drives:
         _check_drive(drive)

@@ -13,6 +13,7 @@ from harness.machines.qemu.devices import (
     Connecting,
     Drive,
     Inherited,
+    IvshmemCard,
     Listening,
     Stdio,
     ToFile,
@@ -68,6 +69,8 @@ def _arguments(config: QemuConfig) -> Iterator[str]:
         yield from _network(f"net{number}", network)
     if config.vsock:
         yield from _vsock(config.vsock)
+    if config.ivshmem:
+        yield from _ivshmem(config.ivshmem)
     if config.rng:
         yield from ("-device", "virtio-rng-pci")
     for device in config.devices:
@@ -97,6 +100,15 @@ def _vsock(card: VsockCard) -> Iterator[str]:
         return
     yield from ("-chardev", _chardev("vsock", card.chardev))
     yield from ("-device", joined(card.driver, {"chardev": "vsock"}))
+
+
+def _ivshmem(card: IvshmemCard) -> Iterator[str]:
+    """``master``: the memory is the machine's own, for this device keeps any other from being saved."""
+    backing: dict[str, Value | None] = {"id": "ivshmem", "size": f"{card.size_mib}M", "share": True}
+    path = None if card.fd is None else f"/proc/self/fd/{card.fd}"
+    kind = "memory-backend-memfd" if path is None else "memory-backend-file"
+    yield from ("-object", joined(kind, backing | {"mem-path": path}))
+    yield from ("-device", joined(card.driver, {"memdev": "ivshmem", "master": True}))
 
 
 def _rest(option: str) -> str:

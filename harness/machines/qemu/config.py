@@ -10,6 +10,7 @@ from harness.machines.qemu.devices import (
     Chardev,
     Device,
     Drive,
+    IvshmemCard,
     OnReboot,
     Port,
     UserNet,
@@ -56,6 +57,7 @@ class QemuConfig:
     open_monitor: Chardev | None = None
     """QMP for other programs, beside the harness's own."""
     vsock: VsockCard | None = None
+    ivshmem: IvshmemCard | None = None
     shared_memory: bool = False
     """The guest's memory is a memfd that device processes (vhost-user) map too."""
     rng: bool = False

@@ -27,6 +27,7 @@ from harness.machines.qemu.devices import (
 )
 from harness.machines.qemu.gpu import GPUS, Surface, surface_for
 from harness.machines.qemu.graphics import Display, Gpu
+from harness.machines.qemu.ivshmem import ivshmem_card
 from harness.machines.qemu.vsock import card
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ OPTIONS = {
     "size": "width and height of the GPU's display, such as 1280x720",
     "vnc": "on: a VNC server for frames, which listens nowhere",
     "rng": "on: a virtio-rng device",
+    "ivshmem": "MiB of memory that host and guest share, a power of two; Linux only",
     "network": "restricted (the default), open, or none",
     "disk-interface": "virtio-blk (the default) or nvme",
     "monitor": "a path: a unix socket there, where other programs may speak QMP",
@@ -88,6 +90,7 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         open_monitor=Listening(Path(extra["monitor"])) if "monitor" in extra else None,
         vsock=vsock,
         shared_memory=vsock is not None and vsock.chardev is not None,
+        ivshmem=ivshmem_card(spec.extra["ivshmem"]) if "ivshmem" in spec.extra else None,
         rng=_switch(spec, "rng"),
         video=None if video == "none" else video,
         gpu=_gpu(spec),

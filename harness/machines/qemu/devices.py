@@ -124,6 +124,18 @@ class VsockCard:
 
 
 @dataclass(frozen=True, slots=True)
+class IvshmemCard:
+    """Memory that the guest has as a PCI device's, and the host too: ``fd``, a memory file that QEMU inherits; None:
+    one of QEMU's own, which nobody else sees."""
+
+    size_mib: int
+    fd: int | None = None
+
+    driver = "ivshmem-plain"
+    """QEMU's name for the device."""
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """Any other ``-device``, with its properties."""
 

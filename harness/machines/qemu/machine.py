@@ -121,6 +121,21 @@ class QemuMachine(VmmMachine[Vmm]):
         raise AssertionError("only Linux's kernel gives out a CID")
 
     @property
+    def shared_memory(self) -> memoryview:
+        """What the guest has as its ivshmem device's memory; raises InvalidConfiguration for a machine without one."""
+        memory = self._started().shared_memory
+        if memory is None:
+            raise InvalidConfiguration(
+                f"{self.name} shares no memory with its guest", fix="ask for it: the option ivshmem, in MiB"
+            )
+        return memory
+
+    @property
+    def ended(self) -> bool:
+        """Whether its QEMU is gone, which who looks into shared memory asks often."""
+        return self._vmm is None or self._vmm.process.exited is not None
+
+    @property
     def snapshots(self) -> QemuSnapshots:
         """As :attr:`harness.machines.model.Machine.snapshots`."""
         self._alive("keep a snapshot", State.RUNNING, State.PAUSED)

@@ -19,6 +19,7 @@ from harness.machines.qemu.command import build
 from harness.machines.qemu.control import QemuControl
 from harness.machines.qemu.devices import Port
 from harness.machines.qemu.gpu import environment
+from harness.machines.qemu.ivshmem import SharedMemory
 from harness.machines.qemu.vsock import VsockDevice
 from harness.machines.qemu.wire_pairs import WirePairs
 from harness.machines.qemu.wire_tcp import TcpWires
@@ -55,6 +56,8 @@ class Vmm:
     private: bool
     """Whether ``logs`` goes when the machine goes."""
     vsock: VsockDevice | None = None
+    shared_memory: memoryview | None = None
+    """Of its ivshmem device."""
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -109,6 +112,12 @@ def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str, windo
             vsock = VsockDevice.start(config.vsock, purpose, window, logs)
             undo.callback(vsock.close)
             config = vsock.attached(config)
+        shared = None
+        if config.ivshmem:
+            shared = SharedMemory.make(config.ivshmem)
+            undo.callback(os.close, shared.fd)
+            config = shared.attached(config)
+        inherited = [*([vsock.front.fileno()] if vsock else []), *([shared.fd] if shared else [])]
         argv = build(config)
         with naming_write_errors("the logs of a machine", logs, elsewhere="name another folder for them"):
             (logs / "argv").write_text("\n".join(argv) + "\n", encoding="utf-8", errors="surrogateescape")
@@ -119,7 +128,7 @@ def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str, windo
                 argv,
                 purpose=purpose,
                 stderr=stderr,
-                pass_fds=[*fds, *([vsock.front.fileno()] if vsock else [])],
+                pass_fds=[*fds, *inherited],
                 env=environment(config.environment, window),
             )
 
@@ -139,8 +148,11 @@ def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str, windo
         stderr.close()
         if vsock:
             vsock.front.close()
+        if shared:
+            os.close(shared.fd)
         undo.pop_all()
-    return Vmm(process, qmp, QemuControl(qmp), console, ready, logs, private, vsock)
+    memory = shared.memory if shared else None
+    return Vmm(process, qmp, QemuControl(qmp), console, ready, logs, private, vsock, memory)
 
 
 def _wired(config: QemuConfig, wires: Wires) -> QemuConfig:
