@@ -71,6 +71,9 @@ _ERRORS: Mapping[int, type[MeasurementError]] = {
 _DIED = frozenset({-1, -6, -11, 128 + 6, 128 + 11})
 """Ended by a signal, as SSH (-1), the harness and a shell say it: SIGABRT, SIGSEGV."""
 
+_GAVE_UP = "Timed out trying to wait for the given submission"
+"""What wgpu says of a frame that takes more than 5 s where the ones before were fast."""
+
 _FIXES: Mapping[type[MeasurementError], str] = {
     WrongPicture: "the GPU draws wrongly: trust no figure of it",
     AdapterMissing: "see which adapters there are: `vb-gpu --list-adapters`",
@@ -183,6 +186,8 @@ def _invoke(runner: Runner, argv: Sequence[str], api: str, scene: str, timeout_s
     # A driver whose host is gone aborts the program: Mesa's Venus does, without a word.
     died = completed.status in _DIED
     kind = DeviceLost if died else _ERRORS.get(completed.status, GpuError)
+    if died and _GAVE_UP in stderr:
+        kind = GpuHung
     said = f"its driver ended the program: {said}" if died and not own else said
     how = "" if kind is not GpuError else f"vb-gpu ended with status {completed.status}: "
     raise kind(

@@ -1,6 +1,6 @@
 #include "frames.h"
 #include "clock.h"
-#include "device.h"
+#include "wait.h"
 #include "watchdog.h"
 
 #include <signal.h>
@@ -33,7 +33,7 @@ struct loop {
     const struct scene *scene;
     void *state;
     struct target targets[MOST_IN_FLIGHT];
-    WGPUSubmissionIndex submissions[MOST_IN_FLIGHT];
+    struct submission submissions[MOST_IN_FLIGHT];
     uint32_t slots;
 };
 
@@ -44,8 +44,7 @@ static void submit(struct loop *loop, uint32_t frame)
     loop->scene->encode(loop->state, loop->gpu, frame, encoder, &loop->targets[slot]);
     WGPUCommandBuffer commands = wgpuCommandEncoderFinish(encoder, NULL);
     wgpuCommandEncoderRelease(encoder);
-    loop->submissions[slot] = wgpuQueueSubmitForIndex(loop->gpu->queue, 1, &commands);
-    wgpuCommandBufferRelease(commands);
+    submit_commands(loop->gpu, commands, &loop->submissions[slot]);
     if (loop->scene->answers)
         loop->scene->request(loop->state);
 }
@@ -54,8 +53,7 @@ static void submit(struct loop *loop, uint32_t frame)
 static uint64_t complete(struct loop *loop, uint32_t frame)
 {
     begin_step("a frame");
-    wgpuDevicePoll(loop->gpu->device, true, &loop->submissions[frame % loop->slots]);
-    check_gpu();
+    await_submission(loop->gpu, &loop->submissions[frame % loop->slots]);
     if (loop->scene->answers)
         loop->scene->receive(loop->state, frame);
     return now_ns();

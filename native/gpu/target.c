@@ -1,6 +1,7 @@
 #include "device.h"
 #include "pipeline.h"
 #include "target.h"
+#include "wait.h"
 
 #include <string.h>
 
@@ -95,10 +96,10 @@ struct pixel *read_target(const struct gpu *gpu, const struct target *target)
     encode_readback(encoder, target, &readback);
     WGPUCommandBuffer commands = wgpuCommandEncoderFinish(encoder, NULL);
     wgpuCommandEncoderRelease(encoder);
-    WGPUSubmissionIndex submission = wgpuQueueSubmitForIndex(gpu->queue, 1, &commands);
-    wgpuCommandBufferRelease(commands);
+    struct submission submission;
+    submit_commands(gpu, commands, &submission);
     request_mapping(&readback);
-    wgpuDevicePoll(gpu->device, true, &submission);
+    await_submission(gpu, &submission);
     const uint8_t *rows = mapped_rows(&readback);
     struct size size = target->size;
     struct pixel *picture = allocate((size_t)size.width * size.height, sizeof *picture);

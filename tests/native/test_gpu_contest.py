@@ -35,6 +35,10 @@ from harness.results.recorder import RunRecorder
 PROFILE = Profile(boots=1, lifecycle_rounds=1, compute_rounds=1, gpu_frames=3)
 SMALL, LARGER, LARGEST = (64, 64), (128, 64), (128, 128)
 HANGS = "echo 'vb-gpu: the GPU hangs: a frame has not ended within 15000 ms' >&2; exit 8"
+GIVES_UP = (
+    "printf \"thread '<unnamed>' panicked at src/lib.rs:605:\nError in wgpuDevicePoll: Validation Error\n\nCaused by:\n"
+    '  Timed out trying to wait for the given submission index.\nfatal runtime error" >&2; kill -ABRT $$'
+)
 LOSES = "echo 'vb-gpu: the device was lost' >&2; exit 7"
 DRAWS_WRONGLY = "echo 'vb-gpu: fill: 1 of 8192 pixels are wrong' >&2; exit 3"
 
@@ -85,8 +89,9 @@ def draw(taking_part, scenes=("triangle", "fill"), sizes=(SMALL, LARGER, LARGEST
                         one.draw(scene, size, PROFILE)
 
 
-def test_what_software_does_too_slowly_is_left_out_from_that_size_up(entrant, recorder):
-    slow = entrant("slow", HANGS, "*--scene=fill*--width=128*", software=True)
+@pytest.mark.parametrize("mischief", [HANGS, GIVES_UP])
+def test_what_software_does_too_slowly_is_left_out_from_that_size_up(entrant, recorder, mischief):
+    slow = entrant("slow", mischief, "*--scene=fill*--width=128*", software=True)
     draw([slow])
     run = recorder.finish()
     assert drawn(run, slow) == dict.fromkeys(
