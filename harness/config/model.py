@@ -47,7 +47,7 @@ class Profile(_Frozen):
     gpu_others: bool = False
     """Whether the workloads of others (glmark2, kmscube, vkmark) run too."""
     long_scenarios: bool = False
-    """Whether scenarios that take minutes (display, encode, snapshot, storage, transports) run without being named."""
+    """Whether scenarios that take minutes (devices, display, encode, snapshot, storage, transports) run unnamed."""
     frame_rounds: Count = 1
     """Repetitions of every way that frames take, in turns."""
     frame_seconds: Count = 1
@@ -56,6 +56,8 @@ class Profile(_Frozen):
     """Width and height of displays whose frames are taken, and encoded."""
     transport_rounds: Count = 5
     """Repetitions of every transport, in turns: 50 round trips of each size and a frame each way."""
+    device_rounds: Count = 2
+    """How often each kind of device is plugged in and out, a disc is changed, and a client greets a display server."""
     snapshot_rounds: Count = 2
     """How often a machine is saved, loaded and forgotten, and an overlay committed."""
     storage_rounds: Count = 1

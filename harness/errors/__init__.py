@@ -31,6 +31,8 @@
     │   ├── MachineDied, BootTimeout, GuestPanicked, GuestSilent
     │   ├── GuestGpuMissing         the guest's kernel has no virtio-gpu, or no device came of it
     │   ├── ImageError              a disk image could not be made, changed or read, or is damaged
+    │   ├── NoHotPlug               the machine, or a bus, takes no devices while it runs
+    │   ├── DeviceKept              the guest did not let go of a device, or of a disc
     │   ├── WrongState              the lifecycle does not allow this now
     │   ├── DisplayError            a frame that makes no sense; NoFrame in time, DisplayLost, DisplayRefused
     │   └── ControlError            ControlTimeout, ControlRefused (UtmRefused), ControlLost, JobFailed
@@ -127,6 +129,7 @@ from harness.errors.machine import (
     ControlLost,
     ControlRefused,
     ControlTimeout,
+    DeviceKept,
     DisplayError,
     DisplayLost,
     DisplayRefused,
@@ -138,6 +141,7 @@ from harness.errors.machine import (
     MachineDied,
     MachineError,
     NoFrame,
+    NoHotPlug,
     WrongState,
 )
 from harness.errors.measurement import (
@@ -207,6 +211,7 @@ __all__ = [
     "ControlRefused",
     "ControlTimeout",
     "DataLost",
+    "DeviceKept",
     "DeviceLost",
     "DiskFull",
     "DiskImageCorrupt",
@@ -242,6 +247,7 @@ __all__ = [
     "MachineError",
     "MeasurementError",
     "NoFrame",
+    "NoHotPlug",
     "NotSeen",
     "NothingCompared",
     "NothingMeasured",

@@ -33,6 +33,14 @@ class ImageError(MachineError):
     """A disk image could not be made, changed or read, or is damaged; facts: argv, status."""
 
 
+class NoHotPlug(MachineError):
+    """A machine, or one of its buses, takes no devices while it runs."""
+
+
+class DeviceKept(MachineError):
+    """The guest did not let go of a device, or of the disc in its drive; facts: device."""
+
+
 class WrongState(MachineError):
     """The lifecycle does not allow this now; facts: state, required."""
 

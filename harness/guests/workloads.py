@@ -80,6 +80,7 @@ RECIPES = {
         Recipe("vsock", "vb-vsock", ("-std=c17", "-Wpedantic", "-D_GNU_SOURCE")),
         Recipe("transport", "vb-transport", ("-std=c17", "-Wpedantic", "-D_GNU_SOURCE")),
         Recipe("pattern", "vb-pattern", ("-D_GNU_SOURCE",)),
+        Recipe("watch", "vb-watch", ("-std=c17", "-Wpedantic", "-D_GNU_SOURCE")),
     ]
 }
 

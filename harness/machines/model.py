@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.channels.stamp import Stamp
     from harness.channels.vsock import Vsock
     from harness.guests.model import Arch, GuestImage
+    from harness.machines.devices import Devices
     from harness.machines.disk import Disk
     from harness.machines.snapshots import Snapshots
 
@@ -91,6 +92,8 @@ class MachineSpec:
     """Whether the guest has AF_VSOCK, and the machine :attr:`Machine.vsock`."""
     disks: tuple[Disk, ...] = ()
     """Besides what it boots from."""
+    hotplug: bool = False
+    """Whether devices may come and go while it runs, and it has :attr:`Machine.devices`."""
     extra: Mapping[str, str] = field(default_factory=dict)
     """Options only one backend knows, named in its documentation; an unknown one is an error."""
 
@@ -119,6 +122,8 @@ class Capabilities:
     disks: bool = False
     """Whether MachineSpec.disks may name any."""
     snapshots: bool = False
+    hotplug: bool = False
+    """Whether MachineSpec.hotplug may be asked for."""
     firmware_only: bool = False
     """Whether its machines boot through UEFI firmware whatever MachineSpec.efi says."""
     gpus: frozenset[GpuMode] = frozenset({GpuMode.NONE})
@@ -184,6 +189,11 @@ class Machine(Protocol):
     @property
     def snapshots(self) -> Snapshots:
         """Raises InvalidConfiguration when the backend keeps none."""
+        ...
+
+    @property
+    def devices(self) -> Devices:
+        """Raises NoHotPlug when MachineSpec.hotplug did not ask for it."""
         ...
 
     @property

@@ -47,6 +47,8 @@ class Subject:
     efi: bool = False
     """Whether it boots through UEFI firmware (MachineSpec.efi)."""
     vsock: bool = False
+    hotplug: bool = False
+    """Whether devices may come and go while it runs (MachineSpec.hotplug)."""
     extra: tuple[tuple[str, str], ...] = ()
     """Options of the backend's own, as MachineSpec.extra; the scenario that gives them names them in its metrics."""
     side: str = ""
@@ -102,6 +104,7 @@ class Subject:
             gpu=GpuMode(self.gpu),
             efi=self.efi,
             vsock=self.vsock,
+            hotplug=self.hotplug,
             extra=dict(self.extra),
         )
 

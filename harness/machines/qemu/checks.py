@@ -26,7 +26,7 @@ MEMORY_MIB = (32, 4 << 20)
 """Smallest and largest memory: below, no kernel of today starts; above, no host of today."""
 MOST_CPUS = {"q35": 255, "pc": 255, "microvm": 255, "virt": 512}
 """virt with GICv3; 8 with GICv2, see below (QEMU: hw/arm/virt.c, hw/i386/pc_q35.c)."""
-_DISK_NAME = re.compile(r"(?!drive\d)[A-Za-z][A-Za-z0-9-]{0,19}")
+_DEVICE_NAME = re.compile(r"(?!drive\d)[A-Za-z][A-Za-z0-9-]{0,19}")
 """Of the names that QEMU's nodes may have and no drive of ours has, those that fit a serial number: 20 bytes."""
 
 
@@ -129,17 +129,23 @@ def _check_drive(drive: Drive) -> None:
     _files([drive.file])
     if drive.format not in list(ImageFormat):
         raise UnknownName("image format", drive.format, map(str, ImageFormat), where=str(drive.file))
-    if drive.name is not None and not _DISK_NAME.fullmatch(drive.name):
-        raise InvalidConfiguration(
-            f"a disk cannot be called {drive.name!r}",
-            fix="its name is a serial number: up to 20 letters, digits and hyphens, a letter first",
-        )
+    if drive.name is not None:
+        check_device_name(drive.name)
     if drive.aio is Aio.NATIVE and not drive.cache.direct:
         raise InvalidConfiguration(
             f"drive {drive.file}: aio=native with cache={drive.cache}", fix="use cache=none, or aio=threads"
         )
     if drive.aio is not Aio.THREADS and sys.platform != "linux":
         raise InvalidConfiguration(f"drive {drive.file}: aio={drive.aio} is Linux's", fix="use aio=threads")
+
+
+def check_device_name(name: str) -> None:
+    """Raise InvalidConfiguration for what cannot be a node, a device and a serial number at once."""
+    if not _DEVICE_NAME.fullmatch(name):
+        raise InvalidConfiguration(
+            f"a disk cannot be called {name!r}",
+            fix="its name is a serial number: up to 20 letters, digits and hyphens, a letter first",
+        )
 
 
 def _check_network(network: UserNet) -> None:

@@ -58,6 +58,8 @@ def _arguments(config: QemuConfig) -> Iterator[str]:
     yield from ("-display", str(config.display))
     if config.vnc:
         yield from ("-vnc", "none")
+    if config.spice:
+        yield from ("-spice", joined(None, {"port": 0, "disable-ticketing": True}))
     if config.gpu:
         yield from ("-device", str(config.gpu))
     if config.video:

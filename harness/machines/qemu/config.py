@@ -67,6 +67,8 @@ class QemuConfig:
     display: Display = field(default_factory=Display)
     vnc: bool = False
     """A VNC server that listens nowhere: clients come through QMP."""
+    spice: bool = False
+    """A SPICE server, likewise."""
     devices: tuple[Device, ...] = ()
     on_reboot: OnReboot = OnReboot.RESET
     paused: bool = False

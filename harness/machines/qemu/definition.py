@@ -27,6 +27,7 @@ from harness.machines.qemu.devices import (
 )
 from harness.machines.qemu.gpu import GPUS, Surface, surface_for
 from harness.machines.qemu.graphics import Display, Gpu
+from harness.machines.qemu.hotplug import BUSES, check_hotplug
 from harness.machines.qemu.ivshmem import ivshmem_card
 from harness.machines.qemu.vsock import card
 
@@ -41,6 +42,7 @@ OPTIONS = {
     "display": "where the picture goes on the host: none, gtk, cocoa, egl-headless, sdl,gl=on …",
     "size": "width and height of the GPU's display, such as 1280x720",
     "vnc": "on: a VNC server for frames, which listens nowhere",
+    "spice": "on: a SPICE server, which listens nowhere",
     "rng": "on: a virtio-rng device",
     "ivshmem": "MiB of memory that host and guest share, a power of two; Linux only",
     "network": "restricted (the default), open, or none",
@@ -69,15 +71,19 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
     asked = extra.get("display")
     surface = Surface(Display.parse(asked)) if asked else surface_for(spec.gpu, guest.arch, qemu)
     drives = _drives(spec)
+    machine = spec.machine_type or defaults.machine_type(guest.arch, accelerator)
+    if spec.hotplug:
+        check_hotplug(machine)
+    nvme = spec.hotplug or _has_nvme(drives)
     return QemuConfig(
         binary=qemu.path,
         arch=guest.arch,
-        machine=spec.machine_type or defaults.machine_type(guest.arch, accelerator),
+        machine=machine,
         cpu=spec.cpu_model or defaults.cpu_model(guest.arch, accelerator),
         accelerator=defaults.accelerator(accelerator, guest.arch),
         memory_mib=guest.memory_mib if spec.memory_mib is None else spec.memory_mib,
         cpus=cpus,
-        most_cpus=defaults.most_cpus(accelerator, spec.gpu, cpus, vsock=spec.vsock, nvme=_has_nvme(drives)),
+        most_cpus=defaults.most_cpus(accelerator, spec.gpu, cpus, vsock=spec.vsock, nvme=nvme),
         kernel=None if spec.efi else guest.kernel,
         initrd=None if spec.efi else guest.initrd,
         append="" if spec.efi else guest.append,
@@ -96,6 +102,8 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         gpu=_gpu(spec),
         display=surface.display,
         vnc=_switch(spec, "vnc"),
+        spice=_switch(spec, "spice"),
+        devices=BUSES if spec.hotplug else (),
         environment=surface.environment,
         # A guest booted from a kernel reboots because it panicked; one with a disk may have other reasons.
         on_reboot=OnReboot.RESET if guest.disk else OnReboot.SHUTDOWN,

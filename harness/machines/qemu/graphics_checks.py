@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import GpuUnavailable, InvalidConfiguration, UnknownName
+from harness.errors import GpuUnavailable, InvalidConfiguration, ToolMissing, UnknownName
 
 if TYPE_CHECKING:
     from harness.host.introspection import QemuFeatures
@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 HOSTMEM_MIB = (16, 64 << 10)
 UDMABUF = Path("/dev/udmabuf")
 """What Linux makes the blobs of a virtio-gpu without OpenGL from."""
+SPICE_MODULE = (
+    "install what brings it, qemu-system-modules-spice on Debian, or name another QEMU with --qemu PATH"
+)
 NEWER = "use a QEMU that has it: `visorbench runtime install gpu` brings one, --qemu PATH names another"
 
 
 def check_graphics(config: QemuConfig) -> None:
-    """Raise InvalidConfiguration, UnknownName or GpuUnavailable for the first thing that does not fit."""
+    """Raise InvalidConfiguration, UnknownName, GpuUnavailable or ToolMissing for the first thing that does not fit."""
     features = config.features
+    if config.spice and features and not features.spice:
+        raise ToolMissing(f"{config.binary} has no SPICE server", fix=SPICE_MODULE)
     if features and features.displays and config.display.name not in features.displays:
         raise UnknownName("display", config.display.name, features.displays, where=str(config.binary))
     if config.gpu is None:

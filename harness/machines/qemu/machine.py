@@ -8,13 +8,21 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.channels.stamp import Stamp
-from harness.errors import ControlLost, ControlTimeout, GuestSilent, InvalidConfiguration, WrongState
+from harness.errors import (
+    ControlLost,
+    ControlTimeout,
+    GuestSilent,
+    InvalidConfiguration,
+    NoHotPlug,
+    WrongState,
+)
 from harness.host.firmware import identity
 from harness.host.paths import private_directory
 from harness.machines.boot import BootWatch
 from harness.machines.login import SSH_PORT, Login
 from harness.machines.model import Phase, State
 from harness.machines.qemu import endings
+from harness.machines.qemu.hotplug import QemuDevices
 from harness.machines.qemu.initrd import booting
 from harness.machines.qemu.snapshots import QemuSnapshots
 from harness.machines.qemu.vmm import Vmm, launch
@@ -55,6 +63,7 @@ class QemuMachine(VmmMachine[Vmm]):
         super().__init__(name, spec, logs)
         self._config = config
         self._snapshots: QemuSnapshots | None = None
+        self._devices: QemuDevices | None = None
 
     @property
     def config(self) -> QemuConfig:
@@ -144,6 +153,16 @@ class QemuMachine(VmmMachine[Vmm]):
         return self._snapshots
 
     @property
+    def devices(self) -> QemuDevices:
+        """As :attr:`harness.machines.model.Machine.devices`."""
+        self._alive("plug in a device", State.RUNNING, State.PAUSED)
+        if self._devices is None:
+            raise NoHotPlug(
+                f"{self.name} takes no devices while it runs", fix="ask for it: MachineSpec(hotplug=True)"
+            )
+        return self._devices
+
+    @property
     def pids(self) -> list[int]:
         if self._vmm is None or self._vmm.process.exited is not None:
             return []
@@ -174,6 +193,7 @@ class QemuMachine(VmmMachine[Vmm]):
         self._milestones.begin(Stamp(vmm.process.spawned_ns))
         self._watch = BootWatch(vmm, self._spec.guest, self._milestones, self._failure, self.name)
         self._snapshots = QemuSnapshots(vmm.qmp, self._spec.disks, self._login.disconnect)
+        self._devices = QemuDevices(vmm.qmp) if self._spec.hotplug else None
         vmm.qmp.on_event(self._on_event)
         greeted = self._asking(lambda: vmm.qmp.negotiate(GREETING_TIMEOUT_S))
         self._milestones.reach(Phase.VMM_READY, greeted)

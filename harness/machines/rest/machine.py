@@ -13,6 +13,7 @@ from harness.errors import (
     ControlRefused,
     GuestSilent,
     InvalidConfiguration,
+    NoHotPlug,
     WrongState,
 )
 from harness.host.paths import private_directory
@@ -97,6 +98,11 @@ class RestMachine(VmmMachine[RestVmm]):
     def snapshots(self) -> NoReturn:
         """Raises InvalidConfiguration: there are none."""
         raise InvalidConfiguration(f"{self.name} keeps no snapshots", fix="use a backend of QEMU")
+
+    @property
+    def devices(self) -> NoReturn:
+        """Raises NoHotPlug: its devices are those that it starts with."""
+        raise NoHotPlug(f"{self.name} takes no devices while it runs", fix="use a backend of QEMU")
 
     @property
     def pids(self) -> list[int]:
