@@ -14,8 +14,8 @@ from harness.plugin.display_contest import drawing_guest, entrants, take_in_turn
 @pytest.mark.workload("pattern")
 @pytest.mark.archs("gpu_archs")
 def test_display(machine_factory, measure, profile):
-    """Shared memory, pixels over D-Bus, VNC and screendumps: frame rates, processor time and bytes copied."""
+    """Shared memory, pixels over D-Bus, VNC, screendumps and ivshmem: frame rates, processor time and bytes copied."""
     taking_part = entrants(measure)
     for size in profile.frame_sizes:
-        with drawing_guest(machine_factory, size) as guest:
+        with drawing_guest(machine_factory, size, ivshmem=True) as guest:
             take_in_turns(guest, measure, profile, taking_part)

@@ -10,6 +10,7 @@
 #include "picture.h"
 #include "report.h"
 #include "screen.h"
+#include "shared.h"
 
 static volatile sig_atomic_t asked_to_end;
 
@@ -31,9 +32,13 @@ struct frame_times {
     struct series begun, drawn, flip, flipped;
 };
 
-static void draw_in_place(struct screen *screen, uint64_t number)
+/* What is shown changes where it is; shared memory's pages are read while they are shown, so that there the change is
+   made in another one, into which the picture is brought first. */
+static void draw_in_place(struct screen *screen, const struct texture *texture, uint64_t first, uint64_t number)
 {
-    struct page *page = &screen->pages[0];
+    struct page *page = screen->shared ? shared_page(screen) : &screen->pages[0];
+    if (screen->shared && !shared_is_drawn(screen, page))
+        draw_frame(&page->picture, texture, first);
     draw_top_band(&page->picture, number);
     screen_changed(screen, page, PICTURE_BAND);
 }
@@ -41,8 +46,7 @@ static void draw_in_place(struct screen *screen, uint64_t number)
 static void draw(struct screen *screen, struct encoding *encoding, const struct texture *texture,
                  const struct options *options, uint64_t number, struct frame_times *times)
 {
-    struct page *page = &screen->pages[number % screen->count];
-    screen_await_shown(screen, page);
+    struct page *page = screen_page(screen, number);
     series_add(&times->begun, now_ns());
     draw_frame(&page->picture, texture, options->first + number);
     series_add(&times->drawn, now_ns());
@@ -90,7 +94,7 @@ int main(int argc, char **argv)
         if (options.seconds && now_ns() - begin >= options.seconds * NS_PER_S)
             break;
         if (options.in_place && drawn > 0)
-            draw_in_place(&screen, options.first + drawn);
+            draw_in_place(&screen, texture, options.first, options.first + drawn);
         else
             draw(&screen, encoding, texture, &options, drawn, &times);
         drawn++;

@@ -24,6 +24,8 @@ static const char HELP[] =
     "  --device PATH   (default /dev/dri/card0)\n"
     "  --memory FILE   no display: pages lie in FILE one after the other; each that is drawn is told on a line, and one\n"
     "                  that is drawn into again awaits a byte on standard input (needs --size)\n"
+    "  --shared FILE   no display: pages lie in FILE, which has room for them and is read at any time (shared.h): an\n"
+    "                  ivshmem device's memory, /sys/bus/pci/devices/…/resource2_wc (needs --size)\n"
     "  --times         report when each frame was begun, drawn, given to the kernel and flipped\n"
     "\n"
     "  --encode WHERE  have frames encoded by an HXFR server: vsock:PORT, tcp:HOST:PORT, unix:PATH or file:PATH; or, with\n"
@@ -77,17 +79,17 @@ static enum by way(const char *text)
     usage("--by", text, "resource, pixels, subscription or pipe");
 }
 
-enum option_name { FRAMES = 256, SECONDS, FPS, BUFFERS, SIZE, FIRST, IN_PLACE, DEVICE, MEMORY, TIMES, ENCODE, BY, RECORD };
+enum option_name { FRAMES = 256, SECONDS, FPS, BUFFERS, SIZE, FIRST, IN_PLACE, DEVICE, MEMORY, SHARED, TIMES, ENCODE, BY, RECORD };
 
 static const struct option LONG[] = {
     {"frames", required_argument, NULL, FRAMES},   {"seconds", required_argument, NULL, SECONDS},
     {"fps", required_argument, NULL, FPS},         {"buffers", required_argument, NULL, BUFFERS},
     {"size", required_argument, NULL, SIZE},       {"first", required_argument, NULL, FIRST},
     {"in-place", no_argument, NULL, IN_PLACE},     {"device", required_argument, NULL, DEVICE},
-    {"memory", required_argument, NULL, MEMORY},   {"times", no_argument, NULL, TIMES},
-    {"encode", required_argument, NULL, ENCODE},   {"by", required_argument, NULL, BY},
-    {"record", required_argument, NULL, RECORD},   {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+    {"memory", required_argument, NULL, MEMORY},   {"shared", required_argument, NULL, SHARED},
+    {"times", no_argument, NULL, TIMES},           {"encode", required_argument, NULL, ENCODE},
+    {"by", required_argument, NULL, BY},           {"record", required_argument, NULL, RECORD},
+    {"help", no_argument, NULL, 'h'},              {NULL, 0, NULL, 0},
 };
 
 struct options parse_options(int argc, char **argv)
@@ -107,6 +109,7 @@ struct options parse_options(int argc, char **argv)
         case IN_PLACE: options.in_place = true; break;
         case DEVICE: options.device = optarg; break;
         case MEMORY: options.memory = optarg; break;
+        case SHARED: options.shared = optarg; break;
         case TIMES: options.times = true; break;
         case ENCODE: options.encode = optarg; break;
         case BY: options.by = way(optarg); break;
@@ -121,6 +124,12 @@ struct options parse_options(int argc, char **argv)
         usage("--encode", options.encode, "possible with --in-place, which flips no page");
     if (options.memory && options.width == 0)
         usage("--memory", options.memory, "enough without --size");
+    if (options.shared && options.width == 0)
+        usage("--shared", options.shared, "enough without --size");
+    if (options.shared && options.memory)
+        usage("--shared", options.shared, "possible with --memory");
+    if (options.shared && options.encode)
+        usage("--shared", options.shared, "possible with --encode, whose frames are a display's");
     if (options.frames == 0 && options.seconds == 0)
         options.seconds = 10;
     return options;

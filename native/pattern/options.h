@@ -20,6 +20,7 @@ struct options {
     bool in_place;
     bool times;         /* report every frame's */
     const char *memory; /* a file to draw into where there is no display; NULL: a display */
+    const char *shared; /* the same, and read while it is drawn into: a file, or an ivshmem device's memory */
     const char *encode; /* whose address; NULL: nobody's */
     enum by by;
     const char *record; /* a file for the stream that comes back; NULL: none */

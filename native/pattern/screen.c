@@ -14,6 +14,7 @@
 #include <drm/virtgpu_drm.h>
 
 #include "memory.h"
+#include "shared.h"
 
 enum { MOST = 16, MOST_MODES = 256 };
 
@@ -87,6 +88,10 @@ void screen_open(struct screen *screen, const struct options *options)
         memory_open(screen, options);
         return;
     }
+    if (options->shared) {
+        shared_open(screen, options);
+        return;
+    }
     int fd = open(options->device, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         no_display("this machine has no display device that can be opened");
@@ -128,8 +133,21 @@ static void mark(const struct screen *screen, struct page *page)
     page->mark = create.bo_handle;
 }
 
+struct page *screen_page(struct screen *screen, uint64_t number)
+{
+    if (screen->shared)
+        return shared_page(screen);
+    struct page *page = &screen->pages[number % screen->count];
+    screen_await_shown(screen, page);
+    return page;
+}
+
 void screen_show_first(struct screen *screen, struct page *page)
 {
+    if (screen->shared) {
+        shared_show(screen, page, screen->height);
+        return;
+    }
     if (screen->memory) {
         memory_show(screen, page);
         return;
@@ -175,6 +193,10 @@ static void await_flip(int fd)
 
 void screen_flip(struct screen *screen, struct page *page)
 {
+    if (screen->shared) {
+        shared_show(screen, page, screen->height);
+        return;
+    }
     if (screen->memory) {
         memory_show(screen, page);
         return;
@@ -194,7 +216,9 @@ void screen_finish(struct screen *screen)
 
 void screen_changed(struct screen *screen, const struct page *page, uint32_t rows)
 {
-    if (screen->memory)
+    if (screen->shared)
+        shared_show(screen, page, rows);
+    if (screen->memory || screen->shared)
         return;
     struct drm_clip_rect clip = {0, 0, (unsigned short)screen->width, (unsigned short)rows};
     struct drm_mode_fb_dirty_cmd dirty = {

@@ -25,6 +25,8 @@ struct page {
 struct screen {
     int fd; /* of the DRM device, or of the file that pages lie in */
     bool memory; /* no display */
+    uint32_t *shared; /* no display either: words of shared.h; NULL otherwise */
+    uint32_t shown;   /* frames, in shared memory */
     uint32_t crtc, connector;
     uint32_t width, height;
     struct drm_mode_modeinfo mode;
@@ -34,6 +36,9 @@ struct screen {
 
 /* Ends the program where there is no display, or no mode of the size that was asked for. */
 void screen_open(struct screen *screen, const struct options *options);
+
+/* The page for frame `number` of the run, which may be drawn into. */
+struct page *screen_page(struct screen *screen, uint64_t number);
 
 /* Makes the display show a page, which has been drawn; the first one with the mode. */
 void screen_show_first(struct screen *screen, struct page *page);

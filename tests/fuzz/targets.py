@@ -21,6 +21,7 @@ from harness.channels.qmp_lines import LineTooLongError, QmpLines
 from harness.channels.splitter import LineSplitter
 from harness.display import pattern_report
 from harness.display.dbus_wire import DbusWire
+from harness.display.ivshmem import MAGIC, SharedMemoryDisplay
 from harness.display.vnc import VncDisplay
 from harness.errors import ArchiveCorrupt, MeasurementError, VisorbenchError
 from harness.gpu import report as gpu_report
@@ -160,6 +161,20 @@ def _hxfr(data: bytes) -> None:
         assert heard.to_bytes() == said
 
 
+def _ivshmem(data: bytes) -> None:
+    """What a guest writes before its frame is taken, and, the second half, while it is read."""
+    memory = memoryview(bytearray(8 << 10))
+    display = SharedMemoryDisplay(memory, lambda: False)
+    half = min(len(data) // 2, len(memory))
+    memory[:half] = data[:half]
+    with display.frame(0) as frame:
+        end = min(len(data) - half, len(memory))
+        memory[:end] = data[half : half + end]
+        bytes(frame.surface.row(frame.surface.height - 1))
+        assert frame.damage.x + frame.damage.width <= frame.surface.width
+        assert frame.damage.y + frame.damage.height <= frame.surface.height
+
+
 def _kernel(data: bytes) -> None:
     kernel = unpack(data, Path("kernel"))
     assert kernel.data
@@ -191,6 +206,9 @@ _RFB = (
 )  # fmt: skip
 _REPLY = bytes.fromhex("6c020001 04000000 01000000 08000000 0501750001000000 2a000000")  # 42, little-endian
 _DBUS = b"OK 1234deadbeef\r\nAGREE_UNIX_FD\r\n" + _REPLY
+_SHARED = struct.pack("<9I92x", MAGIC, 2, 16, 16, 64, 0x34325258, 4, 1024, 1) + struct.pack(
+    "<5I", 2, 0, 0, 16, 4
+)
 _REQUEST = FrameRequest(1, 4, 2, FourCC.ARGB8888, 16, 0, 0, False)  # noqa: FBT003 - as on the wire
 _COMPUTE = b"\n".join(
     json.dumps(line).encode()
@@ -221,6 +239,7 @@ TARGETS: dict[str, Target] = {
     "qmp": Target(_qmp, (b'{"return": {}}\r\n{"event": "RESET"}\n\n',), (LineTooLongError,)),
     "rfb": Target(_rfb, (_RFB,)),
     "dbus": Target(_dbus, (_DBUS,)),
+    "ivshmem": Target(_ivshmem, (_SHARED * 2,)),
     "hxfr": Target(
         _hxfr, (Message(Type.FRAME_REQUEST, 1, _REQUEST).to_bytes(), Message(Type.PING, 0).to_bytes())
     ),
