@@ -1,10 +1,10 @@
-"""Bytes between host and guest: virtio-serial, vsock and user-mode TCP, beside the host's own sockets."""
+"""Bytes between host and guest: virtio-serial, vsock, user-mode TCP and ivshmem, beside what the host has by itself."""
 
 from __future__ import annotations
 
 import pytest
 
-from harness.plugin.transport_contest import entrants, exchange
+from harness.plugin.transport_contest import connected_machine, entrants, exchange
 
 
 @pytest.mark.long
@@ -12,7 +12,7 @@ from harness.plugin.transport_contest import entrants, exchange
 @pytest.mark.workload("transport")
 def test_transports(machine_factory, measure, profile, capabilities):
     """Round trips of 12 bytes and 4 KiB, and frames of 720p each way."""
-    machine = machine_factory(vsock=capabilities.vsock)
+    machine = connected_machine(machine_factory, vsock=capabilities.vsock)
     machine.boot(timeout_s=300)
     with entrants(machine, measure, vsock=capabilities.vsock) as taking_part:
         for number in measure.rounds(profile.transport_rounds):

@@ -1,32 +1,38 @@
-"""Byte streams to ``vb-transport``: through what a guest has to its host, and natively through the host's sockets.
+"""Byte streams to ``vb-transport``: through what a guest has to its host, and natively through the host's own.
 
 The harness asks and the program answers, so that one clock sees every round trip, and both directions.
 """
 
 from __future__ import annotations
 
+import mmap
 import socket
 import struct
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from harness.channels.shared_memory import SharedMemoryStream
 from harness.channels.virtio_serial import VirtioSerial
 from harness.errors import ChannelClosed, GuestSilent
 from harness.guests.toolchain import guest_target, host_target
 from harness.guests.workloads import workload
 from harness.host.paths import private_directory
-from harness.host.processes import PIPE, spawn
+from harness.host.processes import PIPE, OwnedProcess, spawn
 from harness.host.unix_sockets import unix_socket
+from harness.machines.guest_ivshmem import guest_memory
 from harness.machines.qemu.machine import QemuMachine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from harness.machines.model import Machine
 
-VIRTIO_SERIAL, VSOCK, USER_NET = "virtio-serial", "vsock", "user-net-tcp"
-UNIX_SOCKET, LOOPBACK = "unix-socket", "loopback-tcp"
+VIRTIO_SERIAL, VSOCK, USER_NET, IVSHMEM = "virtio-serial", "vsock", "user-net-tcp", "ivshmem"
+UNIX_SOCKET, LOOPBACK, SHARED_MEMORY = "unix-socket", "loopback-tcp", "shared-memory"
+SHARED_MIB = 16
+"""Of an ivshmem device for them: each ring has room for a frame of 720p."""
 PATIENCE_S = 300
 """For an answer: a guest may be emulated on a host with other things to do."""
 _CHUNK = 1 << 18
@@ -39,20 +45,32 @@ _FIND_SERIAL_PORT = (
 )
 
 
+class Stream(Protocol):
+    """What a transport is used as; a socket is one."""
+
+    def sendall(self, data: bytes, /) -> object: ...
+    def recv(self, most: int, /) -> bytes: ...
+    def settimeout(self, timeout_s: float, /) -> None: ...
+
+
 @contextmanager
-def guest_streams(machine: Machine, *, vsock: bool = True) -> Iterator[dict[str, socket.socket]]:
+def guest_streams(machine: Machine, *, vsock: bool = True) -> Iterator[dict[str, Stream]]:
     """To a guest that runs, by the transport's name: those that its machine has, with somebody at the other end.
 
     ``vsock``: whether the machine was asked for it. Raises ChannelError, ControlError, InvalidConfiguration.
     """
     machine.ssh.put(workload("transport", guest_target(machine.spec.guest.arch)), _PROGRAM, mode=0o755)
     with ExitStack() as undo:
-        streams: dict[str, socket.socket] = {}
+        streams: dict[str, Stream] = {}
         if isinstance(machine, QemuMachine):
             streams[VIRTIO_SERIAL] = undo.enter_context(_virtio_serial(machine))
             _serve(machine, f"tcp:0.0.0.0:{_PORT}")
             port = machine.control.forward(_PORT)
             streams[USER_NET] = undo.enter_context(_connected_tcp(port))
+            if machine.config.ivshmem:
+                streams[IVSHMEM] = shared = SharedMemoryStream(machine.shared_memory, lambda: machine.ended)
+                undo.callback(shared.close)
+                _serve(machine, f"shared:{guest_memory(machine)}")
         if vsock:
             _serve(machine, f"vsock:{_PORT}")
             streams[VSOCK] = undo.enter_context(machine.vsock.connect(_PORT, PATIENCE_S))
@@ -62,21 +80,26 @@ def guest_streams(machine: Machine, *, vsock: bool = True) -> Iterator[dict[str,
 
 
 @contextmanager
-def native_streams() -> Iterator[dict[str, socket.socket]]:
-    """To the same program on the host, through a unix socket and TCP on the loopback. Raises HostLacks."""
+def native_streams() -> Iterator[dict[str, Stream]]:
+    """To the same program on the host, through a unix socket, TCP on the loopback and memory. Raises HostLacks."""
     with private_directory() as folder, ExitStack() as undo:
         path = folder / "transport"
         undo.enter_context(_serving(f"unix:{path}"))
+        memory = folder / "memory"
+        shared = SharedMemoryStream(_mapped(memory), lambda: program.exited is not None)
+        undo.callback(shared.close)
+        program, _ = undo.enter_context(_serving(f"shared:{memory}"))
         unix = undo.enter_context(unix_socket())
         unix.connect(str(path))
-        port = int(undo.enter_context(_serving("tcp:127.0.0.1:0")))
-        streams = {UNIX_SOCKET: unix, LOOPBACK: undo.enter_context(_connected_tcp(port))}
+        _, port = undo.enter_context(_serving("tcp:127.0.0.1:0"))
+        tcp = undo.enter_context(_connected_tcp(int(port)))
+        streams: dict[str, Stream] = {UNIX_SOCKET: unix, LOOPBACK: tcp, SHARED_MEMORY: shared}
         for stream in streams.values():
             stream.settimeout(PATIENCE_S)
         yield streams
 
 
-def ask(stream: socket.socket, there: int, back: int) -> float:
+def ask(stream: Stream, there: int, back: int) -> float:
     """Seconds until ``back`` bytes (at least one) have come for a request of ``there`` bytes.
 
     Raises ChannelClosed, GuestSilent.
@@ -116,8 +139,8 @@ def _serve(machine: Machine, where: str) -> None:
 
 
 @contextmanager
-def _serving(where: str) -> Iterator[str]:
-    """The program on the host; gives what it says after "listening"."""
+def _serving(where: str) -> Iterator[tuple[OwnedProcess, str]]:
+    """The program on the host, and what it says after "listening"."""
     argv = [str(workload("transport", host_target())), "serve", where]
     process = spawn(argv, purpose="native transport", stdout=PIPE)
     try:
@@ -126,11 +149,17 @@ def _serving(where: str) -> Iterator[str]:
         verb, _, rest = process.stdout.readline().decode().strip().partition(" ")
         if verb != "listening":
             raise ChannelClosed(f"vb-transport does not listen at {where}")
-        yield rest
+        yield process, rest
     finally:
         process.kill()
         with suppress(TimeoutError):
             process.wait(10)
+
+
+def _mapped(path: Path) -> memoryview:
+    with path.open("wb+") as file:
+        file.truncate(SHARED_MIB << 20)
+        return memoryview(mmap.mmap(file.fileno(), 0))
 
 
 def _connected_tcp(port: int) -> socket.socket:

@@ -1,12 +1,17 @@
-"""The transports scenario's parts: every byte stream between host and guest in turns with sockets of the host."""
+"""The transports scenario's parts: every byte stream between host and guest in turns with the host's own."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from harness.machines.qemu.ivshmem import offers_ivshmem
+from harness.machines.qemu.machine import QemuMachine
 from harness.machines.transports import (
+    IVSHMEM,
     LOOPBACK,
+    SHARED_MEMORY,
+    SHARED_MIB,
     UNIX_SOCKET,
     USER_NET,
     VIRTIO_SERIAL,
@@ -18,10 +23,11 @@ from harness.machines.transports import (
 from harness.plugin.skips import skip_scenario
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
 
     from harness.machines.model import Machine
+    from harness.machines.transports import Stream
+    from harness.plugin.fixtures import MachineFactory
     from harness.plugin.measure import Measure
 
 FRAME = 4 * 1280 * 720
@@ -30,15 +36,24 @@ CALLS = 50
 """Round trips of a repetition, one after the other."""
 WARM_UP = 5
 SIZES = {"12-bytes": 12, "4-KiB": 4096}
-BASELINES = {VIRTIO_SERIAL: UNIX_SOCKET, VSOCK: UNIX_SOCKET, USER_NET: LOOPBACK}
+BASELINES = {VIRTIO_SERIAL: UNIX_SOCKET, VSOCK: UNIX_SOCKET, USER_NET: LOOPBACK, IVSHMEM: SHARED_MEMORY}
 """What each is compared with: what carries it on the host."""
 
 
 class Entrant(NamedTuple):
     """A transport that takes part."""
 
-    stream: socket.socket
+    stream: Stream
     measure: Measure
+
+
+def connected_machine(machine_factory: MachineFactory, *, vsock: bool) -> Machine:
+    """A defined machine with every transport that its backend has."""
+    machine = machine_factory(vsock=vsock)
+    if not isinstance(machine, QemuMachine) or not offers_ivshmem(machine.config):
+        return machine
+    extra = {**machine.spec.extra, "ivshmem": str(SHARED_MIB)}
+    return machine_factory(vsock=vsock, extra=tuple(extra.items()))
 
 
 @contextmanager
@@ -63,6 +78,7 @@ def entrants(machine: Machine, measure: Measure, *, vsock: bool) -> Iterator[dic
 def exchange(entrant: Entrant) -> None:
     """One repetition: round trips of both sizes, and a frame each way."""
     stream, measure = entrant
+    ask(stream, 0, 1)  # who looks for requests by itself has gone to sleep meanwhile
     for name, size in SIZES.items():
         measure.record_all(
             f"{name}/round-trip", [ask(stream, size, size) for _ in range(CALLS)], unit="s", better="lower",

@@ -2,6 +2,7 @@
 
    The host tells what to do, the guest does it, so that one clock, the host's, sees every round trip. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ enum { FINE = 0, FAILED = 1, MISUSED = 2 };
 
 static const char USAGE[] = "usage: vb-transport serve WHERE           requests of whoever connects, each in a process\n"
                             "       vb-transport serve file:PATH       requests that come from a device\n"
+                            "       vb-transport serve shared:PATH     requests in memory that is mapped by both ends\n"
                             "       vb-transport echo WHERE            to whoever connects, until they send no more\n"
                             "       vb-transport send PORT BYTES       to the host, then read until it sends no more\n"
                             "       vb-transport many PORT COUNT       connections to the host, one byte there and back\n"
@@ -27,8 +29,16 @@ static int failed(const char *what)
 static int serve(const char *where, work_fn *work)
 {
     if (strncmp(where, "file:", 5) == 0) {
-        int fd = stream_open(where + 5);
-        return fd < 0 || !work(fd) ? failed(where) : FINE;
+        struct stream stream = {.fd = open(where + 5, O_RDWR)};
+        return stream.fd < 0 || !work(&stream) ? failed(where) : FINE;
+    }
+    if (strncmp(where, "shared:", 7) == 0 && work == work_requests) {
+        struct shared shared;
+        if (!shared_open(where + 7, &shared))
+            return failed(where);
+        (void)puts("listening");
+        (void)fflush(stdout);
+        return work(&(struct stream){.shared = &shared}) ? FINE : failed(where);
     }
     stream_accept(where, work);
     if (errno != EINVAL)

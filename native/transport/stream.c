@@ -1,7 +1,6 @@
 #include "stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -10,11 +9,6 @@
 #include <unistd.h>
 
 #include "address.h"
-
-int stream_open(const char *path)
-{
-    return open(path, O_RDWR);
-}
 
 void stream_accept(const char *where, work_fn *work)
 {
@@ -33,17 +27,21 @@ void stream_accept(const char *where, work_fn *work)
             (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         if (fork() == 0) {
             close(listener);
-            _exit(work(fd) ? 0 : 1);
+            _exit(work(&(struct stream){.fd = fd}) ? 0 : 1);
         }
         close(fd);
     }
 }
 
-bool stream_read(int fd, void *to, size_t size)
+bool stream_read(const struct stream *stream, void *to, size_t size)
 {
+    if (stream->shared) {
+        shared_read(stream->shared, to, size);
+        return true;
+    }
     char *next = to;
     while (size > 0) {
-        ssize_t got = read(fd, next, size);
+        ssize_t got = read(stream->fd, next, size);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -54,11 +52,15 @@ bool stream_read(int fd, void *to, size_t size)
     return true;
 }
 
-bool stream_write(int fd, const void *from, size_t size)
+bool stream_write(const struct stream *stream, const void *from, size_t size)
 {
+    if (stream->shared) {
+        shared_write(stream->shared, from, size);
+        return true;
+    }
     const char *next = from;
     while (size > 0) {
-        ssize_t done = write(fd, next, size);
+        ssize_t done = write(stream->fd, next, size);
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)

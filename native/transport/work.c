@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "address.h"
-#include "stream.h"
 
 enum { PIECE = 64 << 10, PERIOD = 251 };
 
@@ -17,19 +16,19 @@ struct request {
 
 static uint8_t piece[PIECE];
 
-bool work_requests(int fd)
+bool work_requests(const struct stream *stream)
 {
     struct request request;
-    while (stream_read(fd, &request, sizeof request)) {
+    while (stream_read(stream, &request, sizeof request)) {
         while (request.follows > 0) {
             uint32_t part = request.follows < PIECE ? request.follows : PIECE;
-            if (!stream_read(fd, piece, part))
+            if (!stream_read(stream, piece, part))
                 return false;
             request.follows -= part;
         }
         while (request.wanted > 0) {
             uint32_t part = request.wanted < PIECE ? request.wanted : PIECE;
-            if (!stream_write(fd, piece, part))
+            if (!stream_write(stream, piece, part))
                 return false;
             request.wanted -= part;
         }
@@ -37,24 +36,24 @@ bool work_requests(int fd)
     return true;
 }
 
-bool work_echo(int fd)
+bool work_echo(const struct stream *stream)
 {
     ssize_t got;
-    while ((got = read(fd, piece, PIECE)) > 0)
-        if (!stream_write(fd, piece, (size_t)got))
+    while ((got = read(stream->fd, piece, PIECE)) > 0)
+        if (!stream_write(stream, piece, (size_t)got))
             return false;
     return got == 0;
 }
 
 /* Byte n of the pattern is n modulo a prime, so that no lost or doubled page goes unseen. */
-static bool send_pattern(int fd, unsigned long long bytes)
+static bool send_pattern(const struct stream *stream, unsigned long long bytes)
 {
     unsigned long long sent = 0;
     while (sent < bytes) {
         unsigned long long part = bytes - sent < PIECE ? bytes - sent : PIECE;
         for (unsigned long long i = 0; i < part; i++)
             piece[i] = (uint8_t)((sent + i) % PERIOD);
-        if (!stream_write(fd, piece, part))
+        if (!stream_write(stream, piece, part))
             return false;
         sent += part;
     }
@@ -64,7 +63,7 @@ static bool send_pattern(int fd, unsigned long long bytes)
 bool work_send(unsigned port, unsigned long long bytes)
 {
     int fd = address_connect(port);
-    if (fd < 0 || !send_pattern(fd, bytes) || shutdown(fd, SHUT_WR) != 0)
+    if (fd < 0 || !send_pattern(&(struct stream){.fd = fd}, bytes) || shutdown(fd, SHUT_WR) != 0)
         return false;
     unsigned long long count = 0, sum = 0;
     ssize_t got;
@@ -81,10 +80,10 @@ bool work_many(unsigned port, unsigned long long count)
 {
     for (unsigned long long i = 0; i < count; i++) {
         uint8_t there = (uint8_t)i, back;
-        int fd = address_connect(port);
-        if (fd < 0 || !stream_write(fd, &there, 1) || !stream_read(fd, &back, 1))
+        struct stream stream = {.fd = address_connect(port)};
+        if (stream.fd < 0 || !stream_write(&stream, &there, 1) || !stream_read(&stream, &back, 1))
             return false;
-        close(fd);
+        close(stream.fd);
         if (back != there) {
             errno = EBADMSG;
             return false;

@@ -4,12 +4,14 @@
 
 #include <stdbool.h>
 
+#include "stream.h"
+
 /* Until the host sends no more: read a request (two 32-bit numbers, little endian: bytes that follow, bytes wanted
    back), read what follows, answer with as many bytes as are wanted. */
-bool work_requests(int fd);
+bool work_requests(const struct stream *stream);
 
-/* Send back what comes, until the host sends no more. */
-bool work_echo(int fd);
+/* Send back what comes through a descriptor, until the host sends no more. */
+bool work_echo(const struct stream *stream);
 
 /* Send `bytes` of a pattern to a port of the host, say that no more comes, read until the host says so too; print the
    number of bytes read and their sum. */

@@ -1,4 +1,7 @@
-"""AF_VSOCK of real guests through the device process: both ways, half-close, reset, and what happens when it dies."""
+"""AF_VSOCK of real guests through the device process: both ways, half-close, reset, and what happens when it dies.
+
+The same guests share memory with us (ivshmem): frames and bytes.
+"""
 
 import os
 import signal
@@ -10,16 +13,30 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from harness.display.ivshmem import SharedMemoryDisplay
+from harness.display.watching import watch
 from harness.errors import InvalidConfiguration, NotSeen, PortRefused, VsockLost
 from harness.guests.model import Arch
 from harness.guests.toolchain import guest_target
 from harness.guests.workloads import workload
+from harness.machines.guest_ivshmem import guest_memory
 from harness.machines.model import MachineSpec, Phase
+from harness.machines.pattern import Pattern
 from harness.machines.qemu.command import build
 from harness.machines.qemu.definition import define
-from harness.machines.transports import USER_NET, VIRTIO_SERIAL, VSOCK, ask, guest_streams
+from harness.machines.runner import SshRunner
+from harness.machines.transports import (
+    IVSHMEM,
+    SHARED_MIB,
+    USER_NET,
+    VIRTIO_SERIAL,
+    VSOCK,
+    ask,
+    guest_streams,
+)
 
 PROGRAM = "/run/vb-transport"
+NOISE = os.urandom(1 << 20)
 
 
 def serve(machine, *services):
@@ -43,16 +60,29 @@ def echo(machine, data):
     return got
 
 
+def frames_in_shared_memory(machine):
+    """A guest without a display shows frames, and whatever is seen of them is whole and in order."""
+    display = SharedMemoryDisplay(machine.shared_memory, lambda: machine.ended)
+    pattern = Pattern.prepare(SshRunner.of(machine))
+    drawing = pattern.start("--frames=200", "--size=640x480", f"--shared={guest_memory(machine)}")
+    seen = watch(display, lambda: drawing.going_on)
+    assert drawing.report().frames == 200
+    assert seen.numbers
+    assert seen.in_order
+    assert seen.torn == 0
+    assert set(seen.bytes_copied) == {0}
+
+
 @pytest.mark.guest_boot
 @pytest.mark.parametrize("arch", Arch)
 def test_both_ways_after_a_reset_and_without_its_process(tcg, tiny, arch):
-    with tcg.machine(MachineSpec(tiny(arch), vsock=True)) as machine:
+    with tcg.machine(MachineSpec(tiny(arch), vsock=True, extra={"ivshmem": str(SHARED_MIB)})) as machine:
         machine.boot()
+        frames_in_shared_memory(machine)
         pids = machine.pids
         (device,) = [pid for pid in pids if "vb-vsock" in psutil.Process(pid).name()]
         serve(machine, "serve vsock:7", "echo vsock:8")
-        data = os.urandom(1 << 20)
-        assert echo(machine, data) == data
+        assert echo(machine, NOISE) == NOISE
 
         with machine.vsock.connect(7) as stream:
             stream.sendall(struct.pack("<II", 3, 300_000) + b"abc")
@@ -61,7 +91,7 @@ def test_both_ways_after_a_reset_and_without_its_process(tcg, tiny, arch):
             machine.vsock.connect(99)
 
         with guest_streams(machine) as streams:
-            assert set(streams) == {VIRTIO_SERIAL, VSOCK, USER_NET}
+            assert set(streams) == {VIRTIO_SERIAL, VSOCK, USER_NET, IVSHMEM}
             for stream in streams.values():
                 assert ask(stream, 5000, 300_000) > 0
                 assert ask(stream, 300_000, 1) > 0
@@ -112,6 +142,8 @@ def test_a_machine_without_vsock_says_how_to_get_it(sector):
     machine.start()
     with pytest.raises(InvalidConfiguration, match="has no vsock"):
         _ = machine.vsock
+    with pytest.raises(InvalidConfiguration, match="shares no memory"):
+        _ = machine.shared_memory
 
 
 def test_a_device_process_without_shared_memory_is_refused(tcg, tiny):
