@@ -77,7 +77,7 @@ def frames_in_shared_memory(machine):
 @pytest.mark.parametrize("arch", Arch)
 def test_both_ways_after_a_reset_and_without_its_process(tcg, tiny, arch):
     with tcg.machine(MachineSpec(tiny(arch), vsock=True, extra={"ivshmem": str(SHARED_MIB)})) as machine:
-        machine.boot()
+        machine.boot(timeout_s=300)
         frames_in_shared_memory(machine)
         pids = machine.pids
         (device,) = [pid for pid in pids if "vb-vsock" in psutil.Process(pid).name()]
