@@ -68,7 +68,7 @@ def frames_in_shared_memory(machine):
     seen = watch(display, lambda: drawing.going_on)
     assert drawing.report().frames == 200
     assert seen.numbers
-    assert seen.in_order
+    assert seen.backwards == 0
     assert seen.torn == 0
     assert set(seen.bytes_copied) == {0}
 
