@@ -84,6 +84,8 @@ def _rows(pairs: Iterable[tuple[str, str]], *, one_line: bool = False) -> Table:
 
 def _host(host: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "system", f"{host['os_name']} {host['os_version']}, {host['arch']}, kernel {host['kernel']}"
+    if host["hardware_model"]:
+        yield "hardware", host["hardware_model"]
     yield "CPU", host["cpu_model"]
     yield "cores", _cores(host)
     free, swapped = host["memory_available_mib"], host["swap_used_mib"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STABLE = (
-    "os_name", "os_version", "arch", "cpu_model", "physical_cores", "logical_cores", "usable_cores",
+    "os_name", "os_version", "arch", "hardware_model", "cpu_model", "physical_cores", "logical_cores", "usable_cores",
     "performance_cores", "efficiency_cores", "governor", "power_mode", "turbo", "virtualised", "container",
 )  # fmt: skip
 """The facts that, with the memory, make two hosts the same; the others change by themselves or with a boot."""
@@ -42,6 +42,8 @@ class HostFacts:
     swap_used_mib: int
     load: tuple[float, float, float]
     """Load averages of 1, 5 and 15 minutes."""
+    hardware_model: str | None = None
+    """macOS: which Mac, such as ``Mac14,9``."""
     performance_cores: int | None = None
     efficiency_cores: int | None = None
     governor: str | None = None
@@ -106,6 +108,8 @@ def fingerprint(facts: HostFacts) -> str:
     """
     told: Mapping[str, object] = asdict(facts)
     stable = {name: told[name] for name in STABLE}
+    if facts.hardware_model is None:  # as in the fingerprints of before there was this fact
+        del stable["hardware_model"]
     stable["memory_mib"] = round(facts.memory_mib / _MEMORY_STEP_MIB) * _MEMORY_STEP_MIB
     text = json.dumps(stable, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -29,6 +29,7 @@ def refine(facts: HostFacts) -> HostFacts:
         facts,
         os_name="macOS",
         os_version=platform.mac_ver()[0],
+        hardware_model=values.get("hw.model"),
         cpu_model=values.get("machdep.cpu.brand_string") or values.get("hw.model") or facts.cpu_model,
         performance_cores=performance,
         efficiency_cores=efficiency,

@@ -164,7 +164,7 @@ def test_an_apple_silicon_mac(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"sysctl": SYSCTL_M2, "-g": PMSET_MODES, "batt": PMSET_BATTERY, "therm": PMSET_COOL}
     monkeypatch.setattr(macos_facts, "ask", lambda argv: said.get(argv[-1]) or said[argv[0]])
     facts = macos_facts.refine(FACTS)
-    assert (facts.os_name, facts.cpu_model) == ("macOS", "Apple M2 Pro")
+    assert (facts.os_name, facts.hardware_model, facts.cpu_model) == ("macOS", "Mac14,9", "Apple M2 Pro")
     assert (facts.performance_cores, facts.efficiency_cores) == (6, 4)
     assert (facts.on_battery, facts.power_mode, facts.throttled, facts.virtualised) == (True, "high", "", "")
 
@@ -206,7 +206,8 @@ def test_what_changes_by_itself_leaves_the_fingerprint(change: dict[str, Any]) -
 @pytest.mark.parametrize(
     "change",
     [{"cpu_model": "Neoverse-V2"}, {"usable_cores": 4}, {"memory_mib": 7900}, {"os_version": "12"},
-     {"governor": "powersave"}, {"virtualised": "KVM"}, {"turbo": False}, {"power_mode": "low"}],
+     {"governor": "powersave"}, {"virtualised": "KVM"}, {"turbo": False}, {"power_mode": "low"},
+     {"hardware_model": "Mac16,5"}],
 )  # fmt: skip
 def test_what_makes_another_host_changes_the_fingerprint(change: dict[str, Any]) -> None:
     assert fingerprint(replace(FACTS, **change)) != fingerprint(FACTS)
