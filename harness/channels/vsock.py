@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from harness.host.processes import Exit, OwnedProcess
 
 CONNECT_TIMEOUT_S = 10.0
+GUEST_PORT = 1717
+"""Where the harness's own programs listen in a guest: a VMM whose ports are fixed when it starts has this one."""
 _PORT_MAX = 0xFFFFFFFE  # the last of all is VMADDR_PORT_ANY
 _ANSWER_MAX = 24
 _BACKLOG = 1024

@@ -91,9 +91,7 @@ def refused(stderr: str) -> bool:
 def explain(stderr: str, program: Path) -> Cause:
     """The cause behind a complaint that is the framework's; asks codesign and sysctl."""
     if _UNSUPPORTED in stderr:
-        return unsupported(
-            ask(["sysctl", "-n", "kern.hv_support"]), ask(["sysctl", "-n", "kern.hv_vmm_present"])
-        )
+        return unsupported_here()
     return denied(program.resolve(), signing(program))
 
 
@@ -113,6 +111,11 @@ def denied(program: Path, told: Signing) -> Cause:
     return Cause("no-permission", reason, f"sign it: {sign}")
 
 
+def unsupported_here() -> Cause:
+    """HV_UNSUPPORTED on this Mac; asks sysctl."""
+    return unsupported(ask(["sysctl", "-n", "kern.hv_support"]), ask(["sysctl", "-n", "kern.hv_vmm_present"]))
+
+
 def unsupported(hv_support: str, in_a_machine: str) -> Cause:
     """HV_UNSUPPORTED; the arguments are what sysctl prints for kern.hv_support and kern.hv_vmm_present."""
     if in_a_machine.strip() == "1":
@@ -124,14 +127,14 @@ def unsupported(hv_support: str, in_a_machine: str) -> Cause:
     told = {"0": "kern.hv_support is 0", "1": "although kern.hv_support is 1"}.get(hv_support.strip())
     return Cause(
         "no-device",
-        f"this Mac's processor has no virtualisation for QEMU (HV_UNSUPPORTED{f', {told}' if told else ''})",
+        f"this Mac's processor has no virtualisation to give (HV_UNSUPPORTED{f', {told}' if told else ''})",
         f"run on another Mac{OR_TCG}",
     )
 
 
-def sign_command(program: Path) -> str:
-    """What signs ``program`` for its owner, ready for a shell."""
-    entitlements = shipped("fixtures", "entitlements", "hypervisor.plist")
+def sign_command(program: Path, entitlement: str = ENTITLEMENT) -> str:
+    """What signs ``program`` for its owner with ``entitlement``, ready for a shell."""
+    entitlements = shipped("fixtures", "entitlements", f"{entitlement.rpartition('.')[2]}.plist")
     return shlex.join([CODESIGN, "--sign", "-", "--force", "--entitlements", str(entitlements), str(program)])
 
 

@@ -1,4 +1,4 @@
-"""vfkit, krunkit and gvproxy on this host: where they are, and which versions they say they are.
+"""vfkit, krunkit, gvproxy and vmnet-helper on this host: where they are, and which versions they say they are.
 
 ``$VISORBENCH_VFKIT`` and the like name one; else PATH, Homebrew, or Podman's package has it.
 A version with ``+double`` in it is a stand-in of the tests: machines may run on it, nothing is measured on it.
@@ -23,15 +23,17 @@ PLACES = (
     "/opt/homebrew/bin",
     "/usr/local/bin",
     "/opt/podman/bin",
+    "/opt/vmnet-helper/bin",
     "/opt/homebrew/opt/podman/libexec/podman",
 )
-OLDEST = {"vfkit": (0, 6, 1), "krunkit": (1, 3, 1), "gvproxy": (0, 7, 0)}
+OLDEST = {"vfkit": (0, 6, 1), "krunkit": (1, 3, 1), "gvproxy": (0, 7, 0), "vmnet-helper": (0, 9, 0)}
 """vfkit 0.6.1 was the first to give a guest's console a pseudo-terminal; every krunkit before 1.3.1 ends its guest at
-any POST."""
+any POST; vmnet-helper 0.9.0 is the first in Homebrew."""
 INSTALL = {
     "vfkit": "brew install vfkit",
-    "krunkit": "brew tap slp/krunkit && brew install krunkit",
+    "krunkit": "brew tap slp/krun && brew install krunkit",
     "gvproxy": "brew install podman, which brings it along",
+    "vmnet-helper": "on macOS 26 or newer, brew tap nirs/vmnet-helper && brew install vmnet-helper",
 }
 DOUBLE = "+double"
 
@@ -57,7 +59,7 @@ class VmmProgram:
 
 def variable(name: str) -> str:
     """The environment variable that names the program."""
-    return f"VISORBENCH_{name.upper()}"
+    return f"VISORBENCH_{name.upper().replace('-', '_')}"
 
 
 def is_double(version: str) -> bool:

@@ -40,14 +40,12 @@ def get(name: str, *, qemu: Path | None = None, logs: Path | None = None) -> Bac
         from harness.machines.native.backend import NativeBackend  # noqa: PLC0415 - only who asks pays for it
 
         return NativeBackend()
-    if name == VZ:
-        from harness.machines.vz.backend import VzBackend  # noqa: PLC0415
+    if name in {VZ, KRUN}:
+        from harness.machines.krun.backend import KRUN as LIBKRUN  # noqa: PLC0415
+        from harness.machines.rest.backend import RestBackend  # noqa: PLC0415
+        from harness.machines.vz.backend import VZ as VIRTUALIZATION_FRAMEWORK  # noqa: PLC0415
 
-        return VzBackend(logs=logs)
-    if name == KRUN:
-        from harness.machines.krun.backend import KrunBackend  # noqa: PLC0415
-
-        return KrunBackend(logs=logs)
+        return RestBackend(VIRTUALIZATION_FRAMEWORK if name == VZ else LIBKRUN, logs=logs)
     if name not in ACCELERATORS:
         raise UnknownName("backend", name, (NATIVE, *guest_backends()))
     from harness.machines.qemu.backend import QemuBackend  # noqa: PLC0415

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.channels.shared_memory import SharedMemoryStream
 from harness.channels.virtio_serial import VirtioSerial
+from harness.channels.vsock import GUEST_PORT
 from harness.errors import ChannelClosed, GuestSilent
 from harness.guests.toolchain import guest_target, host_target
 from harness.guests.workloads import workload
@@ -36,7 +37,6 @@ SHARED_MIB = 16
 PATIENCE_S = 300
 """For an answer: a guest may be emulated on a host with other things to do."""
 _CHUNK = 1 << 18
-_PORT = 1717
 _SERIAL_PORT = "org.visorbench.transport"
 _PROGRAM = "/tmp/vb-transport"  # noqa: S108 - in a guest of ours, alone with itself
 _FIND_SERIAL_PORT = (
@@ -64,16 +64,16 @@ def guest_streams(machine: Machine, *, vsock: bool = True) -> Iterator[dict[str,
         streams: dict[str, Stream] = {}
         if isinstance(machine, QemuMachine):
             streams[VIRTIO_SERIAL] = undo.enter_context(_virtio_serial(machine))
-            _serve(machine, f"tcp:0.0.0.0:{_PORT}")
-            port = machine.control.forward(_PORT)
+            _serve(machine, f"tcp:0.0.0.0:{GUEST_PORT}")
+            port = machine.control.forward(GUEST_PORT)
             streams[USER_NET] = undo.enter_context(_connected_tcp(port))
             if machine.config.ivshmem:
                 streams[IVSHMEM] = shared = SharedMemoryStream(machine.shared_memory, lambda: machine.ended)
                 undo.callback(shared.close)
                 _serve(machine, f"shared:{guest_memory(machine)}")
         if vsock:
-            _serve(machine, f"vsock:{_PORT}")
-            streams[VSOCK] = undo.enter_context(machine.vsock.connect(_PORT, PATIENCE_S))
+            _serve(machine, f"vsock:{GUEST_PORT}")
+            streams[VSOCK] = undo.enter_context(machine.vsock.connect(GUEST_PORT, PATIENCE_S))
         for stream in streams.values():
             stream.settimeout(PATIENCE_S)
         yield streams

@@ -12,7 +12,12 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from tests.doubles import vsock
+
+if TYPE_CHECKING:
+    from tests.doubles.vsock import VsockPort
 
 QEMU = "qemu-system-aarch64"
 FIRMWARE = (
@@ -40,9 +45,10 @@ class Hardware:
     """A chardev of QEMU's: ``stdio``, ``file,path=…``."""
     gpu: str | None = None
     rng: bool = False
+    vsock: list[VsockPort] = field(default_factory=list)
 
 
-def argv(hardware: Hardware, qmp_fd: int) -> list[str]:
+def argv(hardware: Hardware, qmp_fd: int, vsock_fd: int | None) -> list[str]:
     """QEMU's command line."""
     line = [QEMU, "-machine", "virt,gic-version=3", "-cpu", "cortex-a57", "-accel", "tcg,thread=multi"]
     line += ["-nodefaults", "-no-user-config", "-display", "none", "-S"]
@@ -68,6 +74,10 @@ def argv(hardware: Hardware, qmp_fd: int) -> list[str]:
         line += ["-device", f"virtio-net-pci,netdev=net,mac={hardware.mac},romfile="]
     if hardware.rng:
         line += ["-device", "virtio-rng-pci"]
+    if vsock_fd is not None:
+        line += ["-object", f"memory-backend-memfd,id=memory,size={hardware.memory_mib}M,share=on"]
+        line += ["-machine", "memory-backend=memory", "-chardev", f"socket,id=vsock,fd={vsock_fd}"]
+        line += ["-device", "vhost-user-vsock-pci,chardev=vsock"]
     if hardware.gpu:
         line += ["-device", hardware.gpu]
     return line
@@ -84,9 +94,13 @@ class Guest:
         self.folder = Path(tempfile.mkdtemp(prefix="vbd-"))
         program = self.folder / named
         program.symlink_to(str(shutil.which(QEMU)))
-        line = argv(hardware, theirs.fileno())
-        self.pid = _spawn_apart(str(program), [str(program), *line[1:]], theirs.fileno(), console_fd)
-        theirs.close()
+        front = vsock.start(hardware.vsock, self.folder) if hardware.vsock else None
+        inherited = [end.fileno() for end in (theirs, front) if end]
+        line = argv(hardware, theirs.fileno(), front.fileno() if front else None)
+        self.pid = _spawn_apart(str(program), [str(program), *line[1:]], inherited, console_fd)
+        for end in (theirs, front):
+            if end:
+                end.close()
         self.life = _tie(self.pid, self.folder) if tied else None
         self._stream = ours.makefile("rwb")
         self._lock = threading.Lock()
@@ -95,6 +109,7 @@ class Guest:
         self.shutdown: str | None = None
         self.ended = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
+        vsock.listen(hardware.vsock, self.folder)
         self.execute("qmp_capabilities")
         self.execute("cont")  # only now: of a guest that ends at once, nothing was told before
 
@@ -138,7 +153,7 @@ class Guest:
                 self._answered.notify_all()
 
 
-def _spawn_apart(program: str, line: list[str], qmp_fd: int, console_fd: int | None) -> int:
+def _spawn_apart(program: str, line: list[str], inherited: list[int], console_fd: int | None) -> int:
     """Its pid, told by the process in between, which then is gone. For a double that has no threads yet."""
     read, write = os.pipe()
     if (between := os.fork()) == 0:
@@ -147,7 +162,8 @@ def _spawn_apart(program: str, line: list[str], qmp_fd: int, console_fd: int | N
             null = os.open(os.devnull, os.O_RDWR)
             for fd, source in ((0, console_fd), (1, console_fd)):
                 os.dup2(null if source is None else source, fd)
-            os.set_inheritable(qmp_fd, True)  # noqa: FBT003 - it takes no keyword
+            for fd in inherited:
+                os.set_inheritable(fd, True)  # noqa: FBT003 - it takes no keyword
             os.execv(program, line)
         os.write(write, str(pid).encode())
         os._exit(0)

@@ -10,7 +10,8 @@ import os
 import signal
 import socket
 import sys
-from pathlib import Path
+
+from tests.doubles.networks import tell
 
 VERSION = "v0.8.6+double"
 REFUSES = "refuses"
@@ -33,7 +34,7 @@ def main(argv: list[str]) -> int:
     if scheme != "unixgram" or not path:
         print("vfkit listen scheme must be unixgram", file=sys.stderr)
         return 1
-    Path(f"{path}.ssh").write_text(str(given.ssh_port))
+    tell(path, str(given.ssh_port))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(path)
         signal.pause()

@@ -6,12 +6,13 @@ import contextlib
 import json
 import signal
 import sys
-from pathlib import Path
 
 from tests.doubles.guest import Guest, Hardware
 from tests.doubles.krunkit_options import Options, Refused, parse
 from tests.doubles.modes import Mode, modes
+from tests.doubles.networks import reached
 from tests.doubles.rest_server import Reply, RestServer
+from tests.doubles.vsock import VsockPort
 
 VERSION, OLD_VERSION = "1.3.1+double", "1.3.0+double"
 VARIABLE = "KRUNKIT_DOUBLE"
@@ -71,9 +72,11 @@ def hardware(options: Options) -> Hardware:
             found.console = "file,path=" + keys["logFilePath"].replace(",", ",,")
         elif kind == "virtio-net":
             found.mac = keys["mac"]
-            found.ssh = ("127.0.0.1", int(Path(f"{keys['path']}.ssh").read_text()))
+            found.ssh = reached(keys.get("path", keys.get("unixSocketPath", "")), found.mac)
         elif kind == "virtio-rng":
             found.rng = True
+        elif kind == "virtio-vsock":
+            found.vsock.append(VsockPort(int(keys["port"]), keys["socketURL"], connect="connect" in keys))
     return found
 
 

@@ -1,7 +1,6 @@
-"""krunkit's command line as krunkit 1.3.1 parses it: the documented options in their order, and nothing else.
+"""krunkit's command line as krunkit 1.3.1 parses it: the documented options, and nothing else.
 
-Sources: containers/krunkit, docs/usage.md, src/cmdline.rs and src/virtio.rs. Sub-arguments are told by their place; a
-value ends at the next ``=``, which nothing escapes.
+Sources: libkrun/krunkit, docs/usage.md, src/cmdline.rs and src/virtio.rs. Nothing escapes a comma or a ``=``.
 """
 
 from __future__ import annotations
@@ -15,16 +14,22 @@ from typing import NoReturn
 MAC = re.compile(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
 SOCKET_PATH_MAX = 103
 MOST_MEMORY_MIB = 61440
-KEYS = {
-    "virtio-blk": ("path", "format"),
-    "virtio-net": ("type", "path", "mac"),
-    "virtio-serial": ("logFilePath",),
-    "virtio-rng": (),
-    "virtio-fs": ("sharedDir", "mountTag"),
-    "virtio-vsock": ("port", "socketURL"),
+REQUIRED = {
+    "virtio-blk": {"path"},
+    "virtio-net": {"mac"},
+    "virtio-serial": {"logFilePath"},
+    "virtio-rng": set(),
+    "virtio-fs": {"sharedDir", "mountTag"},
+    "virtio-vsock": {"port", "socketURL"},
 }
-OPTIONAL = {"format"}
-FLAGS = {"virtio-vsock": ("listen", "connect")}
+OPTIONAL = {
+    "virtio-blk": {"format"},
+    "virtio-net": {"unixSocketPath", "type", "path", "fd", "offloading", "vfkitMagic"},
+    "virtio-fs": {"permissionSemantics"},
+    "virtio-vsock": {"listen", "connect"},
+}
+FLAGS = {"listen", "connect"}
+BOOLEAN = {"offloading", "vfkitMagic"}
 
 
 class Refused(Exception):
@@ -63,31 +68,43 @@ def parse(argv: list[str]) -> Options:
         raise Refused("Error: zero vcpus inputted (invalid)")
     if not 0 < given.memory <= MOST_MEMORY_MIB:
         raise Refused("Error: unable to set krun vCPU/RAM configuration")
-    if given.bootloader is not None and not given.bootloader.startswith("efi"):
-        raise Refused(f"error: invalid bootloader firmware option: {given.bootloader}")
+    if given.bootloader is not None:
+        _pairs("bootloader", given.bootloader, {"efi", "variable-store", "create"}, set())
     return Options(
         given.cpus, given.memory, [_device(text) for text in given.device], _rest(given.restful_uri)
     )
 
 
 def _device(text: str) -> tuple[str, dict[str, str]]:
-    kind, *words = text.split(",")
-    if kind not in KEYS:
+    kind, _, rest = text.partition(",")
+    if kind not in REQUIRED:
         raise Refused(f"error: invalid virtio device label specified: {kind}")
-    flags = [words.pop()] if words and words[-1] in FLAGS.get(kind, ()) else []
-    wanted = [key for key in KEYS[kind] if key not in OPTIONAL or len(words) == len(KEYS[kind])]
-    if len(words) != len(wanted):
-        raise Refused(
-            f"error: expected --{kind} argument to have {len(wanted)} sub-arguments, found {len(words)}"
-        )
-    found = dict.fromkeys(flags, "")
-    for key, word in zip(wanted, words, strict=True):
-        label, *value = word.split("=")
-        if len(value) != 1 or label != key or not value[0]:
-            raise Refused(f"error: invalid argument format: {word}")
-        found[key] = value[0]
+    found = _pairs(kind, rest, REQUIRED[kind], OPTIONAL.get(kind, set())) if rest or REQUIRED[kind] else {}
     _check(kind, found)
     return kind, found
+
+
+def _pairs(label: str, text: str, required: set[str], optional: set[str]) -> dict[str, str]:
+    """``key=value`` and bare keys, in any order."""
+    found: dict[str, str] = {}
+    for word in text.split(","):
+        key, *value = word.split("=")
+        if len(value) > 1:
+            raise Refused(f"error: invalid argument format: {word}")
+        if key in found:
+            raise Refused(f"error: argument {word} is only expected once")
+        found[key] = value[0] if value else ""
+    for key in required - set(found):
+        raise Refused(f"error: {label} is missing argument: {key}")
+    if unknown := [f"{key}={value}" for key, value in found.items() if key not in required | optional]:
+        raise Refused(f"error: unknown {label} arguments: {unknown}")
+    for key in FLAGS & set(found):
+        if found[key]:
+            raise Refused(f"error: unexpected value for {label} argument: {key}={found[key]}")
+    for key in BOOLEAN & set(found):
+        if found[key] not in {"true", "false", "on", "off"}:
+            raise Refused(f"error: invalid boolean value {found[key]}")
+    return found
 
 
 def _check(kind: str, found: dict[str, str]) -> None:
@@ -96,14 +113,29 @@ def _check(kind: str, found: dict[str, str]) -> None:
     ):
         raise Refused("Error: unable to set virtio-blk disk")
     if kind == "virtio-net":
-        if found["type"] not in ("unixgram", "unixstream"):
-            raise Refused(f"error: invalid virtio-net type {found['type']}")
-        if not MAC.fullmatch(found["mac"]):
-            raise Refused("error: unable to parse mac address from argument")
-        if len(found["path"].encode()) > SOCKET_PATH_MAX:
-            raise Refused("Error: unable to set the network's socket")
+        _check_network(found)
+    if kind == "virtio-vsock":
+        if not found["port"].isdecimal():
+            raise Refused("error: port argument invalid")
+        if set(found) >= FLAGS:
+            raise Refused('error: virtio-vsock argument "listen" and "connect" are mutually exclusive')
+        if len(found["socketURL"].encode()) > SOCKET_PATH_MAX:
+            raise Refused(f"Error: unable to add vsock port {found['port']}")
     if kind == "virtio-fs" and not Path(found["sharedDir"]).is_dir():
         raise Refused("Error: unable to add virtiofs shared directory")
+
+
+def _check_network(found: dict[str, str]) -> None:
+    if ("unixSocketPath" in found) == ("type" in found):
+        raise Refused('error: virtio-net device is missing "type" or "unixSocketPath", or has both')
+    if "type" in found and found["type"] not in {"unixgram", "unixstream"}:
+        raise Refused(f'error: virtio-net unsupported "type" input {found["type"]}')
+    if "vfkitMagic" in found and found.get("type") != "unixgram":
+        raise Refused('error: virtio-net only "type=unixgram" supports the vfkitMagic argument')
+    if not MAC.fullmatch(found["mac"]):
+        raise Refused('error: virtio-net unable to parse address from "mac" argument')
+    if len(found.get("path", found.get("unixSocketPath", "")).encode()) > SOCKET_PATH_MAX:
+        raise Refused("Error: virtio-net unable to add device with unix datagram backend")
 
 
 def _rest(uri: str) -> Path | None:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import pty
-import random
 import signal
 import sys
 import threading
 import tty
-from pathlib import Path
 
 from tests.doubles.guest import Guest, Hardware
 from tests.doubles.modes import Mode, modes
+from tests.doubles.networks import leased, reached
 from tests.doubles.rest_server import Reply, RestServer
 from tests.doubles.vfkit_options import Options, Refused, parse
+from tests.doubles.vsock import VsockPort
 
 VERSION = "v0.6.1+double"
 OLD_VERSION = "v0.5.1+double"
@@ -139,34 +138,16 @@ def hardware(options: Options, console: str) -> Hardware:
             found.disks.append((keys["path"], "raw"))
         elif kind == "virtio-net":
             found.mac = keys.get("mac", "52:54:00:00:00:01")
-            found.ssh = leased(found.mac) if "nat" in keys else None
+            socket = keys.get("unixSocketPath")
+            found.ssh = reached(socket, found.mac) if socket else leased(found.mac)
         elif kind == "virtio-rng":
             found.rng = True
         elif kind == "virtio-gpu":
             size = f"xres={keys.get('width', 800)},yres={keys.get('height', 600)}"
             found.gpu = f"virtio-gpu-pci,{size}"
+        elif kind == "virtio-vsock":
+            found.vsock.append(VsockPort(int(keys["port"]), keys["socketURL"], connect="connect" in keys))
     return found
-
-
-def leased(mac: str) -> tuple[str, int] | None:
-    """An address for the guest, written where macOS's DHCP server writes it: on the host, one of the loopback's."""
-    file = os.environ.get("VISORBENCH_DHCPD_LEASES")
-    if not file:
-        return None
-    address = f"127.{random.randint(64, 254)}.{random.randint(0, 254)}.{random.randint(2, 254)}"
-    octets = ":".join(f"{int(octet, 16):x}" for octet in mac.split(":"))
-    fields = (
-        "name=tiny",
-        f"ip_address={address}",
-        f"hw_address=1,{octets}",
-        f"identifier=1,{octets}",
-        "lease=0x7",
-    )
-    block = "{\n" + "".join(f"\t{field}\n" for field in fields) + "}\n"
-    with Path(file).open("a") as leases:
-        fcntl.flock(leases, fcntl.LOCK_EX)
-        leases.write(block)
-    return address, 22
 
 
 def log(text: str) -> None:

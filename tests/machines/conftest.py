@@ -1,25 +1,67 @@
 """Real guests for the tests of machines: boot sectors that are there in a second, and the reference guest."""
 
 import shutil
+from pathlib import Path
 
+import psutil
 import pytest
 
 from harness.errors import ArchiveUnreachable, HostLacks
 from harness.guests.model import Arch, GuestImage
+from harness.guests.toolchain import host_target
+from harness.guests.workloads import workload
 from harness.host.paths import private_directory
 from harness.host.qemu_img import find_qemu_img
+from harness.host.vmm_programs import variable
 from harness.machines.model import GpuMode, MachineSpec
 from harness.machines.qemu.backend import QemuBackend
 from harness.runtimes.choice import gpu_qemu_folder
+from tests.doubles import vsock
 from tests.machines.boot_sector import write_boot_sector
 from tests.machines.qemu_configs import Files
 
+DOUBLES = Path(__file__).parents[1] / "doubles"
 BINARIES = {Arch.X86_64: "qemu-system-x86_64", Arch.ARM64: "qemu-system-aarch64"}
 
 
 def needs(arch: Arch) -> None:
     if shutil.which(BINARIES[arch]) is None:
         pytest.skip(f"no {BINARIES[arch]} on PATH")
+
+
+def gone(pid: int) -> bool:
+    """Whether it has ended; one whose parent has not looked yet has, too."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.fixture
+def doubles(monkeypatch, tmp_path):
+    """The doubles of vfkit, krunkit, gvproxy and vmnet-helper are what this host has of them."""
+    needs(Arch.ARM64)
+    for name in ("vfkit", "krunkit", "gvproxy", "vmnet-helper"):
+        monkeypatch.setenv(variable(name), str(DOUBLES / name))
+    monkeypatch.setenv("VISORBENCH_DHCPD_LEASES", str(tmp_path / "leases"))
+
+
+@pytest.fixture
+def vsock_device(monkeypatch):
+    """The device process behind the vsock of a double's guest."""
+    monkeypatch.setenv(vsock.PROGRAM, str(workload("vsock", host_target())))
+
+
+@pytest.fixture
+def killed():
+    """Machines in this list are killed, twice, and their processes are all gone afterwards."""
+    machines = []
+    yield machines
+    for machine in machines:
+        pids = machine.pids
+        machine.kill()
+        machine.kill()
+        assert all(map(gone, pids))
 
 
 @pytest.fixture(scope="module")

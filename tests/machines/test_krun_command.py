@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 
 from harness.errors import InvalidConfiguration, UnknownName
 from harness.guests.model import Arch, GuestImage
+from harness.host.transcript import Transcript
 from harness.host.vmm_programs import VmmProgram
 from harness.machines.disk import ImageFormat
 from harness.machines.krun.command import build
-from harness.machines.krun.config import Blk, GvproxyNet, KrunkitConfig, SerialLog, SharedFolder
+from harness.machines.krun.config import ENTITLEMENT, Blk, KrunkitConfig, SocketNet
 from harness.machines.krun.program import define
 from harness.machines.model import GpuMode, MachineSpec
+from harness.machines.rest.devices import SerialLog, SharedFolder, VsockPort
+from harness.machines.rest.proof import judged
 from tests.doubles.krunkit_options import parse
 
 MAC = "5a:94:ef:e4:0c:ee"
@@ -44,10 +47,20 @@ def test_a_machine(disk, tmp_path):
 def test_every_device_is_read_as_it_was_meant(disk):
     devices = {
         Blk(disk, ImageFormat.QCOW2): ("virtio-blk", {"path": str(disk), "format": "qcow2"}),
-        GvproxyNet(Path("/tmp/n"), MAC): ("virtio-net", {"type": "unixgram", "path": "/tmp/n", "mac": MAC}),
+        SocketNet(Path("/tmp/n"), MAC): (
+            "virtio-net",
+            {"type": "unixgram", "path": "/tmp/n", "mac": MAC, "offloading": "on", "vfkitMagic": "on"},
+        ),
+        SocketNet(Path("/tmp/n"), MAC, gvproxy=False): (
+            "virtio-net", {"type": "unixgram", "path": "/tmp/n", "mac": MAC},
+        ),
+        VsockPort(5, Path("/tmp/v")): ("virtio-vsock", {"port": "5", "socketURL": "/tmp/v", "listen": ""}),
+        VsockPort(6, Path("/tmp/v"), listen=False): (
+            "virtio-vsock", {"port": "6", "socketURL": "/tmp/v", "connect": ""},
+        ),
         SerialLog(Path("/tmp/c")): ("virtio-serial", {"logFilePath": "/tmp/c"}),
         SharedFolder(Path("/tmp"), "tag"): ("virtio-fs", {"sharedDir": "/tmp", "mountTag": "tag"}),
-    }
+    }  # fmt: skip
     assert read(replace(CONFIG, devices=tuple(devices))).devices == list(devices.values())
 
 
@@ -67,8 +80,10 @@ def test_a_path_arrives_or_is_refused(name):
     [
         (Blk(Path("a,b")), "cannot be told"),
         (Blk(Path("a=b")), "cannot be told"),
-        (GvproxyNet(Path("/tmp/n"), "nonsense"), "no MAC address"),
-        (GvproxyNet(Path("/tmp") / ("x" * 100), MAC), "at most 103"),
+        (SocketNet(Path("/tmp/n"), "nonsense"), "no MAC address"),
+        (SocketNet(Path("/tmp") / ("x" * 100), MAC), "at most 103"),
+        (VsockPort(0, Path("/tmp/v")), "no vsock port"),
+        (VsockPort(5, Path("/tmp") / ("x" * 100)), "at most 103"),
         (SharedFolder(Path("/tmp"), "a tag"), "no tag to mount"),
     ],
 )
@@ -99,7 +114,8 @@ def test_the_reference_guest_gets_virtio_s_console_and_asks_dhcp(tmp_path):
         ({"gpu": GpuMode.TWO_D}, InvalidConfiguration, "Venus without a display"),
         ({"machine_type": "virt"}, InvalidConfiguration, "no machine types"),
         ({"memory_mib": 1 << 20}, InvalidConfiguration, "61440 MiB"),
-        ({"vsock": True}, InvalidConfiguration, "vsock"),
+        ({"extra": {"vsock": "5000"}}, InvalidConfiguration, "connect:PORT"),
+        ({"extra": {"vsock": "listen:0"}}, InvalidConfiguration, "no vsock port"),
     ],
 )
 def test_what_krun_has_not_is_named_before_anything_is_made(tmp_path, spec, error, said):
@@ -112,3 +128,18 @@ def test_a_kernel_without_a_stub_is_named(tmp_path):
     with pytest.raises(InvalidConfiguration, match="without an EFI stub") as raised:
         define(MachineSpec(tiny(tmp_path, efi_stub=None)), KRUNKIT)
     assert "--efi" in raised.value.fix
+
+
+@pytest.mark.parametrize(
+    ("complaint", "code", "fix"),
+    [
+        ("Error: HV_DENIED (0xfae94007)", "no-entitlement", "codesign"),
+        ("Building the microVM failed: Internal(Vm(VmCreate)) 0xfae9400f", "no-device", "Mac"),
+        ("Error: unable to set virtio-blk disk", "refused", "brew reinstall krunkit"),
+    ],
+)
+def test_what_macos_refuses_is_told_apart(complaint, code, fix):
+    said = Transcript(("krunkit",), b"", complaint.encode(), 1, "ended", 0.1)
+    probe = judged("krun", Arch.ARM64, KRUNKIT, said, entitlement=ENTITLEMENT)
+    assert (probe.usable, probe.code) == (False, code)
+    assert fix in probe.fix

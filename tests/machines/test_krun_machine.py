@@ -19,17 +19,17 @@ from harness.guests.efi_stub import with_efi_stub
 from harness.guests.model import Arch
 from harness.host.firmware import firmware_for
 from harness.host.vmm_programs import VmmProgram
-from harness.machines.krun.backend import KrunBackend
+from harness.machines.krun.backend import KRUN
 from harness.machines.krun.proof import prove
 from harness.machines.model import MachineSpec, Phase, State
+from harness.machines.rest.backend import RestBackend
 from harness.plugin.subjects import Subject, plan
 from harness.results.recorder import RunRecorder
 from tests.doubles.gvproxy_double import REFUSES
 from tests.doubles.modes import Mode
-from tests.machines.conftest import needs
-from tests.machines.test_vz_machine import gone
+from tests.machines.conftest import DOUBLES, gone
+from tests.machines.vsock_speech import speaks_by_vsock
 
-DOUBLES = Path(__file__).parents[1] / "doubles"
 BOOT_S = 300
 pytestmark = pytest.mark.skipif(
     platform.system() != "Linux", reason="the double's guest is a Linux host's QEMU"
@@ -37,48 +37,40 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def krun(monkeypatch, tmp_path):
+def krun(doubles, monkeypatch, tmp_path):
     """The backend on the doubles; told modes, krunkit misbehaves."""
-    needs(Arch.ARM64)
     if firmware_for("arm64") is None:
         pytest.skip("no-firmware: `visorbench setup` installs UEFI firmware for arm64")
-    for name in ("krunkit", "gvproxy"):
-        monkeypatch.setenv(f"VISORBENCH_{name.upper()}", str(DOUBLES / name))
 
     def backend(*modes):
         monkeypatch.setenv("KRUNKIT_DOUBLE", ",".join(modes))
-        return KrunBackend(logs=tmp_path / "logs")
+        return RestBackend(KRUN, logs=tmp_path / "logs")
 
     return backend
 
 
 @pytest.fixture
-def machine(krun, tiny):
+def machine(krun, tiny, killed):
     """Makes a machine; its processes are all gone afterwards."""
     try:
         guest = with_efi_stub(tiny(Arch.ARM64))
     except HostLacks as lack:
         pytest.skip(f"no EFI stub: {lack}")
-    made = []
 
     def make(*modes, **spec):
-        made.append(krun(*modes).machine(MachineSpec(guest, **spec)))
-        return made[-1]
+        killed.append(krun(*modes).machine(MachineSpec(guest, **spec)))
+        return killed[-1]
 
-    yield make
-    for one in made:
-        pids = one.pids
-        one.kill()
-        one.kill()
-        assert all(map(gone, pids))
+    return make
 
 
 @pytest.mark.guest_boot
-def test_the_reference_guest_boots_through_firmware_and_goes_through_a_whole_life(machine):
-    one = machine()
+def test_the_reference_guest_boots_through_firmware_and_goes_through_a_whole_life(machine, vsock_device):
+    one = machine(vsock=True)
     assert list(one.boot(timeout_s=BOOT_S).phases) == list(Phase)
     assert "console=hvc0" in one.ssh.run("cat /proc/cmdline").text()
     krunkit, gvproxy = one.pids
+    speaks_by_vsock(one)
     for cannot in (one.pause, one.reset, lambda: one.screenshot(Path("picture.png"))):
         with pytest.raises(ControlRefused, match="krunkit cannot"):
             cannot()
@@ -123,7 +115,7 @@ def test_half_an_answer_ends_the_start_and_leaves_nothing(machine):
 def test_a_gvproxy_that_does_not_start_is_quoted(machine, monkeypatch):
     monkeypatch.setenv("GVPROXY_DOUBLE", REFUSES)
     one = machine()
-    with pytest.raises(MachineDied, match=r"gvproxy made no socket: listen tcp .* address already in use"):
+    with pytest.raises(MachineDied, match=r"gvproxy made no network: listen tcp .* address already in use"):
         one.start()
     assert one.state is State.DEAD
 

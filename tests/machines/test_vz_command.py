@@ -12,6 +12,7 @@ from harness.guests.model import Arch, GuestImage
 from harness.host.vmm_programs import VmmProgram
 from harness.machines.disk import Disk
 from harness.machines.model import GpuMode, MachineSpec
+from harness.machines.rest.devices import SerialLog, SharedFolder, VsockPort
 from harness.machines.vz.command import build
 from harness.machines.vz.config import (
     Blk,
@@ -21,13 +22,10 @@ from harness.machines.vz.config import (
     NatNet,
     Rng,
     Rosetta,
-    SerialLog,
     SerialPty,
     SerialStdio,
-    SharedFolder,
     SocketNet,
     VfkitConfig,
-    VsockPort,
 )
 from harness.machines.vz.program import define
 from harness.machines.vz.proof import image
@@ -166,7 +164,6 @@ def test_extra_devices_are_those_that_were_asked_for(kernel, tmp_path):
         ({"gpu": GpuMode.VENUS}, InvalidConfiguration, "a plain display"),
         ({"machine_type": "virt"}, InvalidConfiguration, "no machine types"),
         ({"cpus": 0}, InvalidConfiguration, "0 CPUs"),
-        ({"vsock": True}, InvalidConfiguration, "vsock"),
         ({"disks": (Disk("disk", Path("disk.img")),)}, InvalidConfiguration, "is given no disks"),
     ],
 )

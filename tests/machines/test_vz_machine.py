@@ -26,66 +26,51 @@ from harness.guests.model import Arch
 from harness.host.vmm_programs import VmmProgram
 from harness.machines.model import MachineSpec, Phase, State
 from harness.machines.rest import vmm, worker
+from harness.machines.rest.backend import RestBackend
 from harness.machines.rest.control import VmState
 from harness.machines.rest.leases import address_of
-from harness.machines.vz.backend import VzBackend
+from harness.machines.vz.backend import VZ
 from harness.machines.vz.proof import prove
 from harness.plugin.subjects import plan
 from harness.results.recorder import RunRecorder
 from tests.doubles.modes import Mode
-from tests.machines.conftest import needs
+from tests.doubles.vmnet_helper_double import REFUSES
+from tests.machines.conftest import DOUBLES, gone
+from tests.machines.vsock_speech import speaks_by_vsock
 
-DOUBLE = Path(__file__).parents[1] / "doubles" / "vfkit"
 BOOT_S = 300
 pytestmark = pytest.mark.skipif(
     platform.system() != "Linux", reason="the double's guest is a Linux host's QEMU"
 )
 
 
-def gone(pid):
-    """Whether it has ended; one whose parent has not looked yet has, too."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 @pytest.fixture
-def vz(monkeypatch, tmp_path, tmp_path_factory):
+def vz(doubles, monkeypatch, tmp_path, tmp_path_factory):
     """The backend on the double; told modes, it misbehaves. One at a time: of two workers that are born together,
     nobody knows whose they are."""
-    needs(Arch.ARM64)
-    monkeypatch.setenv("VISORBENCH_VFKIT", str(DOUBLE))
-    monkeypatch.setenv("VISORBENCH_DHCPD_LEASES", str(tmp_path / "leases"))
 
     def backend(*modes):
         monkeypatch.setenv("VFKIT_DOUBLE", ",".join(modes))
-        return VzBackend(logs=tmp_path / "logs")
+        return RestBackend(VZ, logs=tmp_path / "logs")
 
     with FileLock(tmp_path_factory.getbasetemp().parent / "vz.lock"):
         yield backend
 
 
 @pytest.fixture
-def machine(vz, tiny):
+def machine(vz, tiny, killed):
     """Makes a machine; its processes are all gone afterwards."""
-    made = []
 
     def make(*modes, **spec):
-        made.append(vz(*modes).machine(MachineSpec(tiny(Arch.ARM64), **spec)))
-        return made[-1]
+        killed.append(vz(*modes).machine(MachineSpec(tiny(Arch.ARM64), **spec)))
+        return killed[-1]
 
-    yield make
-    for one in made:
-        pids = one.pids
-        one.kill()
-        one.kill()
-        assert all(map(gone, pids))
+    return make
 
 
 @pytest.mark.guest_boot
-def test_the_reference_guest_boots_unchanged_and_goes_through_a_whole_life(machine):
-    one = machine()
+def test_the_reference_guest_boots_unchanged_and_goes_through_a_whole_life(machine, vsock_device):
+    one = machine(vsock=True)
     with pytest.raises(WrongState, match="has not started"):
         one.pause()
     assert list(one.boot(timeout_s=BOOT_S).phases) == list(Phase)
@@ -94,6 +79,7 @@ def test_the_reference_guest_boots_unchanged_and_goes_through_a_whole_life(machi
     assert child != one.pids[0]
     inspected = one.control.inspect()
     assert (inspected["vcpus"], inspected["memoryBytes"]) == (one.settings["cpus"], 512 << 20)
+    speaks_by_vsock(one)
 
     one.pause()
     one.pause()
@@ -132,16 +118,17 @@ def test_the_command_boots_it_and_a_bench_does_not(vz, tiny, tmp_path, capsys, m
 
 
 @pytest.mark.guest_boot
-def test_the_reference_guest_boots_through_firmware(machine, vz, tiny):
+def test_the_reference_guest_boots_through_firmware_on_another_network(vz, tiny):
     from harness.guests.efi_stub import with_efi_stub
     from harness.host.firmware import firmware_for
 
     guest = tiny(Arch.ARM64)
     if firmware_for("arm64") is None:
         pytest.skip("no-firmware: `visorbench setup` installs UEFI firmware for arm64")
-    with vz().machine(MachineSpec(with_efi_stub(guest), efi=True, extra={"network": "none"})) as one:
-        one.boot(until=Phase.GUEST_READY, timeout_s=BOOT_S)
-        assert one.settings["boot"] == "efi"
+    with vz().machine(MachineSpec(with_efi_stub(guest), efi=True, extra={"network": "vmnet"})) as one:
+        one.boot(timeout_s=BOOT_S)
+        assert (one.settings["boot"], one.settings["network"]) == ("efi", "vmnet")
+        assert "efi" in one.ssh.run("ls /sys/firmware").text()
         one.stop()
         assert one.state is State.STOPPED
 
@@ -159,6 +146,14 @@ def test_a_worker_that_outlives_its_vfkit_is_ended_and_its_guest_is_dead(machine
     assert one.state is State.DEAD, "one that had died stays dead"
 
 
+def test_a_network_that_macos_refuses_is_quoted(machine, monkeypatch):
+    monkeypatch.setenv("VMNET_HELPER_DOUBLE", REFUSES)
+    one = machine(extra={"network": "vmnet"})
+    with pytest.raises(MachineDied, match=r"vmnet-helper made no network: .*VMNET_FAILURE"):
+        one.start()
+    assert one.state is State.DEAD
+
+
 def test_a_guest_that_never_comes_is_a_boot_that_timed_out(machine):
     with pytest.raises(BootTimeout):
         machine(Mode.MUTE).boot(until=Phase.GUEST_READY, timeout_s=0.5)
@@ -168,6 +163,8 @@ def test_a_vfkit_that_ends_at_its_start_is_quoted(machine):
     with pytest.raises(MachineDied, match="the process lacks an entitlement") as died:
         machine(Mode.DIES).start()
     assert died.value.facts["status"] == 1
+    assert died.value.fix.startswith("sign it: codesign ")
+    assert "virtualization.plist" in died.value.fix
 
 
 @pytest.mark.parametrize(
@@ -204,7 +201,7 @@ def test_a_change_that_is_refused_changes_nothing(machine):
 
 def test_the_proof_is_a_guest_that_powers_itself_off(vz, monkeypatch):
     vz()
-    double = VmmProgram("vfkit", DOUBLE, (0, 6, 1))
+    double = VmmProgram("vfkit", DOUBLES / "vfkit", (0, 6, 1))
     assert prove(double, Arch.ARM64, deadline_s=BOOT_S).usable
     monkeypatch.setenv("VFKIT_DOUBLE", Mode.DIES)
     proof = prove(double, Arch.ARM64, deadline_s=BOOT_S)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, assert_never
 
 from harness.channels.rest import check_socket_path
 from harness.errors import InvalidConfiguration
-from harness.machines.krun.config import Blk, GvproxyNet, SerialLog, SharedFolder
-from harness.machines.rest.words import mac_address, mount_tag
+from harness.machines.krun.config import Blk, SocketNet
+from harness.machines.rest.devices import SerialLog, SharedFolder, VsockPort
+from harness.machines.rest.words import mac_address, mount_tag, speakable, vsock_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 MOST_CPUS = 255
 MOST_MEMORY_MIB = 61440
-_UNSPEAKABLE = (",", "=", "\0", "\n", "\r")
+_UNSPEAKABLE = ",="
+_FOR_GVPROXY = ",offloading=on,vfkitMagic=on"
+"""As krunkit's docs/usage.md has it: gvproxy in its vfkit mode waits for a greeting, and takes unsegmented frames."""
 
 
 def build(config: KrunkitConfig) -> list[str]:
@@ -50,10 +53,12 @@ def _device(device: Device) -> str:
     match device:
         case Blk(path, image_format):
             return f"virtio-blk,path={_value(path, 'the path of a disk')},format={image_format}"
-        case GvproxyNet(path, mac):
-            check_socket_path(path)
-            socket = _value(path, "the path of a socket")
-            return f"virtio-net,type=unixgram,path={socket},mac={mac_address(mac)}"
+        case SocketNet(path, mac, gvproxy):
+            more = _FOR_GVPROXY if gvproxy else ""
+            return f"virtio-net,type=unixgram,path={_socket(path)},mac={mac_address(mac)}{more}"
+        case VsockPort(port, path, listen):
+            mode = "listen" if listen else "connect"
+            return f"virtio-vsock,port={vsock_port(port)},socketURL={_socket(path)},{mode}"
         case SerialLog(path):
             return f"virtio-serial,logFilePath={_value(path, 'the path of the console')}"
         case SharedFolder(folder, tag):
@@ -63,14 +68,10 @@ def _device(device: Device) -> str:
             assert_never(device)
 
 
+def _socket(path: Path) -> str:
+    check_socket_path(path)
+    return _value(path, "the path of a socket")
+
+
 def _value(path: Path, what: str) -> str:
-    said = os.fspath(path)
-    bad = next((character for character in _UNSPEAKABLE if character in said), None)
-    if bad is not None or not said:
-        raise InvalidConfiguration(
-            f"{what} has {bad!r} in it, which krunkit cannot be told: {said!r}"
-            if bad
-            else f"{what} is empty",
-            fix="rename it, or link to it from another folder",
-        )
-    return said
+    return speakable(path, what, vmm="krunkit", unspeakable=_UNSPEAKABLE)

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.machines.disk import ImageFormat
+from harness.machines.rest.devices import SerialLog, SharedFolder, VsockPort
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+ENTITLEMENT = "com.apple.security.hypervisor"
+"""What it must be signed with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,29 +24,18 @@ class Blk:
 
 
 @dataclass(frozen=True, slots=True)
-class GvproxyNet:
-    """A datagram socket on which gvproxy listens: krunkit has no network of its own."""
+class SocketNet:
+    """A datagram socket on which gvproxy or vmnet-helper listens: krunkit has no network of its own.
+
+    ``gvproxy``: it expects vfkit's greeting before the first frame, and segments and checksums for the guest.
+    """
 
     path: Path
     mac: str
+    gvproxy: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class SerialLog:
-    """Where the guest's console is written: a file, or a FIFO that somebody reads."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class SharedFolder:
-    """A folder of the host: ``mount -t virtiofs TAG``."""
-
-    folder: Path
-    tag: str
-
-
-Device = Blk | GvproxyNet | SerialLog | SharedFolder
+Device = Blk | SocketNet | SerialLog | SharedFolder | VsockPort
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,30 +11,31 @@ from harness.errors import InvalidConfiguration
 from harness.host.write_errors import naming_write_errors
 from harness.machines.disk import ImageFormat
 from harness.machines.images import image_format
-from harness.machines.krun import gvproxy
 from harness.machines.krun.command import build
-from harness.machines.krun.config import Blk, GvproxyNet, KrunkitConfig, SerialLog, SharedFolder
+from harness.machines.krun.config import ENTITLEMENT, Blk, KrunkitConfig, SocketNet
 from harness.machines.krun.console import FifoConsole
 from harness.machines.model import GpuMode
 from harness.machines.rest import definition
+from harness.machines.rest.devices import SerialLog
 from harness.machines.rest.disks import private_copy
-from harness.machines.rest.network import NetworkKind, NoNetwork
+from harness.machines.rest.network import NetworkKind, Plug
 from harness.machines.rest.vmm import Prepared
+from harness.machines.rest.vsock import Ports, ports
 
 if TYPE_CHECKING:
     from harness.guests.model import GuestImage
     from harness.host.vmm_programs import VmmProgram
     from harness.machines.krun.config import Device
     from harness.machines.model import MachineSpec
+    from harness.machines.rest.devices import SharedFolder
     from harness.machines.rest.vmm import Place
 
 OPTIONS = {
-    "network": "gvproxy (the default: the guest reaches what the host does), or none",
-    "writable": "on: the guest's writes to its disk image are kept",
-    "share": "a folder of the host, which the guest mounts with the tag visorbench",
+    **definition.OPTIONS,
+    "network": "gvproxy (the default), vmnet (by vmnet-helper): the guest reaches what the host does; or none",
 }
 """What MachineSpec.extra may say to the backend krun."""
-SHARE_TAG = "visorbench"
+NETWORKS = (NetworkKind.GVPROXY, NetworkKind.VMNET, NetworkKind.NONE)
 GPUS = frozenset({GpuMode.NONE, GpuMode.VENUS})
 """A krunkit's GPU is always there: Venus on the host's Vulkan, without a display."""
 
@@ -50,8 +51,10 @@ class Krunkit:
     network: NetworkKind
     shared: tuple[SharedFolder, ...]
     writable: bool
+    vsock: Ports | None
 
     name = "krunkit"
+    entitlement = ENTITLEMENT
     has_worker = False
     can_pause = False
 
@@ -65,6 +68,7 @@ class Krunkit:
             "boot": "efi",
             "gpu": "venus",
             **({"kernel_command_line": self.command_line} if self.guest.kernel else {}),
+            **({"vsock": str(self.vsock)} if self.vsock else {}),
         }
 
     @property
@@ -86,19 +90,13 @@ class Krunkit:
             undo.callback(console.end)
             with naming_write_errors("a machine's console", place.private, elsewhere="set TMPDIR"):
                 console.prepare()
-            devices: tuple[Device, ...] = (*disks, SerialLog(console.path))
-            if self.network is NetworkKind.NONE:
-                prepared = Prepared(self._argv(devices, place), NoNetwork(), console)
-            else:
-                net = GvproxyNet(place.private / "net.sock", gvproxy.MAC)
-                argv = self._argv((*devices, net), place)
-                network = gvproxy.start(net.path, place)
-                prepared = Prepared(argv, network, console, network.process)
+            plug = Plug.of(self.network, place.private)
+            vsock = self.vsock.devices(place.private) if self.vsock else ()
+            devices = (*disks, SerialLog(console.path), *_net(plug), *vsock)
+            argv = build(self.config(devices, place.rest))
+            network, beside = plug.start(place)
             undo.pop_all()
-        return prepared
-
-    def _argv(self, devices: tuple[Device, ...], place: Place) -> tuple[str, ...]:
-        return tuple(build(self.config(devices, place.rest)))
+        return Prepared(tuple(argv), network, console, beside)
 
     def _disks(self, private: Path, initrd: Path | None) -> tuple[Blk, ...]:
         """The image of the guest's root first, where its initramfs looks for it; copies, but for a writable one."""
@@ -135,9 +133,10 @@ def define(spec: MachineSpec, binary: VmmProgram) -> Krunkit:
         guest=guest,
         cpus=definition.cpus(spec),
         memory_mib=definition.memory_mib(spec),
-        network=definition.network(spec, NetworkKind.GVPROXY, NetworkKind.NONE),
-        shared=_shared(spec),
+        network=definition.network(spec, *NETWORKS),
+        shared=definition.shared_folder(spec),
         writable=definition.switch(spec, "writable"),
+        vsock=ports(spec),
     )
     writable = (Blk(guest.disk),) if guest.disk and krunkit.writable else ()
     build(
@@ -146,13 +145,10 @@ def define(spec: MachineSpec, binary: VmmProgram) -> Krunkit:
     return krunkit
 
 
-def _shared(spec: MachineSpec) -> tuple[SharedFolder, ...]:
-    folder = spec.extra.get("share")
-    if folder is None:
+def _net(plug: Plug) -> tuple[Device, ...]:
+    if plug.kind is NetworkKind.NONE:
         return ()
-    if not Path(folder).is_dir():
-        raise InvalidConfiguration(f"{folder} is no folder that could be shared", fix="correct the path")
-    return (SharedFolder(Path(folder).absolute(), SHARE_TAG),)
+    return (SocketNet(plug.path, plug.mac, gvproxy=plug.kind is NetworkKind.GVPROXY),)
 
 
 def _disk(image: Path, to: Path, *, keep: bool) -> Blk:

@@ -11,7 +11,8 @@ from harness.host.paths import private_directory
 from harness.host.transcript import transcribe
 from harness.host.write_errors import naming_write_errors
 from harness.machines.krun.command import build
-from harness.machines.krun.config import Blk, KrunkitConfig, SerialLog
+from harness.machines.krun.config import ENTITLEMENT, Blk, KrunkitConfig
+from harness.machines.rest.devices import SerialLog
 from harness.machines.rest.proof import judged
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ _PAGE, _FILE_ALIGNMENT = 0x1000, 0x200
 _MACHINE_ARM64, _EXECUTABLE_LARGE_ADDRESSES = 0xAA64, 0x0022
 _PE32_PLUS, _EFI_APPLICATION, _DIRECTORIES = 0x20B, 10, 16
 _CODE_SECTION = 0x60000020
-_ENTITLEMENT = "com.apple.security.hypervisor"
 _MEMORY_MIB = 512
 
 
@@ -61,4 +61,4 @@ def prove(binary: VmmProgram, arch: Arch, *, deadline_s: float) -> Probe:
         devices = (Blk(disk), SerialLog(folder / "console"))
         config = KrunkitConfig(binary.path, memory_mib=_MEMORY_MIB, devices=devices)
         said = transcribe([*build(config)], purpose="proof of krun", deadline_s=deadline_s)
-    return judged("krun", arch, binary, said, entitlement=_ENTITLEMENT)
+    return judged("krun", arch, binary, said, entitlement=ENTITLEMENT)

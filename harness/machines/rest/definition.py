@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import InvalidConfiguration, UnknownName
 from harness.guests.model import Arch
+from harness.machines.rest.devices import SharedFolder
 from harness.machines.rest.network import DHCP, NetworkKind
 
 if TYPE_CHECKING:
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
     from harness.machines.model import MachineSpec
 
 MOST_DEFAULT_CPUS = 2
+SHARE_TAG = "visorbench"
+OPTIONS = {
+    "writable": "on: the guest's writes to its disk image are kept",
+    "share": f"a folder of the host, which the guest mounts with the tag {SHARE_TAG}",
+    "vsock": "further vsock ports: connect:PORT for one of the guest's, listen:PORT for one of the host's, and commas",
+}
+"""What MachineSpec.extra may say to all of these backends."""
 _SERIAL_CONSOLE = re.compile(r"console=tty(AMA|S)\d+\S*")
 _CONSOLE = "console=hvc0"
 
@@ -42,11 +51,6 @@ def check_spec(spec: MachineSpec, options: Mapping[str, str], backend: str) -> N
             f"{backend} is given no disks but the one that it boots from",
             fix="use a backend of QEMU for scenarios with disks",
         )
-    if spec.vsock:
-        raise InvalidConfiguration(
-            f"{backend} opens no vsock ports once it runs",
-            fix="use a backend of QEMU for scenarios with vsock",
-        )
 
 
 def cpus(spec: MachineSpec) -> int:
@@ -62,6 +66,16 @@ def memory_mib(spec: MachineSpec) -> int:
 def network(spec: MachineSpec, *kinds: NetworkKind) -> NetworkKind:
     """The option ``network``, the first of ``kinds`` by default; raises InvalidConfiguration."""
     return NetworkKind(choice(spec, "network", [kind.value for kind in kinds]))
+
+
+def shared_folder(spec: MachineSpec) -> tuple[SharedFolder, ...]:
+    """The option ``share``; raises InvalidConfiguration."""
+    folder = spec.extra.get("share")
+    if folder is None:
+        return ()
+    if not Path(folder).is_dir():
+        raise InvalidConfiguration(f"{folder} is no folder that could be shared", fix="correct the path")
+    return (SharedFolder(Path(folder).absolute(), SHARE_TAG),)
 
 
 def command_line(guest: GuestImage, network: NetworkKind) -> str:

@@ -91,8 +91,11 @@ class RestMachine(VmmMachine[RestVmm]):
 
     @property
     def vsock(self) -> Vsock:
-        """Raises InvalidConfiguration: its ports are fixed when it starts, and nothing asks for one."""
-        raise InvalidConfiguration(f"{self.name} has no vsock", fix="use a backend of QEMU")
+        """As :attr:`harness.machines.model.Machine.vsock`, with the ports that it was started with."""
+        vmm = self._started()
+        if vmm.vsock is None:
+            raise InvalidConfiguration(f"{self.name} has no vsock", fix="ask for it: MachineSpec(vsock=True)")
+        return vmm.vsock
 
     @property
     def snapshots(self) -> NoReturn:

@@ -1,31 +1,52 @@
-"""How a guest is reached that its VMM gives no forwarded port: by the lease that DHCP gave it."""
+"""The network of a machine: macOS's own, or that of a process beside its VMM; and how its guest is reached.
+
+gvproxy (gvisor-tap-vsock) is a user-mode network as QEMU's is. It gives one address, 192.168.127.2, to the one MAC that
+it was written with, and forwards ``-ssh-port`` of 127.0.0.1 to that address's port 22.
+
+vmnet-helper opens an interface of macOS's vmnet in its shared mode: macOS's DHCP server gives an address, to any
+MAC. From macOS 26 on it needs no root for that.
+"""
 
 from __future__ import annotations
 
+import socket
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from harness.errors import InvalidConfiguration
+from harness.errors import InvalidConfiguration, MachineDied
+from harness.host.processes import OwnedProcess, spawn
+from harness.host.vmm_programs import program
 from harness.machines.login import SSH_PORT
-from harness.machines.rest.leases import await_address
+from harness.machines.rest.leases import await_address, leases_file, random_mac
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from harness.machines.rest.vmm import Place
 
 ADDRESS_TIMEOUT_S = 20
 DHCP = "visorbench.ip=dhcp"
 """The kernel parameter that has the reference guests ask DHCP."""
+GVPROXY_MAC = "5a:94:ef:e4:0c:ee"
+"""The one with a static lease (cmd/gvproxy/main.go)."""
+_LOOPBACK = "127.0.0.1"
+_UP_TIMEOUT_S = 30
+_LOOK_S = 0.005
 
 
 class NetworkKind(StrEnum):
-    """What the option ``network`` chooses between."""
+    """What the option ``network`` chooses between; with every one but ``none`` the guest reaches what the host does."""
 
     NAT = "nat"
-    """Virtualization.framework's own: the guest reaches whatever the host does."""
+    """Virtualization.framework's own."""
     GVPROXY = "gvproxy"
-    """A process beside the VMM: the guest reaches whatever the host does."""
+    """The process gvproxy."""
+    VMNET = "vmnet"
+    """macOS's own, through the process vmnet-helper."""
     NONE = "none"
 
 
@@ -56,3 +77,83 @@ class LeasedNetwork:
     def address(self) -> tuple[str, int]:
         """By the lease of its MAC."""
         return await_address(self.mac, self.leases, ADDRESS_TIMEOUT_S), SSH_PORT
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardedNetwork:
+    """A network that leads a port of the host to the guest's SSH server."""
+
+    port: int
+
+    def address(self) -> tuple[str, int]:
+        """The forwarded port; that nobody answers there yet is for who connects to find."""
+        return _LOOPBACK, self.port
+
+
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """What a VMM is told to put its guest on a network: the guest's MAC and, of a process beside it, the socket."""
+
+    kind: NetworkKind
+    mac: str
+    path: Path
+
+    @classmethod
+    def of(cls, kind: NetworkKind, private: Path) -> Plug:
+        """For the machine whose folder ``private`` is."""
+        mac = GVPROXY_MAC if kind is NetworkKind.GVPROXY else random_mac()
+        return cls(kind, mac, private / "net.sock")
+
+    def start(self, place: Place) -> tuple[Network, OwnedProcess | None]:
+        """The network, and its process, which listens.
+
+        Raises VmmNotFound, VmmTooOld, MachineDied with what the process complained about.
+        """
+        match self.kind:
+            case NetworkKind.NONE:
+                return NoNetwork(), None
+            case NetworkKind.NAT:
+                return LeasedNetwork(self.mac, leases_file()), None
+            case NetworkKind.GVPROXY:
+                port = _free_port()
+                options = ["-listen-vfkit", f"unixgram://{self.path}", "-ssh-port", str(port)]
+                return ForwardedNetwork(port), _run("gvproxy", options, lambda _: self.path.exists(), place)
+            case NetworkKind.VMNET:
+                # It describes its interface in a line of JSON, once it has one.
+                def up(log: Path) -> bool:
+                    return self.path.exists() and b"}\n" in log.read_bytes()
+
+                process = _run("vmnet-helper", ["--socket", str(self.path)], up, place)
+                return LeasedNetwork(self.mac, leases_file()), process
+
+
+def _run(name: str, options: list[str], up: Callable[[Path], bool], place: Place) -> OwnedProcess:
+    log = place.logs / f"{name}.log"
+    argv = [str(program(name).path), *options]
+    with log.open("wb") as said:
+        process = spawn(argv, purpose=f"{place.purpose}: network", stdout=said, stderr=said)
+    deadline = time.monotonic() + _UP_TIMEOUT_S
+    while not up(log):
+        with suppress(TimeoutError):
+            process.wait(_LOOK_S)
+        if process.exited or time.monotonic() >= deadline:
+            raise _refused(process, log, name, place)
+    return process
+
+
+def _refused(process: OwnedProcess, log: Path, name: str, place: Place) -> MachineDied:
+    process.end()
+    said = log.read_text(errors="replace").splitlines()[-1:]
+    return MachineDied(
+        f"{place.purpose}: {name} made no network" + (f": {said[0]}" if said else ""),
+        fix=f"run it by hand: {' '.join(process.argv)}", argv=process.argv, status=process.poll(), stderr=said,
+        console=[], logs=place.logs,
+    )  # fmt: skip
+
+
+def _free_port() -> int:
+    """A port that nobody has now; where another is faster, gvproxy says so."""
+    with socket.socket() as probe:
+        probe.bind((_LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+    return port

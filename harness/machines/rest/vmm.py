@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from harness.channels.stamp import Stamp
@@ -16,13 +17,14 @@ from harness.host.write_errors import naming_write_errors
 from harness.machines.logs import ARGV
 from harness.machines.rest import worker
 from harness.machines.rest.control import RestControl
+from harness.machines.rest.proof import refusal
+from harness.machines.rest.vsock import PortVsock
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from harness.channels.console import Console
     from harness.channels.events import EventPort
     from harness.machines.rest.network import Network
+    from harness.machines.rest.vsock import Ports
     from harness.machines.rest.worker import Worker
 
 UP_TIMEOUT_S = 30
@@ -87,6 +89,11 @@ class Program(Protocol):
         ...
 
     @property
+    def entitlement(self) -> str:
+        """What macOS must find it signed with."""
+        ...
+
+    @property
     def can_pause(self) -> bool:
         """Whether it takes the changes Pause and Resume."""
         ...
@@ -94,6 +101,11 @@ class Program(Protocol):
     @property
     def has_worker(self) -> bool:
         """Whether a process of the system does the work."""
+        ...
+
+    @property
+    def vsock(self) -> Ports | None:
+        """Its vsock ports; None: it has no vsock."""
         ...
 
     @property
@@ -124,6 +136,7 @@ class RestVmm:
     up: Stamp
     """When its control socket answered first."""
     worker: Worker | None = None
+    vsock: PortVsock | None = None
     ready: EventPort | None = field(default=None, init=False)
 
     @property
@@ -184,17 +197,19 @@ def launch(program: Program, place: Place, initrd: Path | None, *, private: bool
         undo.callback(_end, process)
         log.close()
         control = RestControl(place.rest, program.name)
-        up = _await_answer(process, control, place.logs, place.purpose, private=private)
+        up = _await_answer(process, control, place, program.entitlement, private=private)
         console = prepared.console.open(control)
         found = worker.Worker.find(before, place.purpose) if program.has_worker else None
         undo.pop_all()
     made = RestVmm(program.name, process, control, console, prepared, place.logs, private, up, worker=found)
+    if program.vsock:
+        made.vsock = PortVsock(program.vsock, place.private, process, place.logs / "stderr.log")
     process.on_exit(lambda _: threading.Thread(target=made.bury, daemon=True).start())
     return made
 
 
 def _await_answer(
-    process: OwnedProcess, control: RestControl, logs: Path, name: str, *, private: bool
+    process: OwnedProcess, control: RestControl, place: Place, entitlement: str, *, private: bool
 ) -> Stamp:
     deadline = time.monotonic() + UP_TIMEOUT_S
     while process.exited is None:
@@ -205,15 +220,16 @@ def _await_answer(
             if error.facts.get("listening", True) and process.exited is None:
                 raise
         if time.monotonic() >= deadline:
-            raise ControlTimeout(f"{name}: its control socket was not there within {UP_TIMEOUT_S} s")
+            raise ControlTimeout(f"{place.purpose}: its control socket was not there within {UP_TIMEOUT_S} s")
         with suppress(TimeoutError):
             process.wait(_LOOK_S)
-    said = _tail(logs, 1)
+    said = _tail(place.logs, 1)
+    cause = refusal(said[0], Path(process.argv[0]), entitlement) if said else None
     raise MachineDied(
-        f"{name}: the VMM ended with status {process.exited.status} before its control socket was there"
+        f"{place.purpose}: the VMM ended with status {process.exited.status} before its control socket was there"
         + (f": {said[0]}" if said else ""),
-        fix=_read_on(logs, private=private), argv=process.argv, status=process.exited.status,
-        stderr=_tail(logs, 20), console=[], logs=logs,
+        fix=cause.fix if cause else _read_on(place.logs, private=private), argv=process.argv,
+        status=process.exited.status, stderr=_tail(place.logs, 20), console=[], logs=place.logs,
     )  # fmt: skip
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from harness.channels.rest import check_socket_path
 from harness.errors import InvalidConfiguration
-from harness.machines.rest.words import mac_address, mount_tag
+from harness.machines.rest.devices import SerialLog, SharedFolder, VsockPort
+from harness.machines.rest.words import mac_address, mount_tag, speakable, vsock_port
 from harness.machines.vz.config import (
     Blk,
     EfiBoot,
@@ -19,12 +20,9 @@ from harness.machines.vz.config import (
     NatNet,
     Rng,
     Rosetta,
-    SerialLog,
     SerialPty,
     SerialStdio,
-    SharedFolder,
     SocketNet,
-    VsockPort,
 )
 
 if TYPE_CHECKING:
@@ -33,9 +31,8 @@ if TYPE_CHECKING:
 
     from harness.machines.vz.config import Boot, Device, VfkitConfig
 
-PORT_MAX = (1 << 32) - 2
 MOST_PIXELS = 16384
-_UNSPEAKABLE = ('"', ",", "\0", "\n", "\r")
+_UNSPEAKABLE = '",'
 """What no value of a device or path can have."""
 _NET_SOCKET_MAX = 80
 """vfkit binds a socket of its own beside gvproxy's, ``vfkit-PID-RANDOM.sock``, in 103 bytes as well."""
@@ -46,16 +43,8 @@ def build(config: VfkitConfig) -> list[str]:
     return [str(config.binary), *_arguments(config)]
 
 
-def value(text: str | Path, what: str) -> str:
-    """``text`` if vfkit can be told it; raises InvalidConfiguration."""
-    said = os.fspath(text)
-    bad = next((character for character in _UNSPEAKABLE if character in said), None)
-    if bad is not None or not said:
-        raise InvalidConfiguration(
-            f"{what} has {bad!r} in it, which vfkit cannot be told: {said!r}" if bad else f"{what} is empty",
-            fix="rename it, or link to it from another folder",
-        )
-    return said
+def _value(text: str | Path, what: str) -> str:
+    return speakable(text, what, vmm="vfkit", unspeakable=_UNSPEAKABLE)
 
 
 def _arguments(config: VfkitConfig) -> Iterator[str]:
@@ -74,22 +63,22 @@ def _arguments(config: VfkitConfig) -> Iterator[str]:
 
 def _boot(boot: Boot) -> str:
     if isinstance(boot, EfiBoot):
-        store = value(boot.variable_store, "the path of the EFI variables")
+        store = _value(boot.variable_store, "the path of the EFI variables")
         return f"efi,variable-store={store}" + (",create" if boot.create else "")
     if any(character in boot.cmdline for character in '"\0\n\r'):
         raise InvalidConfiguration(
             f"the kernel command line has a double quote or a line break: {boot.cmdline!r}",
             fix="remove it: vfkit cannot be told it",
         )
-    initrd = f",initrd={value(boot.initrd, 'the path of the initrd')}" if boot.initrd else ""
-    return f'linux,kernel={value(boot.kernel, "the path of the kernel")}{initrd},cmdline="{boot.cmdline}"'
+    initrd = f",initrd={_value(boot.initrd, 'the path of the initrd')}" if boot.initrd else ""
+    return f'linux,kernel={_value(boot.kernel, "the path of the kernel")}{initrd},cmdline="{boot.cmdline}"'
 
 
 def _device(device: Device) -> str:  # noqa: PLR0911 - one line for each kind
     match device:
         case Blk(path, device_id):
-            named = f",deviceId={value(device_id, 'the name of a disk')}" if device_id else ""
-            return f"virtio-blk,path={value(path, 'the path of a disk')}{named}"
+            named = f",deviceId={_value(device_id, 'the name of a disk')}" if device_id else ""
+            return f"virtio-blk,path={_value(path, 'the path of a disk')}{named}"
         case NatNet(mac):
             return "virtio-net,nat" + _mac(mac)
         case SocketNet(path, mac):
@@ -97,15 +86,16 @@ def _device(device: Device) -> str:  # noqa: PLR0911 - one line for each kind
         case SerialPty():
             return "virtio-serial,pty"
         case SerialLog(path):
-            return f"virtio-serial,logFilePath={value(path, 'the path of the console log')}"
+            return f"virtio-serial,logFilePath={_value(path, 'the path of the console log')}"
         case SerialStdio():
             return "virtio-serial,stdio"
         case VsockPort(port, socket, listen):
-            return f"virtio-vsock,port={_port(port)},socketURL={_socket(socket)},{'listen' if listen else 'connect'}"
+            mode = "listen" if listen else "connect"
+            return f"virtio-vsock,port={vsock_port(port)},socketURL={_socket(socket)},{mode}"
         case Rng():
             return "virtio-rng"
         case SharedFolder(folder, tag):
-            return f"virtio-fs,sharedDir={value(folder, 'the path of a shared folder')},mountTag={mount_tag(tag)}"
+            return f"virtio-fs,sharedDir={_value(folder, 'the path of a shared folder')},mountTag={mount_tag(tag)}"
         case Gpu2d(width, height):
             return f"virtio-gpu,width={_pixels(width)},height={_pixels(height)}"
         case Rosetta(tag, install, ignore):
@@ -123,7 +113,7 @@ def _mac(mac: str | None) -> str:
 
 def _socket(path: Path) -> str:
     check_socket_path(path)
-    return value(path, "the path of a socket")
+    return _value(path, "the path of a socket")
 
 
 def _net_socket(path: Path) -> str:
@@ -140,12 +130,6 @@ def _url_path(path: Path) -> str:
     from urllib.parse import quote  # noqa: PLC0415 - only who starts a machine
 
     return quote(os.fspath(path))
-
-
-def _port(port: int) -> int:
-    if not 0 < port <= PORT_MAX:
-        raise InvalidConfiguration(f"{port} is no vsock port", fix=f"it can be 1 to {PORT_MAX}")
-    return port
 
 
 def _pixels(count: int) -> int:

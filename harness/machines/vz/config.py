@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.machines.rest.devices import SerialLog, SharedFolder, VsockPort
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+ENTITLEMENT = "com.apple.security.virtualization"
+"""What it must be signed with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class NatNet:
 
 @dataclass(frozen=True, slots=True)
 class SocketNet:
-    """A datagram socket at ``path``, on which gvproxy or the like listens."""
+    """A datagram socket at ``path``, on which gvproxy or vmnet-helper listens."""
 
     path: Path
     mac: str | None = None
@@ -56,38 +61,13 @@ class SerialPty:
 
 
 @dataclass(frozen=True, slots=True)
-class SerialLog:
-    """The guest's console written to a file."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
 class SerialStdio:
     """The guest's console on vfkit's standard streams."""
 
 
 @dataclass(frozen=True, slots=True)
-class VsockPort:
-    """A port of vsock as a Unix socket. ``listen``: the guest connects, and somebody listens at ``socket``; else the
-    guest listens, and vfkit does at ``socket``."""
-
-    port: int
-    socket: Path
-    listen: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Rng:
     """A source of entropy."""
-
-
-@dataclass(frozen=True, slots=True)
-class SharedFolder:
-    """A folder of the host: ``mount -t virtiofs TAG``."""
-
-    folder: Path
-    tag: str
 
 
 @dataclass(frozen=True, slots=True)

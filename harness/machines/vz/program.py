@@ -12,11 +12,12 @@ from harness.machines.model import GpuMode
 from harness.machines.rest import definition
 from harness.machines.rest.consoles import PtyConsole
 from harness.machines.rest.disks import check_raw, private_copy
-from harness.machines.rest.leases import leases_file, random_mac
-from harness.machines.rest.network import LeasedNetwork, NetworkKind, NoNetwork
+from harness.machines.rest.network import NetworkKind, Plug
 from harness.machines.rest.vmm import Prepared
+from harness.machines.rest.vsock import Ports, ports
 from harness.machines.vz.command import build
 from harness.machines.vz.config import (
+    ENTITLEMENT,
     Blk,
     EfiBoot,
     Gpu2d,
@@ -25,7 +26,7 @@ from harness.machines.vz.config import (
     Rng,
     Rosetta,
     SerialPty,
-    SharedFolder,
+    SocketNet,
     VfkitConfig,
 )
 
@@ -33,20 +34,19 @@ if TYPE_CHECKING:
     from harness.guests.model import GuestImage
     from harness.host.vmm_programs import VmmProgram
     from harness.machines.model import MachineSpec
-    from harness.machines.rest.network import Network
     from harness.machines.rest.vmm import Place
     from harness.machines.vz.config import Boot, Device
 
 OPTIONS = {
-    "network": "nat (the default: the guest reaches what the host does), or none",
-    "writable": "on: the guest's writes to its disk image are kept",
+    **definition.OPTIONS,
+    "network": "nat (the default), gvproxy, vmnet (by vmnet-helper): the guest reaches what the host does; or none",
     "rng": "on: a virtio-rng device",
     "size": "width and height of the 2D GPU's display, such as 1280x720",
-    "share": "a folder of the host, which the guest mounts with the tag visorbench",
     "rosetta": "on: Apple's translator of x86-64 programs, mounted with the tag rosetta",
 }
 """What MachineSpec.extra may say to the backend vz."""
-SHARE_TAG = "visorbench"
+NETWORKS = (NetworkKind.NAT, NetworkKind.GVPROXY, NetworkKind.VMNET, NetworkKind.NONE)
+GPUS = frozenset({GpuMode.NONE, GpuMode.TWO_D})
 _DEFAULT_SIZE = (800, 600)
 
 
@@ -63,8 +63,10 @@ class Vfkit:
     """Devices that need no file of the machine's own."""
     writable: bool
     efi: bool
+    vsock: Ports | None
 
     name = "vfkit"
+    entitlement = ENTITLEMENT
     has_worker = True
     can_pause = True
 
@@ -79,6 +81,7 @@ class Vfkit:
             "boot": "efi" if self.efi else "linux",
             **({"kernel_command_line": self.command_line} if self.guest.kernel else {}),
             **({"devices": devices} if devices else {}),
+            **({"vsock": str(self.vsock)} if self.vsock else {}),
         }
 
     @property
@@ -99,10 +102,12 @@ class Vfkit:
 
     def prepare(self, place: Place, initrd: Path | None) -> Prepared:
         """As :meth:`harness.machines.rest.vmm.Program.prepare`."""
-        network, net = self._network()
-        disks = self._disks(place.private, initrd)
-        config = self.config(self._boot(place.private, initrd), (*disks, *net), place.rest)
-        return Prepared(tuple(build(config)), network, PtyConsole(place.logs))
+        plug = Plug.of(self.network, place.private)
+        vsock = self.vsock.devices(place.private) if self.vsock else ()
+        devices = (*self._disks(place.private, initrd), *_net(plug), *vsock)
+        argv = build(self.config(self._boot(place.private, initrd), devices, place.rest))
+        network, beside = plug.start(place)
+        return Prepared(tuple(argv), network, PtyConsole(place.logs), beside)
 
     def _boot(self, private: Path, initrd: Path | None) -> Boot:
         kernel = self.guest.kernel
@@ -127,18 +132,12 @@ class Vfkit:
             disks.append(Blk(write_efi_disk(guest, to, initrd=initrd, elsewhere="set TMPDIR")))
         return tuple(disks)
 
-    def _network(self) -> tuple[Network, tuple[Device, ...]]:
-        if self.network is NetworkKind.NONE:
-            return NoNetwork(), ()
-        mac = random_mac()
-        return LeasedNetwork(mac, leases_file()), (NatNet(mac),)
-
 
 def define(spec: MachineSpec, binary: VmmProgram) -> Vfkit:
     """What ``spec`` asks of vfkit. Raises UnknownName, InvalidConfiguration."""
     definition.check_spec(spec, OPTIONS, "vz")
     guest = spec.guest
-    if spec.gpu not in (GpuMode.NONE, GpuMode.TWO_D):
+    if spec.gpu not in GPUS:
         raise InvalidConfiguration(
             f"vz has no GPU of the kind {spec.gpu}: Virtualization.framework's is a plain display",
             fix="use --gpu 2d, or a backend of QEMU for Vulkan",
@@ -150,13 +149,24 @@ def define(spec: MachineSpec, binary: VmmProgram) -> Vfkit:
         guest=guest,
         cpus=definition.cpus(spec),
         memory_mib=definition.memory_mib(spec),
-        network=definition.network(spec, NetworkKind.NAT, NetworkKind.NONE),
+        network=definition.network(spec, *NETWORKS),
         extras=tuple(_extras(spec)),
         writable=definition.switch(spec, "writable"),
         efi=spec.efi or guest.kernel is None,
+        vsock=ports(spec),
     )
     _check(vfkit)
     return vfkit
+
+
+def _net(plug: Plug) -> tuple[Device, ...]:
+    match plug.kind:
+        case NetworkKind.NONE:
+            return ()
+        case NetworkKind.NAT:
+            return (NatNet(plug.mac),)
+        case _:
+            return (SocketNet(plug.path, plug.mac),)
 
 
 def _check(vfkit: Vfkit) -> None:
@@ -170,10 +180,7 @@ def _extras(spec: MachineSpec) -> list[Device]:
     found: list[Device] = []
     if definition.switch(spec, "rng"):
         found.append(Rng())
-    if shared := spec.extra.get("share"):
-        if not Path(shared).is_dir():
-            raise InvalidConfiguration(f"{shared} is no folder that could be shared", fix="correct the path")
-        found.append(SharedFolder(Path(shared).absolute(), SHARE_TAG))
+    found += definition.shared_folder(spec)
     if definition.switch(spec, "rosetta"):
         found.append(Rosetta("rosetta", ignore_if_missing=False))
     width, height = definition.size(spec, _DEFAULT_SIZE)

@@ -10,7 +10,7 @@ from harness.host.transcript import transcribe
 from harness.host.write_errors import naming_write_errors
 from harness.machines.rest.proof import judged
 from harness.machines.vz.command import build
-from harness.machines.vz.config import LinuxBoot, VfkitConfig
+from harness.machines.vz.config import ENTITLEMENT, LinuxBoot, VfkitConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,6 @@ _CODE = (
 _IMAGE_BYTES = 0x1000
 _ANY_ADDRESS_4K_PAGES = 0b1010
 _BRANCH_OVER_HEADER = 0x14000000 | _HEADER_BYTES // 4
-_ENTITLEMENT = "com.apple.security.virtualization"
 
 
 def image() -> bytes:
@@ -48,7 +47,7 @@ def prove(binary: VmmProgram, arch: Arch, *, deadline_s: float) -> Probe:
             initrd.write_bytes(bytes(512))
         config = VfkitConfig(binary.path, LinuxBoot(kernel, initrd, "console=hvc0"))
         said = transcribe(_argv(config), purpose="proof of vz", deadline_s=deadline_s)
-    return judged("vz", arch, binary, said, entitlement=_ENTITLEMENT)
+    return judged("vz", arch, binary, said, entitlement=ENTITLEMENT)
 
 
 def _argv(config: VfkitConfig) -> list[str | Path]:
