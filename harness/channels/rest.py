@@ -66,11 +66,11 @@ class RestClient:
                 answer = self._parsed(what, _read(stream, deadline))
         except TimeoutError:
             raise ControlTimeout(
-                f"{self._peer} did not answer {what} within {timeout_s:g} s",
+                f"{self._peer} did not answer {what} within {timeout_s:.3g} s",
                 fix="it may be jammed: stop or kill the machine",
             ) from None
         except OSError as error:
-            raise ControlLost(f"{self._peer} broke off {what}: {error.strerror or error}") from error
+            raise self._lost(f"broke off {what}: {error.strerror or error}") from error
         if answer.status >= 400:
             said = answer.body.get("error") if isinstance(answer.body, dict) else answer.body
             raise ControlRefused(
@@ -94,17 +94,23 @@ class RestClient:
         line, _, fields = head.partition(b"\r\n")
         words = line.split(None, 2)
         if not end or len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
-            raise ControlLost(f"{self._peer} answered {what} with what is not HTTP: {raw[:60]!r}")
+            raise self._lost(f"answered {what} with what is not HTTP: {raw[:60]!r}")
         length = parse_headers(io.BytesIO(fields + _END_OF_HEADERS)).get("Content-Length")
         if length and length.isdigit() and len(body) < int(length):
-            raise ControlLost(f"{self._peer} ended its answer to {what} after {len(body)} of {length} bytes")
+            raise self._lost(f"ended its answer to {what} after {len(body)} of {length} bytes")
         status, text = int(words[1]), body[: int(length)] if length and length.isdigit() else body
         try:
             return Answer(status, json.loads(text.rstrip(b"\0 \r\n") or b"null"))
         except ValueError:
             if status >= 400:  # gin and net/http say some refusals in plain text
                 return Answer(status, text.decode(errors="replace").strip())
-            raise ControlLost(f"{self._peer} answered {what} with what is not JSON: {text[:60]!r}") from None
+            raise self._lost(f"answered {what} with what is not JSON: {text[:60]!r}") from None
+
+    def _lost(self, how: str) -> ControlLost:
+        return ControlLost(
+            f"{self._peer} {how}",
+            fix=f"start the machine anew; if that does not help, {self._peer}'s log may (visorbench boot: --logs)",
+        )
 
 
 def check_socket_path(path: Path) -> None:

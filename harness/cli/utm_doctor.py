@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.cli.utm_facts import row
+from harness.counted import counted
 from harness.errors import VisorbenchError
 from harness.host import utm
 from harness.utm.installation import frame_export, qemu_library
@@ -45,7 +46,7 @@ def _application(named: Path | None) -> Iterator[Finding]:
     yield Finding("UTM", works=True, text=f"{app} {utm.app_version(app)}".rstrip())
     if app_runs(app):
         try:
-            yield Finding("utmctl", works=True, text=f"answers: {len(control.list())} machines")
+            yield Finding("utmctl", works=True, text=f"answers: {counted(len(control.list()), 'machine')}")
         except VisorbenchError as error:
             yield _wrong("utmctl", error)
     else:
@@ -66,7 +67,7 @@ def _registry(registry: Path) -> Iterator[Finding]:
     except VisorbenchError as error:
         yield _wrong("registry", error)
         return
-    yield Finding("registry", works=True, text=f"{registry}: {len(machines)} machines")
+    yield Finding("registry", works=True, text=f"{registry}: {counted(len(machines), 'machine')}")
     for each in map(row, machines):
         text = each["problem"] or f"{each['state']}; {each['summary']}"
         yield Finding(each["name"], works=not each["problem"], text=text, fix=each["fix"])
