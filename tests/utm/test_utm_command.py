@@ -140,7 +140,7 @@ def test_the_doctor_asks_utmctl_while_utm_runs(home: Home, command, state) -> No
         [sys.executable, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as application:
         assert application.stdout.readline()
-        assert "utmctl        answers: 1 machines" in command("doctor").stdout
+        assert "utmctl        answers: 1 machine" in command("doctor").stdout
         refused = command("doctor", UTMCTL_MODE="forbidden").stdout
         assert "-1743" in refused
         assert "Privacy & Security, Automation" in refused
