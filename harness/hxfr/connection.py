@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.errors import InvalidMessage
 from harness.host.unix_sockets import unread_bytes
 from harness.hxfr.failures import RequestFailed
-from harness.hxfr.messages import ErrorCode, Failure, Message, Type
+from harness.hxfr.messages import ErrorCode, Failure, FrameRequest, Message, Type
 from harness.hxfr.parser import Parser
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Connection(asyncio.BufferedProtocol):
         self._watch()
         if message is not None:
             self._inbox.append(message)
-            if len(self._inbox) >= self._limits.pending and self._transport:
+            if self._full and self._transport:
                 self._transport.pause_reading()
             self._next()
 
@@ -136,6 +136,13 @@ class Connection(asyncio.BufferedProtocol):
     def _ending(self) -> bool:
         return self._farewell is not None or self._transport is None or self._transport.is_closing()
 
+    @property
+    def _full(self) -> bool:
+        """Whether as much waits as may: so many requests, or one frame's pixels of the largest size."""
+        frames = [each.payload.pixels for each in self._inbox if isinstance(each.payload, FrameRequest)]
+        held_bytes = sum(len(pixels) for pixels in frames if pixels)
+        return len(self._inbox) >= self._limits.pending or held_bytes >= self._limits.pixel_bytes
+
     def _next(self) -> None:
         if self._work is None and self._inbox and not self._ending:
             self._work = self._loop.create_task(self._handle(self._inbox.popleft()))
@@ -146,7 +153,7 @@ class Connection(asyncio.BufferedProtocol):
         if not work.cancelled() and (error := work.exception()):
             _log.error("a request failed in a way that nobody foresaw", exc_info=error)
             self._end(Failure(ErrorCode.INTERNAL, "the server failed"))
-        if self._transport and not self._ending and len(self._inbox) < self._limits.pending:
+        if self._transport and not self._ending and not self._full:
             self._transport.resume_reading()
         self._next()
         if self._all_said and self._work is None and self._transport:
@@ -205,7 +212,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _too_slow(self) -> None:
         self._timer = None
-        if len(self._inbox) >= self._limits.pending:  # it is we who do not read
+        if self._full:  # it is we who do not read
             self._watch()
             return
         self._end(

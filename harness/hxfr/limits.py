@@ -17,7 +17,8 @@ class Limits:
     queue_bytes: int = 16 << 20
     """Not read yet by the client; one that reads more slowly than the display changes is dropped."""
     pending: int = 8
-    """Requests of one connection that wait for the one before; then it is not read from."""
+    """Requests of one connection that wait for the one before; then, or when ``pixel_bytes`` wait with them, it is not
+    read from."""
     message_s: float = 30
     """For a message to arrive, from its first byte to its last."""
     farewell_s: float = 5

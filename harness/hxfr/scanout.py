@@ -101,7 +101,8 @@ class Scanout:
         self._backlog: Backlog[_Waiting] = Backlog(BACKLOG, lossless=lossless)
         self._subscribers: dict[object, _Subscriber] = {}
         self._newcomers = threading.Lock()
-        self._seen = threading.Event()
+        self._seen = False
+        self._awaiting: set[Callable[[], None]] = set()
         self._closed = False
         self.frames = 0
         self.dropped = 0
@@ -141,15 +142,25 @@ class Scanout:
         """The next frame of the subscribers' stream is a keyframe."""
         self._stream.force_keyframe()
 
-    def encode_current(
-        self, stream: Stream, pts_ns: int, *, resource: int = 0, timeout_s: float = 2
-    ) -> FrameResponse:
+    def on_seen(self, told: Callable[[], None]) -> None:
+        """Call ``told``, in any thread, when something is shown or nothing ever will be; at once where that is so."""
+        with self._newcomers:
+            if not self._seen:
+                self._awaiting.add(told)
+                return
+        told()
+
+    def off_seen(self, told: Callable[[], None]) -> None:
+        """Call it no more; fine for one that was called."""
+        with self._newcomers:
+            self._awaiting.discard(told)
+
+    def encode_current(self, stream: Stream, pts_ns: int, *, resource: int = 0) -> FrameResponse:
         """What is shown now, in a stream of the caller's; the display waits for the conversion alone.
 
         ``resource``: this one, if it is shown; 0: whichever is. Raises RequestFailed: RESOURCE_NOT_FOUND where nothing
         or another resource is shown, and what Stream.encode raises.
         """
-        self._seen.wait(timeout_s)
         with self._pixels:
             if self._current is None:
                 raise RequestFailed(
@@ -200,14 +211,20 @@ class Scanout:
                 break
         with self._pixels:
             self._current, self._lost = None, said
-        self._seen.set()  # whoever waits for a first frame waits in vain
+        self._tell_seen()  # whoever waits for a first frame waits in vain
         self._backlog.end()
+
+    def _tell_seen(self) -> None:
+        with self._newcomers:
+            self._seen, told, self._awaiting = True, self._awaiting, set()
+        for each in told:
+            each()
 
     def _show(self, frame: Frame) -> None:
         self.frames += 1
         self._current = frame.surface if frame.lasting else _kept(frame.surface)
         self._resource = self._resource_now()
-        self._seen.set()
+        self._tell_seen()
         if self._subscribers:
             self._convert(frame.surface, frame.sequence, frame.arrived.at_ns, frame.bytes_copied)
 

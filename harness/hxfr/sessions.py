@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from harness.hxfr.scanout import Scanout
 
+FIRST_FRAME_S = 2
+"""For a display that has shown nothing yet."""
 _SCANOUT = struct.Struct("<I")
 SCANOUT_RESPONSE = struct.Struct("<II")
 """The scanout, and 1 when it may be encoded. The protocol leaves this payload open; so is that of SUBSCRIBE_RESP, which
@@ -119,6 +122,7 @@ class Sessions:
             work = partial(_encode_attached, stream, request)
         else:
             scanout = self._current()
+            await _seen(scanout)
             taken = self._any_resource and scanout.size in (None, (request.width, request.height))
             resource = 0 if taken else request.resource
             work = partial(scanout.encode_current, stream, request.pts_ns, resource=resource)
@@ -169,6 +173,22 @@ class Sessions:
                 raise RequestFailed(ErrorCode.INTERNAL, f"a client has {self._most} sessions at most")
             self._streams[session] = Stream(self._wanted)
         return self._streams[session]
+
+
+async def _seen(scanout: Scanout) -> None:
+    """Wait for a first frame; not in a worker, of which there are fewer than clients."""
+    loop, came = asyncio.get_running_loop(), asyncio.Event()
+
+    def tell() -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(came.set)
+
+    scanout.on_seen(tell)
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(came.wait(), FIRST_FRAME_S)
+    finally:
+        scanout.off_seen(tell)
 
 
 def _encode_attached(stream: Stream, request: FrameRequest) -> FrameResponse:

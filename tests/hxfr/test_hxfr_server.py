@@ -263,6 +263,16 @@ def test_a_display_that_shows_nothing_yet(connect) -> None:
     assert failure(connect(), Message(Type.FRAME_REQUEST, 0, shown())) is ErrorCode.RESOURCE_NOT_FOUND
 
 
+def test_who_waits_for_a_first_frame_stalls_nobody(connect, canvas, monkeypatch) -> None:
+    monkeypatch.setattr("harness.hxfr.sessions.FIRST_FRAME_S", 600)
+    waiting = [connect() for _ in range(8)]  # more than the server has workers
+    for client in waiting:
+        client.send(Message(Type.FRAME_REQUEST, 0, shown()))
+    assert connect().encode(with_pixels(1)).is_keyframe
+    canvas.draw(5)
+    assert {client.receive().type for client in waiting} == {Type.FRAME_RESPONSE}
+
+
 def test_tcp_and_a_connected_socket_are_served_too(connect) -> None:
     server = connect.server
     with HxfrClient(socket.create_connection(("127.0.0.1", server.listen_tcp()))) as client:
