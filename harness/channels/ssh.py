@@ -36,6 +36,9 @@ FILE_LIMIT_BYTES = 4 << 30
 GREETING_GOOD_FOR_S = 30
 """A server drops a connection that does not log in; dropbear after 300 s, OpenSSH after 120 s."""
 
+DYING_S = 1
+"""How long after its guest's connection the death of a VMM may be noticed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Completed:
@@ -72,11 +75,12 @@ class Ssh:
 
     def __init__(
         self, host: str, port: int, user: str, client_key: Path | str, host_key: str, *,
-        check: Callable[[], None] = lambda: None,
+        check: Callable[[float], None] = lambda _: None,
     ) -> None:  # fmt: skip
         """``client_key``: an OpenSSH private key, its file or its text; ``host_key``: ``ssh-ed25519 AAAA…``.
 
-        ``check`` is called while the guest is waited for, and raises when there is no guest any more.
+        ``check`` is called while the guest is waited for, and when it has not answered; it raises when there is no
+        guest any more, or none within so many seconds.
         Imports paramiko, a tenth of a second: make it before a clock starts. Raises InvalidConfiguration.
         """
         self.address = (host, port)
@@ -93,7 +97,7 @@ class Ssh:
 
         Raises GuestSilent, ChannelError when what answers is no SSH server.
         """
-        stamp, greeted = wait_banner(*self.address, timeout_s, self._check)
+        stamp, greeted = wait_banner(*self.address, timeout_s, self._there)
         with self._lock:
             self._forget_greeting()
             self._greeted = (time.monotonic(), greeted)
@@ -135,9 +139,13 @@ class Ssh:
         deadline = time.monotonic() + timeout_s
         out = stdout or Bounded(limit_bytes)
         err = Bounded(limit_bytes)
-        channel = self._channel(deadline)
-        began = time.monotonic()
-        status = execute(channel, line, deadline=deadline, stdin=stdin, stdout=out, stderr=err)
+        try:
+            channel = self._channel(deadline)
+            began = time.monotonic()
+            status = execute(channel, line, deadline=deadline, stdin=stdin, stdout=out, stderr=err)
+        except (ChannelError, GuestSilent) as error:
+            self._check(DYING_S if isinstance(error, ChannelClosed) else 0)
+            raise
         seconds = time.monotonic() - began
         printed = out.value if isinstance(out, Bounded) else b""
         if check and status != 0:
@@ -200,7 +208,7 @@ class Ssh:
 
     def _connect_patiently(self, deadline: float) -> Transport:
         """A guest that says it is ready may start its server a moment later; QEMU resets who comes before."""
-        _, greeted = wait_banner(*self.address, max(0.01, deadline - time.monotonic()), self._check)
+        _, greeted = wait_banner(*self.address, max(0.01, deadline - time.monotonic()), self._there)
         return self._connect(deadline, greeted)
 
     def _connect(self, deadline: float, greeted: Greeted) -> Transport:
@@ -208,6 +216,9 @@ class Ssh:
             self.address, user=self.user, client_key=self._client_key, host_key=self._host_key,
             deadline=deadline, greeted=greeted,
         )  # fmt: skip
+
+    def _there(self) -> None:
+        self._check(0)
 
     def _forget_greeting(self) -> None:
         if self._greeted:

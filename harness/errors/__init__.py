@@ -29,8 +29,12 @@
     │   └── PackageNotFound
     ├── MachineError
     │   ├── MachineDied, BootTimeout, GuestPanicked, GuestSilent
+    │   │   └── OutOfMemory         exit 3: the VMM did not get its memory, or the host's kernel ended it for some
+    │   ├── GuestRebooted           and nobody had asked for it
+    │   ├── WatchdogFired
     │   ├── GuestGpuMissing         the guest's kernel has no virtio-gpu, or no device came of it
     │   ├── ImageError              a disk image could not be made, changed or read, or is damaged
+    │   │   └── ImageFailed         under a running guest; ImageFull, exit 3: the host has no room for what it writes
     │   ├── NoHotPlug               the machine, or a bus, takes no devices while it runs
     │   ├── DeviceKept              the guest did not let go of a device, or of a disc
     │   ├── WrongState              the lifecycle does not allow this now
@@ -135,13 +139,18 @@ from harness.errors.machine import (
     DisplayRefused,
     GuestGpuMissing,
     GuestPanicked,
+    GuestRebooted,
     GuestSilent,
     ImageError,
+    ImageFailed,
+    ImageFull,
     JobFailed,
     MachineDied,
     MachineError,
     NoFrame,
     NoHotPlug,
+    OutOfMemory,
+    WatchdogFired,
     WrongState,
 )
 from harness.errors.measurement import (
@@ -229,11 +238,14 @@ __all__ = [
     "GuestGpuMissing",
     "GuestNotBuilt",
     "GuestPanicked",
+    "GuestRebooted",
     "GuestSilent",
     "HostBusy",
     "HostKeyChanged",
     "HostLacks",
     "ImageError",
+    "ImageFailed",
+    "ImageFull",
     "InstallRefused",
     "InvalidConfiguration",
     "InvalidMessage",
@@ -251,6 +263,7 @@ __all__ = [
     "NotSeen",
     "NothingCompared",
     "NothingMeasured",
+    "OutOfMemory",
     "OutputRefused",
     "OutputTooLarge",
     "PackageNotFound",
@@ -283,6 +296,7 @@ __all__ = [
     "VmmNotFound",
     "VmmTooOld",
     "VsockLost",
+    "WatchdogFired",
     "WrongAnswer",
     "WrongPicture",
     "WrongState",

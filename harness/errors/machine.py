@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.errors.base import VisorbenchError
+from harness.errors.host import DiskFull, HostLacks
 
 
 class MachineError(VisorbenchError):
@@ -13,12 +14,24 @@ class MachineDied(MachineError):
     """The VMM exited when it should not; facts: argv, status, stderr, console, log."""
 
 
+class OutOfMemory(MachineDied, HostLacks):
+    """The VMM did not get, or could not keep, the memory that it needs; facts: as MachineDied."""
+
+
 class BootTimeout(MachineError):
     """The guest did not reach a phase in time; facts: phase, timeout_s, console, log."""
 
 
 class GuestPanicked(MachineError):
     """The guest's kernel panicked; facts: console, log."""
+
+
+class GuestRebooted(MachineError):
+    """The guest rebooted by itself, though nobody had asked for it; facts: console, log."""
+
+
+class WatchdogFired(MachineError):
+    """The guest left its watchdog alone for too long: it hangs; facts: console, log."""
 
 
 class GuestSilent(MachineError):
@@ -39,6 +52,15 @@ class NoHotPlug(MachineError):
 
 class DeviceKept(MachineError):
     """The guest did not let go of a device, or of the disc in its drive; facts: device."""
+
+
+class ImageFailed(ImageError):
+    """The host could not read or write the image of a running machine, and its guest stands still; facts: device,
+    operation."""
+
+
+class ImageFull(ImageFailed, DiskFull):
+    """The same for want of room on the host: the guest's disk has some left, the host's has none."""
 
 
 class WrongState(MachineError):

@@ -36,6 +36,8 @@ EXIT_WAIT_S = 10
 CONSOLE_LAG_S = 10
 """How much later than on its port a guest may be heard on its console: what a program prints waits for the guest's
 UART, and then for a thread of a loaded host. Waited in full only for a guest that does not say what it promises."""
+CHECKED_EVERY_S = 1
+"""Who waits for the console hears this late that the guest stands still; the console's stamps are no later for it."""
 _READY = (Phase.GUEST_READY, Phase.SSH_BANNER, Phase.FIRST_COMMAND)
 """Phases that a guest reaches after everything that its console tells of a boot."""
 
@@ -147,11 +149,17 @@ class BootWatch:
 
     def _on_console(self, phase: Phase, pattern: str | re.Pattern[str], timeout_s: float) -> Stamp | None:
         """The console's own search: in a flood, its listeners do not get every line."""
-        console = self._vmm.console
+        console, deadline = self._vmm.console, time.monotonic() + timeout_s
         try:
             if phase is Phase.FIRST_CONSOLE and not self._since:
                 return console.wait_first_byte(timeout_s)
-            return console.wait_for(pattern, timeout_s, since=self._since).stamp
+            while True:
+                left_s = max(0.0, deadline - time.monotonic())
+                with suppress(NotSeen):
+                    return console.wait_for(pattern, min(left_s, CHECKED_EVERY_S), since=self._since).stamp
+                self._milestones.check()
+                if left_s <= CHECKED_EVERY_S:
+                    return None
         except NotSeen:
             return None
         except ChannelClosed:

@@ -46,7 +46,7 @@ class Login:
         initrd = with_credentials(guest, credentials, private / "initrd")
         return cls(guest, credentials, key), initrd
 
-    def ssh(self, address: Callable[[], tuple[str, int]], check: Callable[[], None]) -> Ssh:
+    def ssh(self, address: Callable[[], tuple[str, int]], check: Callable[[float], None]) -> Ssh:
         """The client, which waits for its guest only while ``check`` does not raise.
 
         Raises InvalidConfiguration when the guest lets nobody in, and what ``address`` raises.

@@ -51,12 +51,18 @@ class Milestones:
             self._end = self._end or failure
             self._changed.notify_all()
 
-    def check(self) -> None:
-        """Raise what ended the machine, if anything has."""
+    def check(self, patience_s: float = 0) -> None:
+        """Raise what ended the machine, if anything has or does within ``patience_s``."""
         with self._changed:
+            self._changed.wait_for(lambda: self._end is not None, patience_s)
             end = self._end
         if end is not None:
             raise end()
+
+    @property
+    def booted(self) -> bool:
+        """Whether the guest has said that it is ready: from then on it has no reason to reboot."""
+        return not self._phases.keys().isdisjoint((Phase.GUEST_READY, Phase.SSH_BANNER, Phase.FIRST_COMMAND))
 
     def wait(self, phase: Phase, timeout_s: float) -> Stamp | None:
         """When ``phase`` was reached; None when it was not in time. Raises what ended the machine."""

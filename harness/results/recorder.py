@@ -21,7 +21,7 @@ import math
 import secrets
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from harness import __version__
@@ -59,7 +59,7 @@ class RunRecorder:
         run_id: str | None = None,
         commit: str = "",
     ) -> None:
-        started = datetime.now(UTC)
+        self._started = started = datetime.now(UTC)
         self._zero_ns = time.monotonic_ns()
         self._lock = threading.Lock()
         self._draft = Draft()
@@ -292,7 +292,10 @@ class RunRecorder:
 
     def end(self) -> None:
         """End the run; its folder's journal is all that a report needs, in whichever process that is written."""
-        self._record({"event": "finish", "at": datetime.now(UTC).isoformat()})
+        ended = self._started + timedelta(
+            seconds=self.elapsed_s()
+        )  # whatever the host's clock was set to meanwhile
+        self._record({"event": "finish", "at": ended.isoformat()})
         self.close()
 
     def finish(self) -> Run:

@@ -85,14 +85,23 @@ def sector(tcg, tmp_path):
     needs(Arch.X86_64)
     machines = []
 
-    def make(says=b"hello from the boot sector\r\n", *, then="halt", ready=None, **spec):
-        disk = write_boot_sector(tmp_path / f"disk, {len(machines)} ü.img", says, then=then)
+    def make(
+        says=b"hello from the boot sector\r\n",
+        *,
+        then="halt",
+        init=None,
+        ready=None,
+        backend=tcg,
+        disk=None,
+        **spec,
+    ):
+        disk = disk or write_boot_sector(tmp_path / f"disk, {len(machines)} ü.img", says, then=then)
         guest = GuestImage(
-            name="sector", arch=Arch.X86_64, disk=disk, init_marker=None, ready_marker=ready, ready_port=None,
+            name="sector", arch=Arch.X86_64, disk=disk, init_marker=init, ready_marker=ready, ready_port=None,
             ssh_user=None, takes_credentials=False, memory_mib=32,
         )  # fmt: skip
         spec = {"extra": {"video": "none"}} | spec
-        machines.append(tcg.machine(MachineSpec(guest, cpus=1, **spec)))
+        machines.append(backend.machine(MachineSpec(guest, cpus=1, **spec)))
         return machines[-1]
 
     yield make

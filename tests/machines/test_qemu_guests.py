@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.errors import ChannelError, GuestPanicked, GuestSilent, MachineDied
+from harness.errors import ChannelError, GuestPanicked, GuestRebooted, GuestSilent, MachineDied
 from harness.guests.model import READY_MARKER, READY_PORT, Arch
 from harness.machines.model import MachineSpec, Phase, State
 from harness.machines.qemu.backend import QemuBackend
@@ -79,7 +79,9 @@ def test_without_a_ready_port_the_console_says_that_it_is_ready_and_who_waits_he
     assert READY_PORT not in argv.read_text(encoding="utf-8")
 
 
-def test_a_boot_from_and_to_folders_that_option_parsers_dislike(tiny, tmp_path):
+def test_a_boot_from_and_to_folders_that_option_parsers_dislike_and_a_reboot_that_nobody_asked_for(
+    tiny, tmp_path
+):
     image = tiny(Arch.X86_64)
     cache = tmp_path / "cä che, d"
     cache.mkdir()
@@ -91,6 +93,8 @@ def test_a_boot_from_and_to_folders_that_option_parsers_dislike(tiny, tmp_path):
     logs = tmp_path / "lö gs, d"
     with QemuBackend("tcg", logs=logs).machine(MachineSpec(guest)) as machine:
         assert list(machine.boot().phases) == list(Phase)
+        with pytest.raises(GuestRebooted, match="because its guest rebooted"):
+            machine.ssh.run("reboot -f; sleep 1000", timeout_s=300)
     assert str(guest.kernel) in (logs / "argv").read_text(encoding="utf-8").splitlines()
     assert READY_MARKER in (logs / "console.log").read_text(encoding="utf-8", errors="replace")
 

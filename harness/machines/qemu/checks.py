@@ -161,7 +161,9 @@ def _files(paths: Iterable[Path]) -> None:
     for path in paths:
         plain(str(path), "a path")
         if not Path(path).is_file():
-            raise InvalidConfiguration(f"{path} is not a file", fix="correct the path")
+            raise InvalidConfiguration(
+                f"{path} is not a file", fix="correct the path; the cache's own is made anew by the next run"
+            )
 
 
 def _within(what: str, value: int, least: int, most: int, *, unit: str = "") -> None:

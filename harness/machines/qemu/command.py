@@ -53,7 +53,7 @@ def _arguments(config: QemuConfig) -> Iterator[str]:
     yield from ("-cpu", config.cpu)
     yield from ("-accel", joined(config.accelerator.name, config.accelerator.properties))
     yield from ("-m", joined(None, {"size": f"{config.memory_mib}M"}), "-smp", _processors(config))
-    yield from ("-action", joined(None, {"reboot": config.on_reboot.value}))
+    yield from ("-action", joined(None, {"reboot": config.on_reboot.value, "watchdog": "pause"}))
     yield from _boot(config)
     yield from ("-display", str(config.display))
     if config.vnc:
@@ -180,6 +180,9 @@ def _drive(name: str, drive: Drive) -> Iterator[str]:
         "snapshot": drive.snapshot,
         "cache": drive.cache.value,
         "aio": drive.aio.value,
+        # A guest would take the host's trouble for its disk's, or wait for ever: it stands still, and QMP says why.
+        "rerror": "stop",
+        "werror": "stop",
     }
     yield from ("-drive", joined(None, backing))
     demanded = name if drive.interface is DiskInterface.NVME else None

@@ -17,6 +17,7 @@ from harness.machines.model import GpuMode
 from harness.machines.qemu import defaults
 from harness.machines.qemu.config import QemuConfig
 from harness.machines.qemu.devices import (
+    Device,
     Drive,
     Forward,
     Listening,
@@ -45,6 +46,7 @@ OPTIONS = {
     "spice": "on: a SPICE server, which listens nowhere",
     "rng": "on: a virtio-rng device",
     "ivshmem": "MiB of memory that host and guest share, a power of two; Linux only",
+    "watchdog": "a watchdog device, such as i6300esb or ib700; when it fires, the guest is stopped and its wait ends",
     "network": "restricted (the default), open, or none",
     "disk-interface": "virtio-blk (the default) or nvme",
     "monitor": "a path: a unix socket there, where other programs may speak QMP",
@@ -98,6 +100,7 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         shared_memory=vsock is not None and vsock.chardev is not None,
         ivshmem=ivshmem_card(spec.extra["ivshmem"]) if "ivshmem" in spec.extra else None,
         rng=_switch(spec, "rng"),
+        devices=tuple(Device(extra[name]) for name in ("watchdog",) if name in extra),
         video=None if video == "none" else video,
         gpu=_gpu(spec),
         display=surface.display,

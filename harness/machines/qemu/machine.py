@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.channels.stamp import Stamp
@@ -316,3 +318,7 @@ class QemuMachine(VmmMachine[Vmm]):
             self._paused = event.name == "STOP"
         elif event.name == "GUEST_PANICKED":
             self._milestones.end(self._failure)
+        elif end := endings.brought_about_by(event, booted=self._milestones.booted):
+            self._milestones.end(partial(end, self._started(), self.name))
+            if self._login:  # who waits for a command is told now, and not when its time is over
+                threading.Thread(target=self._login.disconnect, name="disconnect", daemon=True).start()

@@ -13,6 +13,7 @@ from harness.channels.events import EventPort
 from harness.channels.qmp import Qmp
 from harness.channels.qmp_log import QmpLog
 from harness.errors import ChannelError, MachineError
+from harness.host.memory import oom_kills
 from harness.host.processes import OwnedProcess, spawn
 from harness.host.write_errors import naming_write_errors
 from harness.machines.qemu.command import build
@@ -58,6 +59,8 @@ class Vmm:
     vsock: VsockDevice | None = None
     shared_memory: memoryview | None = None
     """Of its ivshmem device."""
+    oom_kills: int = 0
+    """:func:`harness.host.memory.oom_kills` when it was started."""
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -144,6 +147,7 @@ def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str, windo
             undo.callback(qmp.close)
             return qmp, console, ready
 
+        oom_kills_before = oom_kills()
         process, (qmp, console, ready) = wires.start(start, read)
         stderr.close()
         if vsock:
@@ -152,7 +156,9 @@ def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str, windo
             os.close(shared.fd)
         undo.pop_all()
     memory = shared.memory if shared else None
-    return Vmm(process, qmp, QemuControl(qmp), console, ready, logs, private, vsock, memory)
+    return Vmm(
+        process, qmp, QemuControl(qmp), console, ready, logs, private, vsock, memory, oom_kills_before
+    )
 
 
 def _wired(config: QemuConfig, wires: Wires) -> QemuConfig:
