@@ -66,6 +66,7 @@ def soak(archs: tuple[str, ...], *, as_json: bool, **options: Any) -> int:
     from harness.guests.model import Arch  # noqa: PLC0415
     from harness.host.system import host_arch  # noqa: PLC0415
     from harness.machines import catalogue  # noqa: PLC0415
+    from harness.machines.budget import of_host  # noqa: PLC0415
     from harness.machines.model import MachineSpec  # noqa: PLC0415
     from harness.soak.run import soak as run  # noqa: PLC0415
 
@@ -79,6 +80,7 @@ def soak(archs: tuple[str, ...], *, as_json: bool, **options: Any) -> int:
     _check_room(options["machines"], max(spec.memory_bytes >> 20 for spec in specs))
     seed = secrets.randbits(32) if options["seed"] is None else options["seed"]
     shown = _Shown(options["hours"] * 3600)
+    of_host().tell = shown.waiting
     click.echo(f"soak: {counted(options['machines'], 'machine')} on {backend}, seed {seed}", err=True)
     outcome = run(
         specs, lambda logs: catalogue.get(backend, logs=logs), machines=options["machines"],
@@ -123,6 +125,13 @@ class _Shown:
         self._began = self._last = time.monotonic()
         self._seconds = seconds
         self._steps = 0
+        self._waits = 0
+
+    def waiting(self, note: str) -> None:
+        """Once: with more machines than processors, some wait all the time."""
+        self._waits += 1
+        if self._waits == 1:
+            click.echo(f"{note} (said once)", err=True)
 
     def step(self, step: Happened) -> None:
         self._steps += 1

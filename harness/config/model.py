@@ -70,6 +70,12 @@ class Profile(_Frozen):
     """Rounds go on until every median is known this well: half its 95 % interval ÷ the median, 0.01 for ±1 %."""
     budget_s: Annotated[float, Field(gt=0, le=1e6)] = 60
     """With ``precision``: how many seconds the rounds of one scenario on one subject may take together."""
+    memory_seconds: Count = 5
+    """How long a machine's memory is looked at, at rest and at work."""
+    memory_rounds: Count = 2
+    """How often a guest's balloon is filled and emptied, and free memory comes back by itself."""
+    density_machines: Count = 8
+    """Up to how many machines are started beside each other."""
     idle_seconds: CountOrNone = 0
     """How long an idle guest is looked at."""
     machine_types: bool = False

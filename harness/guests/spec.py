@@ -7,7 +7,7 @@ import json
 import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -120,7 +120,7 @@ def read_spec(path: Path, arch: Arch) -> GuestSpec:
     a file that is no TOML, a value of the wrong type, or a file that is not there.
     """
     try:
-        file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        file = _File.model_validate(_tables(path))
     except tomllib.TOMLDecodeError as error:
         raise InvalidConfiguration(f"{path} is not TOML: {error}", path=path) from None
     except ValidationError as error:
@@ -146,6 +146,33 @@ def read_spec(path: Path, arch: Arch) -> GuestSpec:
         files=_contents(path, file, own),
         root=_root(path, roots) if roots else None,
     )
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    """What the file says, and before it what the guest says that it is ``like``, if any."""
+    own = tomllib.loads(path.read_text(encoding="utf-8"))
+    like = own.pop("like", None)
+    if like is None:
+        return own
+    other = path.with_name(f"{like}.toml")
+    if not other.is_file():
+        known = sorted(each.stem for each in path.parent.glob("*.toml"))
+        raise UnknownName("guest", str(like), known, where=f"like of {path}")
+    return _joined(tomllib.loads(other.read_text(encoding="utf-8")), own)
+
+
+def _joined(first: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
+    """Tables as one, lists one after the other; of two other values the later one."""
+    joined = dict(first)
+    for key, value in then.items():
+        known = joined.get(key)
+        if isinstance(known, dict) and isinstance(value, dict):
+            joined[key] = _joined(known, value)
+        elif isinstance(known, list) and isinstance(value, list):
+            joined[key] = [*known, *value]
+        else:
+            joined[key] = value
+    return joined
 
 
 def _root(path: Path, tables: Sequence[_Root]) -> RootSpec:

@@ -16,3 +16,17 @@ def oom_kills(vmstat: Path = Path("/proc/vmstat")) -> int:
     except OSError:
         return 0
     return int(told[1]) if told else 0
+
+
+def available_bytes() -> int:
+    """What programs may still have without the host beginning to swap."""
+    import psutil  # noqa: PLC0415 - light commands do not need it
+
+    return int(psutil.virtual_memory().available)
+
+
+def total_bytes() -> int:
+    """All of it."""
+    import psutil  # noqa: PLC0415 - light commands do not need it
+
+    return int(psutil.virtual_memory().total)

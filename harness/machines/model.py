@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.channels.stamp import Stamp
     from harness.channels.vsock import Vsock
     from harness.guests.model import Arch, GuestImage
+    from harness.machines.balloon import Balloon
     from harness.machines.devices import Devices
     from harness.machines.disk import Disk
     from harness.machines.snapshots import Snapshots
@@ -124,6 +125,7 @@ class Capabilities:
     snapshots: bool = False
     hotplug: bool = False
     """Whether MachineSpec.hotplug may be asked for."""
+    balloon: bool = False
     firmware_only: bool = False
     """Whether its machines boot through UEFI firmware whatever MachineSpec.efi says."""
     gpus: frozenset[GpuMode] = frozenset({GpuMode.NONE})
@@ -194,6 +196,11 @@ class Machine(Protocol):
     @property
     def devices(self) -> Devices:
         """Raises NoHotPlug when MachineSpec.hotplug did not ask for it."""
+        ...
+
+    @property
+    def balloon(self) -> Balloon:
+        """Raises InvalidConfiguration when the backend has none."""
         ...
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from harness.errors import WrongState
 from harness.machines.boot import Watched
+from harness.machines.budget import of_host
 from harness.machines.milestones import Milestones
 from harness.machines.model import Phase, State
 
@@ -85,11 +86,18 @@ class VmmMachine(ABC, Generic[VmmT]):
     def kill(self) -> None: ...
 
     def boot(self, until: Phase = Phase.FIRST_COMMAND, timeout_s: float = 120) -> Timeline:
-        """Start and wait for ``until``, and for what the guest reports on the way."""
-        deadline = time.monotonic() + timeout_s
-        self.start()
-        self._wait(until, max(0.0, deadline - time.monotonic()), asked_s=timeout_s)
-        return self.timeline
+        """Start and wait for ``until``, and for what the guest reports on the way.
+
+        Where others boot already, or have the host's memory, it begins later (:mod:`harness.machines.budget`).
+        """
+        budget = of_host()
+        if self.state is State.DEFINED:
+            self._kept.enter_context(budget.memory(self.name, self._spec.memory_bytes))
+        with budget.boot(self.name):
+            deadline = time.monotonic() + timeout_s
+            self.start()
+            self._wait(until, max(0.0, deadline - time.monotonic()), asked_s=timeout_s)
+            return self.timeline
 
     def wait_for(self, phase: Phase, timeout_s: float) -> Stamp:
         """When ``phase`` was reached; raises BootTimeout, GuestPanicked, MachineDied at once, and InvalidConfiguration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,17 @@ def test_a_cache_that_may_not_be_read_is_said(monkeypatch) -> None:
     with pytest.raises(CacheReadOnly, match=r"cannot read .*: Permission denied") as refused:
         catalogue.find(spec)
     assert "VISORBENCH_CACHE_DIR" in refused.value.fix
+
+
+def test_a_guest_like_another_says_only_what_differs(tmp_path):
+    fixtures = Path(__file__).parents[2] / "fixtures/guests"
+    for name in ("tiny.toml", "memory.toml"):
+        shutil.copy(fixtures / name, tmp_path)
+    shutil.copytree(fixtures / "tiny", tmp_path / "tiny")
+    tiny, memory = (read_spec(tmp_path / f"{name}.toml", Arch.X86_64) for name in ("tiny", "memory"))
+    assert set(memory.modules) - set(tiny.modules) == {"virtio_balloon"}
+    assert (memory.files, memory.links, memory.packages) == (tiny.files, tiny.links, tiny.packages)
+    assert memory.description != tiny.description
+    (tmp_path / "memory.toml").write_text('like = "tinny"')
+    with pytest.raises(UnknownName, match=r"tinny.*did you mean 'tiny'"):
+        read_spec(tmp_path / "memory.toml", Arch.X86_64)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.channels.vsock import Vsock
     from harness.machines.attached.attach import Attach
     from harness.machines.attached.target import Target
+    from harness.machines.balloon import Balloon
     from harness.machines.devices import Devices
     from harness.machines.model import MachineSpec
     from harness.machines.snapshots import Snapshots
@@ -129,6 +130,10 @@ class AttachedMachine:
     @property
     def devices(self) -> Devices:
         self._not_ours("ports of the harness's for devices")
+
+    @property
+    def balloon(self) -> Balloon:
+        self._not_ours("a balloon of the harness's")
 
     @property
     def pids(self) -> list[int]:

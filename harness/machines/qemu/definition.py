@@ -14,7 +14,7 @@ from harness.machines.disk import DiskInterface
 from harness.machines.images import image_format
 from harness.machines.login import SSH_PORT
 from harness.machines.model import GpuMode
-from harness.machines.qemu import defaults
+from harness.machines.qemu import balloon, defaults
 from harness.machines.qemu.config import QemuConfig
 from harness.machines.qemu.devices import (
     Device,
@@ -46,6 +46,7 @@ OPTIONS = {
     "spice": "on: a SPICE server, which listens nowhere",
     "rng": "on: a virtio-rng device",
     "ivshmem": "MiB of memory that host and guest share, a power of two; Linux only",
+    "balloon": "on, or reporting: the guest gives back what it does not use; its kernel needs virtio_balloon",
     "watchdog": "a watchdog device, such as i6300esb or ib700; when it fires, the guest is stopped and its wait ends",
     "network": "restricted (the default), open, or none",
     "disk-interface": "virtio-blk (the default) or nvme",
@@ -100,7 +101,7 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         shared_memory=vsock is not None and vsock.chardev is not None,
         ivshmem=ivshmem_card(spec.extra["ivshmem"]) if "ivshmem" in spec.extra else None,
         rng=_switch(spec, "rng"),
-        devices=tuple(Device(extra[name]) for name in ("watchdog",) if name in extra),
+        devices=_devices(spec),
         video=None if video == "none" else video,
         gpu=_gpu(spec),
         display=surface.display,
@@ -112,6 +113,14 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         on_reboot=OnReboot.RESET if guest.disk else OnReboot.SHUTDOWN,
         name=f"visorbench-{guest.name}",
         features=qemu.features,
+    )
+
+
+def _devices(spec: MachineSpec) -> tuple[Device, ...]:
+    watchdog, mode = spec.extra.get("watchdog"), _choice(spec, "balloon", [*balloon.MODES])
+    return (
+        *([Device(watchdog)] if watchdog else []),
+        *([balloon.device(mode)] if mode != "off" else []),
     )
 
 

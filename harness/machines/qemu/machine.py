@@ -24,6 +24,7 @@ from harness.machines.boot import BootWatch
 from harness.machines.login import SSH_PORT, Login
 from harness.machines.model import Phase, State
 from harness.machines.qemu import endings
+from harness.machines.qemu.balloon import QemuBalloon
 from harness.machines.qemu.hotplug import QemuDevices
 from harness.machines.qemu.initrd import booting
 from harness.machines.qemu.snapshots import QemuSnapshots
@@ -163,6 +164,11 @@ class QemuMachine(VmmMachine[Vmm]):
                 f"{self.name} takes no devices while it runs", fix="ask for it: MachineSpec(hotplug=True)"
             )
         return self._devices
+
+    @property
+    def balloon(self) -> QemuBalloon:
+        """As :attr:`harness.machines.model.Machine.balloon`; of a machine with the option ``balloon``."""
+        return QemuBalloon(self._alive("size its guest", State.RUNNING, State.PAUSED).qmp, self.name)
 
     @property
     def pids(self) -> list[int]:

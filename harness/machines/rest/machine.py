@@ -108,6 +108,11 @@ class RestMachine(VmmMachine[RestVmm]):
         raise NoHotPlug(f"{self.name} takes no devices while it runs", fix="use a backend of QEMU")
 
     @property
+    def balloon(self) -> NoReturn:
+        """Raises InvalidConfiguration: there is none."""
+        raise InvalidConfiguration(f"{self.name} has no balloon", fix="use a backend of QEMU")
+
+    @property
     def pids(self) -> list[int]:
         """The VMM, its children, its network and, on macOS, the system's worker that runs its guest."""
         if self._vmm is None or self._vmm.process.exited is not None:
