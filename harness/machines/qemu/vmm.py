@@ -156,9 +156,7 @@ def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str, windo
             os.close(shared.fd)
         undo.pop_all()
     memory = shared.memory if shared else None
-    return Vmm(
-        process, qmp, QemuControl(qmp), console, ready, logs, private, vsock, memory, oom_kills_before
-    )
+    return Vmm(process, qmp, QemuControl(qmp), console, ready, logs, private, vsock, memory, oom_kills_before)
 
 
 def _wired(config: QemuConfig, wires: Wires) -> QemuConfig:
