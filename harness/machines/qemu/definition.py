@@ -107,7 +107,6 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         display=surface.display,
         vnc=_switch(spec, "vnc"),
         spice=_switch(spec, "spice"),
-        devices=BUSES if spec.hotplug else (),
         environment=surface.environment,
         # A guest booted from a kernel reboots because it panicked; one with a disk may have other reasons.
         on_reboot=OnReboot.RESET if guest.disk else OnReboot.SHUTDOWN,
@@ -119,6 +118,7 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
 def _devices(spec: MachineSpec) -> tuple[Device, ...]:
     watchdog, mode = spec.extra.get("watchdog"), _choice(spec, "balloon", [*balloon.MODES])
     return (
+        *(BUSES if spec.hotplug else ()),
         *([Device(watchdog)] if watchdog else []),
         *([balloon.device(mode)] if mode != "off" else []),
     )
