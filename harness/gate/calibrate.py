@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import NothingCompared
 from harness.gate.evidence import regressed, weigh
-from harness.gate.observations import observations
 from harness.gate.permutation import samples_needed
+from harness.measure.observations import observations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -77,7 +77,7 @@ def calibrate(run: Run, rules: Rules, *, n: int | None = None, splits: int = SPL
         _Sampled("/".join(each.key), observed, each.better, rules.of(each).min_effect or 0.0)
         for each in run.series
         if each.subject not in natives and not rules.of(each).ignore
-        if (observed := observations(each)).size >= fewest
+        if (observed := observations(each.samples, each.times)).size >= fewest
     ]
     if not found:
         raise NothingCompared(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from harness.gate.evidence import Rates, rates, weigh
 from harness.gate.model import Judged
-from harness.gate.observations import observations
 from harness.gate.permutation import smallest_p
+from harness.measure.observations import observations
 from harness.measure.statistics import ratio_of_medians
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class _Case:
 
     @classmethod
     def of(cls, pair: Pair, rules: Rules) -> _Case:
-        before, after = map(observations, pair)
+        before, after = (observations(each.samples, each.times) for each in pair)
         untested: Verdict | None = None
         if rules.of(pair[1]).ignore:
             untested = "ignored"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.measure.modes import bimodal
+from harness.measure.observations import observations
 from harness.measure.outliers import outliers
 from harness.measure.shape import LEVEL, autocorrelation, drift
 from harness.measure.warmup import warm_up
@@ -27,15 +28,20 @@ _ALIKE = 0.3
 """A smaller autocorrelation takes less than half of the samples' worth."""
 
 
-def diagnose(samples: Sequence[float] | Floats) -> tuple[str, ...]:
-    """A sentence for each thing that was found, in the order in which to think of them."""
+def diagnose(
+    samples: Sequence[float] | Floats, times: Sequence[float] | Floats | None = None
+) -> tuple[str, ...]:
+    """A sentence for each thing that was found, in the order in which to think of them.
+
+    ``times``: when each sample was taken. That those of one time are alike is known, and the interval says so already.
+    """
     import numpy as np  # noqa: PLC0415 - a light command does not pay for it
 
     x = np.asarray(samples, dtype=np.float64)
-    return tuple(_sentences(x))
+    return tuple(_sentences(x, observations(x, times)))
 
 
-def _sentences(x: Floats) -> Iterator[str]:
+def _sentences(x: Floats, observed: Floats) -> Iterator[str]:
     warm = warm_up(x)
     if warm:
         yield (
@@ -49,11 +55,11 @@ def _sentences(x: Floats) -> Iterator[str]:
             f"The samples {way} by {abs(trend.ratio - 1):.0%} from the first third to the last: drift. "
             "The median depends on when one stopped; look for heat, a filling cache or disk, or another program."
         )
-    alike = None if warm or trend else autocorrelation(x)
+    alike = None if warm or trend else autocorrelation(observed)
     if alike and alike.p < LEVEL and alike.r1 > _ALIKE:
         yield (
-            f"Neighbouring samples are alike (autocorrelation {alike.r1:.2f}): the {x.size} hold as much as some "
-            f"{max(1, round(alike.independent))} independent ones, so the interval is too narrow."
+            f"Neighbouring samples are alike (autocorrelation {alike.r1:.2f}): the {observed.size} hold as much as "
+            f"some {max(1, round(alike.independent))} independent ones, so the interval is too narrow."
         )
     if bimodal(x):
         yield (

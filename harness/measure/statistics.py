@@ -2,7 +2,8 @@
 
 The intervals are those of :mod:`harness.measure.bootstrap`. What they can promise is bounded by n: for n ≤ 5 the
 interval of a median is [min, max], which holds the true median with probability 1 - 2^(1-n): 50 % for two samples,
-75 %, 87.5 %, 94 % for three, four, five. For one or two samples there is no interval at all.
+75 %, 87.5 %, 94 % for three, four, five. For one or two samples there is no interval at all. Where it is known when
+samples were taken, n counts those that were recorded together as one (:mod:`harness.measure.observations`).
 
 Quantiles (p95, p99) interpolate linearly between order statistics (Hyndman and Fan 1996, type 7), as numpy
 does.
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.measure.bootstrap import RESAMPLES, median_interval, ratio_interval
+from harness.measure.observations import observations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Samples = Sequence[float] | Floats
 
 __all__ = ["RESAMPLES", "Ratio", "Statistics", "geometric_mean", "ratio_of_medians", "summarise"]
 
@@ -51,15 +54,19 @@ class Ratio:
     ci95: tuple[float, float] | None
 
 
-def summarise(samples: Sequence[float] | Floats) -> Statistics:
-    """The statistics of one series; raises ValueError for no samples or one that is not finite."""
+def summarise(samples: Samples, times: Samples | None = None) -> Statistics:
+    """The statistics of one series; raises ValueError for no samples or one that is not finite.
+
+    ``times``: when each sample was taken; those of one time are one observation of the interval.
+    """
     import numpy as np  # noqa: PLC0415 - a light command does not pay for it
 
     ordered = _ordered(samples)
     p95, p99 = np.quantile(ordered, (0.95, 0.99))
+    independent = ordered if times is None else _ordered(observations(samples, times))
     interval = None
-    if ordered.size >= FEWEST_FOR_INTERVAL:
-        interval = median_interval(ordered)
+    if independent.size >= FEWEST_FOR_INTERVAL:
+        interval = median_interval(independent)
     return Statistics(
         n=int(ordered.size),
         median=float(np.median(ordered)),
@@ -71,19 +78,21 @@ def summarise(samples: Sequence[float] | Floats) -> Statistics:
     )
 
 
-def ratio_of_medians(samples: Sequence[float] | Floats, baseline: Sequence[float] | Floats) -> Ratio | None:
+def ratio_of_medians(
+    samples: Samples, baseline: Samples, *, times: tuple[Samples | None, Samples | None] = (None, None)
+) -> Ratio | None:
     """Median of ``samples`` ÷ median of ``baseline``; None where the baseline's median is zero.
 
-    Both are resampled, independently. There is no interval where either has fewer than three samples, or
-    where a resampled median of the baseline can be zero.
+    Both are resampled, independently; ``times`` of the samples and of the baseline's as in :func:`summarise`. There is
+    no interval where either has fewer than three observations, or where a resampled median of the baseline can be zero.
     """
     import numpy as np  # noqa: PLC0415 - a light command does not pay for it
 
-    ours, theirs = _ordered(samples), _ordered(baseline)
-    bottom = float(np.median(theirs))
+    bottom = float(np.median(_ordered(baseline)))
     if bottom == 0:
         return None
-    value = float(np.median(ours)) / bottom
+    value = float(np.median(_ordered(samples))) / bottom
+    ours, theirs = _ordered(observations(samples, times[0])), _ordered(observations(baseline, times[1]))
     interval = None
     if min(ours.size, theirs.size) >= FEWEST_FOR_INTERVAL:
         interval = ratio_interval(ours, theirs)

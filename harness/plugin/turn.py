@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Kept:
-    """The samples of one metric on one subject until now; ``subject`` are its facts."""
+    """What was observed of one metric on one subject until now; ``subject`` are its facts."""
 
     metric: str
     subject: dict[str, Any]
-    samples: list[float] = field(default_factory=list)
+    observed: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -30,16 +31,17 @@ class Precision:
     _kept: dict[tuple[str, str], Kept] = field(default_factory=dict, init=False)
 
     def take(self, record: Record) -> None:
-        """Keep the samples of one record."""
+        """Keep what one record says: the median of its samples, which are one observation."""
+        if not record["values"]:
+            return
         about = record["subject"]
         name = "-".join(str(about.get(part)) for part in ("backend", "arch", "guest", "variant"))
-        self._kept.setdefault((record["metric"], name), Kept(record["metric"], about)).samples += record[
-            "values"
-        ]
+        kept = self._kept.setdefault((record["metric"], name), Kept(record["metric"], about))
+        kept.observed.append(median(record["values"]))
 
     def missed(self) -> list[tuple[Kept, float]]:
         """What is not known well enough yet, and how well it is: half the interval ÷ the median."""
-        reached = ((kept, self.goal.reached(kept.samples)) for kept in self._kept.values())
+        reached = ((kept, self.goal.reached(kept.observed)) for kept in self._kept.values())
         return [(kept, precision) for kept, precision in reached if precision > self.goal.precision]
 
     def notes(self, scenario: str) -> Iterator[Record]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +155,7 @@ class Draft:
         from harness.measure.statistics import summarise  # noqa: PLC0415
         from harness.results.models import Series, Summary, Target  # noqa: PLC0415 - pydantic
 
+        times = draft.times if _timed(draft) else None
         return Series(
             scenario=draft.scenario,
             metric=draft.metric,
@@ -162,10 +163,10 @@ class Draft:
             better=draft.better,
             subject=draft.subject,
             samples=tuple(draft.samples),
-            times=tuple(draft.times) if len(draft.times) == len(draft.samples) else None,
-            summary=Summary(**asdict(summarise(draft.samples))),
+            times=None if times is None else tuple(times),
+            summary=Summary(**asdict(summarise(draft.samples, times))),
             native=self._native(draft),
-            notes=(*draft.notes, *diagnose(draft.samples)),
+            notes=(*draft.notes, *diagnose(draft.samples, times)),
             targets=tuple(Target(**target) for target in draft.targets),
             definition=draft.definition,
             facts=draft.facts,
@@ -178,16 +179,18 @@ class Draft:
         baseline = None if draft.unit == LOGARITHMIC else self._baseline(draft)
         if baseline is None or not baseline.samples or baseline.unit != draft.unit:
             return None
-        ratio = ratio_of_medians(draft.samples, self._interleaved(baseline, draft))
+        theirs = self._interleaved(baseline, draft)
+        times = (draft.times if _timed(draft) else None, theirs.times if _timed(theirs) else None)
+        ratio = ratio_of_medians(draft.samples, theirs.samples, times=times)
         if ratio is None:
             return None
         return Native(subject=baseline.subject, ratio=ratio.value, ci95=ratio.ci95)
 
-    def _interleaved(self, baseline: DraftSeries, draft: DraftSeries) -> array[float]:
+    def _interleaved(self, baseline: DraftSeries, draft: DraftSeries) -> DraftSeries:
         """The baseline's samples that were taken in turns with this series: after the last sample of any subject
         that was done before it began, up to its own last; all of them where that leaves none."""
         if not _timed(baseline) or not _timed(draft):
-            return baseline.samples
+            return baseline
         ends = (
             max(series.times)
             for (scenario, metric, subject), series in self.series.items()
@@ -197,8 +200,12 @@ class Draft:
         )
         before = (end for end in ends if end < draft.times[0])
         first, last = max(before, default=-math.inf), max(draft.times)
-        taken = zip(baseline.times, baseline.samples, strict=True)
-        return array("d", (value for at, value in taken if first < at <= last)) or baseline.samples
+        taken = zip(baseline.samples, baseline.times, strict=True)
+        within = [(value, at) for value, at in taken if first < at <= last]
+        if not within:
+            return baseline
+        samples, times = (array("d", each) for each in zip(*within, strict=True))
+        return replace(baseline, samples=samples, times=times)
 
     def _baseline(self, draft: DraftSeries) -> DraftSeries | None:
         """The same metric on the subject's own baseline, else on the first native subject that has it; none for a

@@ -109,7 +109,8 @@ class Summary(_Model):
     n: Annotated[int, Field(ge=1)]
     median: FiniteFloat
     ci95: Interval | None
-    """Bootstrap interval of the median; None for fewer than three samples."""
+    """Bootstrap interval of the median; None for fewer than three samples, of which those that were recorded together
+    count as one."""
     min: FiniteFloat
     max: FiniteFloat
     p95: FiniteFloat

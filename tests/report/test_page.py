@@ -122,7 +122,7 @@ def test_the_first_screen_says_it_in_words(page):
 def test_every_part_is_there(page, run):
     for told in (
         "lower is better", "higher is better →", "← lower is better", "dashed: native median",
-        "GuestPanicked", "nested virtualisation is off", "git checkout 0123abc", "Percentile bootstrap",
+        "GuestPanicked", "nested virtualisation is off", "git checkout 0123abc", "accelerated (BCa)",
         "polled every 20 ms", run.run.host.fingerprint, *(subject.fingerprint for subject in run.subjects),
     ):  # fmt: skip
         assert told in page.text, told

@@ -13,6 +13,7 @@ from pydantic_core import from_json
 
 from harness.gate.likeness import stable_facts, subject_facts
 from harness.measure.bootstrap import sketch
+from harness.measure.observations import observations
 from harness.measure.statistics import FEWEST_FOR_INTERVAL
 from harness.report import host, summary, units
 from harness.report.guest_text import plain
@@ -20,14 +21,17 @@ from harness.report.site.slug import slug
 from harness.report.words import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import numpy as np
+    from numpy.typing import NDArray
 
     from harness.results.models import Run, Series, Subject
+
+    Floats = NDArray[np.float64]
 
 Facts = dict[str, Any]
 """``data/SLUG.js`` as it is parsed; the keys are those of :func:`facts_of`."""
 
-FORMAT = 1
+FORMAT = 2
 """Of the facts; another one makes a site anew."""
 
 POINTS = 96
@@ -102,16 +106,19 @@ def _series(series: Series) -> Facts:
         "ci95": None if series.summary.ci95 is None else [_short(end) for end in series.summary.ci95],
         "shown": units.quantity(series.summary.median, series.unit),
     }
-    if series.summary.n >= FEWEST_FOR_INTERVAL:
-        told |= _sketch(series.samples)
+    counted = observations(series.samples, series.times)
+    if counted.size >= FEWEST_FOR_INTERVAL:
+        told |= _sketch(counted)
     return told
 
 
-def _sketch(samples: Sequence[float]) -> Facts:
+def _sketch(counted: Floats) -> Facts:
     import numpy as np  # noqa: PLC0415 - a light command does not pay for it
 
-    made = sketch(np.sort(np.asarray(samples, dtype=np.float64)), POINTS)
+    made = sketch(np.sort(counted), POINTS)
     return {
+        "counted": int(counted.size),
+        "middle": _short(float(np.median(counted))),
         "medians": " ".join(
             f"{value:.{DIGITS}g}" for value in made.quantiles
         ),  # one text is read back in no time

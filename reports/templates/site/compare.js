@@ -2,6 +2,7 @@
 // Compares the two runs that the address names: compare.html?before=SLUG&after=SLUG. The facts of a run are a script,
 // data/SLUG.js, because a page opened from a disk may not fetch. Text goes in as text, never as markup.
 
+const FEWEST = 6; // samples of each run: an interval of fewer holds the median less often than 95 %
 const loaded = [];
 const visorbench = { run: (facts) => loaded.push(facts) };
 const query = new URLSearchParams(location.search);
@@ -91,7 +92,7 @@ function change(before, after) {
   const ratio = before.median === 0 ? null : after.median / before.median;
   const ci95 = ratio === null ? null : ratioInterval(after, before);
   let verdict = "unclear";
-  if (ci95) {
+  if (ci95 && Math.min(before.counted, after.counted) >= FEWEST) {
     const [low, high] = ci95;
     if (low <= 1 && 1 <= high) verdict = "same";
     else verdict = low > 1 === (after.better === "higher") ? "better" : "worse";

@@ -1,6 +1,7 @@
 "use strict";
 // The 95 % interval of a ratio of medians, BCa as in harness/measure/bootstrap.py, from the sketches of both series:
 // `medians`, quantiles of the resampled medians as text, and `without`, the median without one sample: [value, how many].
+// `middle` is the median of what was resampled: samples that were recorded together count as one there.
 
 const RESAMPLES = 10000;
 const NORMAL_LEVELS = [-1.959963984540054, 1.959963984540054];
@@ -10,16 +11,16 @@ function ratioInterval(after, before) {
   if (!after.medians || !before.medians) return null;
   const [above, below] = [after, before].map((series) => series.medians.split(" ").map(Number));
   const zero = below.includes(0) || before.without.some(([value]) => value === 0);
-  if (zero || before.median === 0) return null;
+  if (zero || before.middle === 0) return null;
   const ratios = new Float64Array(above.length * below.length);
   let at = 0;
   for (const top of above) for (const bottom of below) ratios[at++] = top / bottom;
   ratios.sort();
-  const observed = after.median / before.median;
+  const observed = after.middle / before.middle;
   const bias = normalQuantile(clamped(shareBelow(ratios, observed)));
   const acceleration = accelerationOf([
-    after.without.map(([value, count]) => [value / before.median, count]),
-    before.without.map(([value, count]) => [after.median / value, count]),
+    after.without.map(([value, count]) => [value / before.middle, count]),
+    before.without.map(([value, count]) => [after.middle / value, count]),
   ]);
   const ends = NORMAL_LEVELS.map((level) => {
     const shifted = bias + level;

@@ -125,6 +125,8 @@ def test_axe_finds_no_barrier(browser, page, site):
 def by_interval(change):
     """What the site, which has no samples to test, says of an interval."""
     low, high = change.ratio_ci95
+    if min(change.samples) < 6:
+        return "unclear"
     if low <= 1 <= high:
         return "same"
     return "better" if (low > 1) == (change.better == "higher") else "worse"
