@@ -78,6 +78,8 @@ class Profile(_Frozen):
     """Up to how many machines are started beside each other."""
     idle_seconds: CountOrNone = 0
     """How long an idle guest is looked at."""
+    machine_per_round: bool = False
+    """Whether every round of a scenario has a machine of its own: for runs that others are compared with."""
     machine_types: bool = False
     """Whether boot is measured on every machine type of the architecture, not only the default one."""
 

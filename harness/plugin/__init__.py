@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from harness.errors import VisorbenchError
+from harness.plugin.anew import Anew
 from harness.plugin.disks import disk_factory
 from harness.plugin.fixtures import (
     capabilities,
@@ -101,6 +102,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SESSION] = session
     if worker is None:
         config.pluginmanager.register(Keeper(session), "visorbench-keeper")
+        if session.profile.machine_per_round and not getattr(config.option, "numprocesses", None):
+            config.pluginmanager.register(Anew(session), "visorbench-anew")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -7,27 +7,22 @@ When one side fails or skips, the other still has its part of that turn, and the
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest.runner import pytest_runtest_teardown, runtestprotocol  # no public way to run an item twice
 
 from harness.errors import UsageError
 from harness.measure.order import drawn_order
-from harness.plugin.keys import SESSION, TURN, is_scenario, scenario_name, subject_of
+from harness.plugin.keys import SESSION, is_scenario, scenario_name, subject_of
 from harness.plugin.outcome import subject_told
+from harness.plugin.run_turns import run_in_turns, tear_down
 from harness.plugin.sides import Sides, plan_sides
-from harness.plugin.turn import Precision, Turn, precision_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from harness.plugin.session import Session
-
-Pair = tuple[pytest.Item, pytest.Item]
-"""The same scenario on A and on B."""
 
 
 class Alternation:
@@ -86,9 +81,10 @@ class Alternation:
             return None
         if partner := self._partners.get(item.nodeid):
             item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-            self._run((item, partner))
+            drawn = drawn_order(f"{self.seed} {_key(item)}")
+            run_in_turns(self._session, (item, partner), ((0, 1) if a_first else (1, 0) for a_first in drawn))
         else:
-            _tear_down(item, nextitem)
+            tear_down(item, nextitem)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
@@ -99,51 +95,6 @@ class Alternation:
             reason="it is of one guest, and the sides differ in theirs",
             fix="compare the sides with the guest of this scenario on both",
         )
-
-    def _run(self, pair: Pair) -> None:
-        profile = self._session.profile
-        known = tuple(precision_of(profile) for _ in pair)
-        started, number, rounds, further = time.monotonic(), 0, 1, False
-        for a_first in drawn_order(f"{self.seed} {_key(pair[0])}"):
-            self._session.watcher.rounds(number, max(rounds, number + 1))
-            turns = tuple(Turn(number, precision, further) for precision in known)
-            whole = _one_turn(pair, turns, a_first=a_first)
-            rounds, number = max(turn.rounds for turn in turns), number + 1
-            if not whole or pair[0].session.shouldfail or pair[0].session.shouldstop:
-                return
-            further = number >= rounds
-            spent = time.monotonic() - started > 2 * profile.budget_s
-            if further and (spent or not any(each and each.missed() for each in known)):
-                break
-        for precision in known:
-            self._say_missed(precision, pair[0])
-
-    def _say_missed(self, precision: Precision | None, item: pytest.Item) -> None:
-        for note in precision.notes(scenario_name(item)) if precision else ():
-            self._session.record(note)
-
-
-def _one_turn(pair: Pair, turns: tuple[Turn, ...], *, a_first: bool) -> bool:
-    """Run each side once; whether both did what they should."""
-    sides = list(zip(pair, turns, pair[::-1], strict=True))
-    whole = True
-    for item, turn, other in sides if a_first else sides[::-1]:
-        item.stash[TURN] = turn
-        reports = runtestprotocol(item, nextitem=other, log=True)
-        whole = whole and all(report.passed for report in reports)
-    return whole
-
-
-def _tear_down(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Everything that the next scenario does not share; what breaks is this one's failure."""
-    call: pytest.CallInfo[Any] = pytest.CallInfo.from_call(
-        lambda: pytest_runtest_teardown(item, nextitem),
-        when="teardown",
-        reraise=(KeyboardInterrupt, pytest.exit.Exception),
-    )
-    if call.excinfo is not None:
-        report = item.ihook.pytest_runtest_makereport(item=item, call=call)
-        item.ihook.pytest_runtest_logreport(report=report)
 
 
 def _key(item: pytest.Item) -> str:
