@@ -92,10 +92,10 @@ def test_runs_without_a_common_metric_are_not_compared(reports, command, form):
     assert "one and two have no metric in common" in err
 
 
-def test_the_child_writes_everything_and_points_at_it(reports):
+def test_the_child_writes_everything_and_points_at_it(reports, tmp_path):
     run = synthetic_run(reports, rounds=3)
     folder = reports / run.id
-    page = render(folder)
+    page = render(folder, store=f"sqlite:///{tmp_path / 'results.db'}")
     assert page.is_file()
     assert {path.name for path in folder.iterdir()} >= FILES
     assert (reports / "latest").resolve() == folder.resolve()

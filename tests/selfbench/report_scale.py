@@ -7,6 +7,7 @@ file. The folder holds a journal only, so that reading it back, the summaries an
 from __future__ import annotations
 
 import math
+import os
 import random
 import subprocess
 import sys
@@ -75,8 +76,11 @@ def _journal(reports: Path, series: int, each: int) -> Path:
 def _render(folder: Path) -> tuple[float, float]:
     """Seconds and peak megabytes of the report's process."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "harness.report", str(folder), f"sqlite:///{folder}/results.db"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
+    command = [sys.executable, "-m", "harness.report", str(folder)]
+    own = {
+        "VISORBENCH_STORE": f"sqlite:///{folder}/results.db"
+    }  # not among the runs of whoever measures this
+    with subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.DEVNULL) as child:
         peak = _peak_mb(child)
     if child.returncode:
         raise RuntimeError(f"the report's process ended with status {child.returncode}")
