@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 @click.group(invoke_without_command=True)
 @click.option("--baseline", metavar="FILE|RUN", help="The run to compare with: a results.json, or a run.")
 @click.option("--run", metavar="FILE|RUN", default=RUN, show_default=True, help="The run to judge.")
-@click.option("--allow-unlike", is_flag=True, help="Compare although hosts or subjects differ.")
+@click.option(
+    "--allow-unlike",
+    is_flag=True,
+    help="Judge although hosts or subjects differ, or the host itself lost.",
+)
 @click.option("--allow-incomplete", is_flag=True, help="Judge what an interrupted run had measured.")
 @markdown_option
 @junit_option
@@ -50,7 +55,8 @@ def gate(ctx: click.Context, /, baseline: str | None, run: str, as_json: bool, *
     A metric has regressed when a permutation test finds it worse, at a false-discovery rate of 0.5 % over all metrics
     together, and by 2 % of the baseline at least; [gate] in visorbench.toml changes both, for each metric if need be.
     An improvement is reported. Exit codes: 0 nothing regressed, 1 something did or fails now, 2 the baseline cannot be
-    used or is not alike, 4 nothing could be judged. Under GitHub Actions the job's summary and annotations are written.
+    used or is not alike, 4 nothing could be judged: for one, because the host without a guest became slower too. Under
+    GitHub Actions the job's summary and annotations are written.
     """
     if ctx.invoked_subcommand:
         return None
@@ -109,7 +115,7 @@ def _measure(options: dict[str, Any], *, on_stderr: bool) -> None:
 
 def _decide(baseline: str, run: str, options: dict[str, Any]) -> Decision:
     from harness.gate.decide import decide  # noqa: PLC0415 - numpy
-    from harness.gate.likeness import check_alike, check_complete  # noqa: PLC0415
+    from harness.gate.likeness import check_alike, check_complete, check_host_stayed, unlike_fingerprints  # noqa: PLC0415
 
     rules = configured_rules(options["config"])
     before, after = _load(baseline, options), _load(run, options)
@@ -117,9 +123,14 @@ def _decide(baseline: str, run: str, options: dict[str, Any]) -> Decision:
         raise UsageError(f"{after.id} is its own baseline", fix="name another run with --baseline or --run")
     if not options["allow_incomplete"]:
         check_complete(before, after)
-    if not options["allow_unlike"]:
-        check_alike(before, after)
-    return decide(before, after, rules)
+    if options["allow_unlike"]:
+        unlike = [f"Not like with like: {each}." for each in unlike_fingerprints(before, after)]
+        decision = decide(before, after, rules)
+        return replace(decision, warnings=(*unlike, *decision.warnings))
+    check_alike(before, after)
+    decision = decide(before, after, rules)
+    check_host_stayed(decision)
+    return decision
 
 
 def _load(name: str, options: dict[str, Any]) -> Run:

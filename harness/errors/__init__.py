@@ -47,7 +47,8 @@
     │   └── NotSeen, OutputTooLarge, TransferFailed
     ├── MeasurementError
     │   ├── NothingMeasured         exit 4
-    │   │   └── NothingCompared     two runs without a metric that can be judged
+    │   │   ├── NothingCompared     two runs without a metric that can be judged
+    │   │   └── HostMoved           machines are slower, and so is the host without them
     │   ├── WrongAnswer             a workload that checked its own result and found it wrong
     │   │   ├── WrongPicture
     │   │   ├── DataLost            what a guest had flushed is not on its disk
@@ -165,6 +166,7 @@ from harness.errors.measurement import (
     GpuApiMissing,
     GpuError,
     GpuHung,
+    HostMoved,
     MeasurementError,
     NothingCompared,
     NothingMeasured,
@@ -243,6 +245,7 @@ __all__ = [
     "HostBusy",
     "HostKeyChanged",
     "HostLacks",
+    "HostMoved",
     "ImageError",
     "ImageFailed",
     "ImageFull",

@@ -27,6 +27,10 @@ class NothingCompared(NothingMeasured):
         )
 
 
+class HostMoved(NothingMeasured):
+    """Machines are slower and so is the host without them: nobody can say whose loss it is; facts: host."""
+
+
 class WrongAnswer(MeasurementError):
     """A workload checked its own result and found it wrong."""
 

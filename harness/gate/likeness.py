@@ -1,14 +1,16 @@
-"""Whether two runs may be compared at all."""
+"""Whether two runs may be compared at all, and whether what changed between them is the machines'."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from harness.counted import counted
-from harness.errors import RunIncomplete, UnlikeRuns
+from harness.errors import HostMoved, RunIncomplete, UnlikeRuns
+from harness.gate import words
 from harness.host.facts import STABLE
 
 if TYPE_CHECKING:
+    from harness.gate.model import Decision
     from harness.results.models import Run, Subject
 
 
@@ -34,6 +36,26 @@ def check_complete(before: Run, after: Run) -> None:
                 fix="measure again, or gate what it measured with --allow-incomplete",
                 run=run.id,
             )
+
+
+def check_host_stayed(decision: Decision) -> None:
+    """Raise HostMoved where machines became worse and the host without them did too.
+
+    What runs on a host loses with it, each metric by a share of its own, so no test can tell the machines' part. Of
+    real samples of unchanged machines on a shared host, split by time into 20 + 20, a quarter of the gates fails; of
+    those in which the host itself did not become worse, one in twenty (``tests/selfbench/data``).
+    """
+    lost = [each for each in decision.host if each.verdict == "regressed"]
+    if not lost or not decision.regressed or decision.failed:
+        return
+    most = max(lost, key=lambda each: each.worse)
+    raise HostMoved(
+        f"{counted(len(decision.regressed), 'metric')} of the machines became worse, and so did the host: "
+        f"{words.without_a_guest(most)}",
+        fix="measure both in turns, where a host that moves moves both: `visorbench ab`; or measure again when it "
+        "is as quiet as it was. --allow-unlike judges all the same",
+        host=[each.name for each in lost],
+    )
 
 
 def unlike_fingerprints(before: Run, after: Run) -> list[str]:

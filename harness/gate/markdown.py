@@ -34,8 +34,8 @@ def _lines(decision: Decision) -> Iterator[str]:
     yield (
         "<sub>A metric has regressed when a permutation test, at a false-discovery rate of "
         f"{words.share(decision.false_discovery_rate)} over all metrics together, finds it worse, and it is worse by "
-        "what is minded at least. Change: Hodges-Lehmann shift ÷ the baseline's median; interval: BCa bootstrap of the "
-        "ratio of the medians.</sub>"
+        "what is minded at least. Change: of the median, with its BCa bootstrap interval; shift: Hodges and "
+        "Lehmann's ÷ the baseline's median, which is what is minded.</sub>"
     )
 
 
@@ -43,8 +43,8 @@ def _table(title: str, found: tuple[Judged, ...]) -> Iterator[str]:
     if not found:
         return
     yield from ("", f"### {title}", "")
-    yield "| metric | subject | before | after | change | 95 % interval | samples | minded |"
-    yield "|---|---|--:|--:|--:|--:|--:|--:|"
+    yield "| metric | subject | before | after | change | 95 % interval | samples | shift | minded |"
+    yield "|---|---|--:|--:|--:|--:|--:|--:|--:|"
     for one in found[:LISTED]:
         metric, before, after = f"{one.scenario} {one.metric}", *words.medians(one).split(" → ")
         cells = (
@@ -56,7 +56,11 @@ def _table(title: str, found: tuple[Judged, ...]) -> Iterator[str]:
             words.interval(one),
             words.counts(one),
         )
-        yield "| " + " | ".join(map(escaped, (*cells, words.share(one.min_effect)))) + " |"
+        yield (
+            "| "
+            + " | ".join(map(escaped, (*cells, words.share(abs(one.worse)), words.share(one.min_effect))))
+            + " |"
+        )
     yield from _rest(len(found))
 
 

@@ -25,7 +25,7 @@ class Judged:
     before: float
     after: float
     samples: tuple[int, int]
-    """Before and after; those that were recorded together count as one (:mod:`harness.gate.observations`)."""
+    """Before and after; those that were recorded together count as one (:mod:`harness.measure.observations`)."""
     worse: float
     """The shift for the worse as a share of the baseline; see :mod:`harness.gate.effect`."""
     min_effect: float
@@ -55,11 +55,6 @@ class Judged:
     def ratio(self) -> float | None:
         """Of the medians, after ÷ before; None where that was zero."""
         return self.after / self.before if self.before else None
-
-    @property
-    def change(self) -> float:
-        """The shift as the number went: 0.05 where it became 5 % larger, whichever way is better."""
-        return self.worse if self.better == "lower" else -self.worse
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, which has no infinity: ``worse`` is null where something follows upon zero."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.counted import counted
+from harness.gate import words
 from harness.gate.permutation import samples_needed, smallest_p
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def warnings(
     if moved:
         most = max(moved, key=lambda each: abs(each.worse))
         yield (
-            f"The host itself changed: {most.scenario} {most.metric} without a guest is {abs(most.worse):.1%} "
-            f"{'worse' if most.worse > 0 else 'better'}. What the machines lost or won may be the host's."
+            f"The host itself changed: {words.without_a_guest(most)}. What the machines lost or won may be the host's: "
+            "`visorbench ab` measures both in turns, and a host that moves moves both."
         )
     yield from _too_little(judged, rules)
     apart = before.started != after.started  # the two sides of an A/B are one run

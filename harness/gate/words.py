@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isinf
 from typing import TYPE_CHECKING
 
 from harness.counted import counted
@@ -46,14 +47,25 @@ def named(one: Judged) -> str:
     return f"{one.scenario} {in_words(one.metric)} on {one.subject}"
 
 
+def without_a_guest(one: Judged) -> str:
+    """Of one of the host's own metrics: ``compute floating point without a guest is 12 % worse``."""
+    way = "worse" if one.worse > 0 else "better"
+    return f"{one.scenario} {in_words(one.metric)} without a guest is {share(abs(one.worse))} {way}"
+
+
 def change(one: Judged) -> str:
-    """``+5.2 %``: which way the number went."""
-    return f"{one.change:+.1%}".replace("%", f"{NO_BREAK}%") if abs(one.change) < float("inf") else "from 0"
+    """``+5.2 %``: which way the median went; :func:`interval` is of the same."""
+    return DASH if one.ratio is None else f"{one.ratio - 1:+.1%}".replace("%", f"{NO_BREAK}%")
+
+
+def shift(one: Judged) -> str:
+    """``shifted by 4.9 % for the worse``: what is held against the size that is minded."""
+    return f"shifted by {share(abs(one.worse))} for the {'worse' if one.worse > 0 else 'better'}"
 
 
 def share(value: float) -> str:
-    """``2 %``, ``0.5 %``."""
-    return f"{value * 100:.3g}{NO_BREAK}%"
+    """``2 %``, ``0.5 %``; ``∞`` of a baseline of zero."""
+    return "∞" if isinf(value) else f"{value * 100:.3g}{NO_BREAK}%"
 
 
 def medians(one: Judged) -> str:
@@ -77,9 +89,8 @@ def counts(one: Judged) -> str:
 def sentence(one: Judged) -> str:
     """Everything about one change."""
     return (
-        f"{named(one)}: {medians(one)}, {change(one)} ({interval(one)}), {counts(one)} samples, "
-        f"false-discovery rate {max(one.q, 1e-6):.1g}; "
-        f"{share(one.min_effect)} is minded"
+        f"{named(one)}: {medians(one)}, {change(one)} ({interval(one)}); {shift(one)}, where "
+        f"{share(one.min_effect)} is minded; {counts(one)} samples, false-discovery rate {max(one.q, 1e-6):.1g}"
     )
 
 

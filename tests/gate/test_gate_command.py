@@ -86,7 +86,27 @@ def test_unlike_runs_need_to_be_allowed(gate, reports):
     code, said = gate("--baseline=run-1", "--run=run-2")
     assert code == 2
     assert "--allow-unlike" in said
-    assert gate("--baseline=run-1", "--run=run-2", "--allow-unlike")[0] == 0
+    code, said = gate("--baseline=run-1", "--run=run-2", "--allow-unlike")
+    assert code == 0
+    assert "Not like with like: tcg-arm64-tiny differs: version 'QEMU 7.2.22' became 'QEMU 10.0.2'" in said
+
+
+def test_what_the_host_lost_too_is_not_blamed_on_its_machines(gate, reports):
+    measured(reports, seed=1)
+    measured(reports, seed=2, slower={"metric-1": 0.2}, native=0.8)
+    measured(reports, seed=3, slower={"metric-1": 0.2}, native=1.2)
+    measured(reports, seed=4, slower={"metric-1": 0.2}, native=0.8, failing=True)
+    code, said = gate("--baseline=run-1", "--run=run-2")
+    assert code == 4
+    assert (
+        "1 metric of the machines became worse, and so did the host: compute metric 1 without a guest is"
+        in said
+    )
+    code, said = gate("--baseline=run-1", "--run=run-2", "--allow-unlike")
+    assert code == 1
+    assert "FAILED: 1 metric regressed" in said
+    assert gate("--baseline=run-1", "--run=run-3")[0] == 1  # a host that became faster excuses nothing
+    assert gate("--baseline=run-1", "--run=run-4")[0] == 1  # nor does one that became slower excuse a failure
 
 
 def test_an_interrupted_run_needs_to_be_allowed(gate, reports):
@@ -152,7 +172,7 @@ def test_what_github_is_told(gate, reports, tmp_path, monkeypatch):
     assert summary.read_text() == "before\n" + text
     assert text.startswith("## VisorBench gate: failed\n")
     rows = [line for line in text.splitlines() if line.startswith("| boot")]
-    assert [row.count("|") for row in rows] == [9, 9]
+    assert [row.count("|") for row in rows] == [10, 10]
 
 
 def test_junit_counts_what_the_gate_fails_for(gate, reports, tmp_path):
