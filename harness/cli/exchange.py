@@ -73,7 +73,8 @@ def import_(files: tuple[Path, ...], store: str | None) -> None:
             if known is None:
                 fresh[run.id] = run
             elif known == run:
-                click.echo(f"{run.id} is in the store already")
+                where = f"another of these files, as in {file}" if run.id in fresh else "the store already"
+                click.echo(f"{run.id} is in {where}")
             else:
                 raise UsageError(
                     f"{file} holds another run than the store's of the same id, {run.id}",

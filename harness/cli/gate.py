@@ -79,8 +79,14 @@ def gate(ctx: click.Context, /, baseline: str | None, run: str, as_json: bool, *
 @click.option("--run", metavar="FILE|RUN", help="Split this run instead of measuring one.")
 @click.option("-k", "expression", metavar="EXPR", default="test_boot", show_default=True,
               help="What to measure, as for `bench`.")  # fmt: skip
-@click.option("--profile", metavar="NAME", default="gate", show_default=True, help="How much to measure.")
-@click.option("--samples", type=click.IntRange(min=2), help="Samples in each part; half of a run by default.")
+@click.option(
+    "--profile", metavar="NAME", default="calibrate", show_default=True, help="How much to measure."
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=2),
+    help="Samples in each part; 20 by default, or half of fewer than 40.",
+)
 @click.option(
     "--splits", type=click.IntRange(min=20), default=400, show_default=True, help="Splits per metric."
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -49,18 +49,18 @@ def tell_ci(decision: Decision, *, markdown: Path | None, junit: Path | None, on
     _write(markdown, as_markdown.render, decision)
     _write(junit, as_junit.render, decision)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8") as stream:
-            stream.write(as_markdown.render(decision))
+        _write(Path(summary), as_markdown.render, decision, mode="a")
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for command in annotations.commands(decision):
             click.echo(command, err=on_stderr)
 
 
-def _write(path: Path | None, render: Any, decision: Decision) -> None:
+def _write(path: Path | None, render: Any, decision: Decision, *, mode: Literal["w", "a"] = "w") -> None:
     if path is None:
         return
     try:
-        path.write_text(render(decision), encoding="utf-8")
+        with path.open(mode, encoding="utf-8") as stream:
+            stream.write(render(decision))
     except OSError as error:
         raise UsageError(
             f"cannot write {path}: {error.strerror}", fix="name a file in a folder that exists"

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 SPLITS = 400
+PART = 20
+"""Samples of a part, of runs that have enough for two: what the profile ``gate`` takes."""
 CHANGES = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75)
 SEEN = 0.8
 """A change is seen when it is in four of five splits."""
@@ -65,7 +67,7 @@ class Calibration:
 
 
 def calibrate(run: Run, rules: Rules, *, n: int | None = None, splits: int = SPLITS) -> Calibration:
-    """Split every series of the machines of ``run`` into parts of ``n`` samples, half of them if not given.
+    """Split every series of the machines of ``run`` into parts of ``n`` samples: if not given, PART, or half of fewer.
 
     Raises NothingCompared where no series has samples enough for two parts.
     """
@@ -110,7 +112,7 @@ class _Sampled:
 def _metric(
     one: _Sampled, n: int | None, rate: float, splits: int, random: np.random.Generator
 ) -> Calibrated:
-    part = n or one.samples.size // 2
+    part = n or _part(one.samples.size)
     by_chance = [_dealt(one.samples, random.permutation(one.samples.size), part) for _ in range(splits)]
     by_time = list(_windows(one.samples, part))
     few = by_chance[: max(1, splits // 4)]
@@ -135,8 +137,12 @@ def _gate(found: list[_Sampled], n: int | None, rate: float, random: np.random.G
     for one in found:
         size = one.samples.size
         order = orders.setdefault(size, random.permutation(size))
-        family.append(weigh(*_dealt(one.samples, order, n or size // 2), one.better))
+        family.append(weigh(*_dealt(one.samples, order, n or _part(size)), one.better))
     return regressed(family, [one.least for one in found], rate)
+
+
+def _part(size: int) -> int:
+    return min(PART, size // 2)
 
 
 def _dealt(samples: Floats, order: NDArray[np.intp], n: int) -> tuple[Floats, Floats]:

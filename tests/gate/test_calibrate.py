@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from harness.config.load import profile
+from harness.config.model import Config
 from harness.errors import NothingCompared
 from harness.gate.calibrate import calibrate
 from harness.gate.rules import MetricRule, Rules
@@ -44,3 +46,12 @@ def test_what_is_ignored_or_short_is_not_calibrated(tmp_path):
     assert [each.name for each in calibrate(run, Rules(), splits=20).metrics] == ["boot/two/tcg-arm64-tiny"]
     with pytest.raises(NothingCompared, match="enough for two parts"):
         calibrate(run, Rules(metrics=(MetricRule("boot/two", ignore=True),)))
+
+
+def test_what_the_profile_takes_is_split_by_time_as_well(tmp_path):
+    boots = profile(Config(profile="calibrate")).boots
+    run = recorded(tmp_path, steady=np.random.default_rng(7).lognormal(0, 0.02, boots), few=[1.0, 2.0] * 10)
+    steady, few = calibrate(run, Rules(), splits=20).metrics
+    assert (steady.n, few.n) == (20, 10)
+    assert steady.by_time == 0
+    assert few.by_time is None

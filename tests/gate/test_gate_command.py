@@ -175,6 +175,15 @@ def test_what_github_is_told(gate, reports, tmp_path, monkeypatch):
     assert [row.count("|") for row in rows] == [10, 10]
 
 
+def test_a_summary_that_cannot_be_written_is_named(gate, reports, monkeypatch):
+    measured(reports, seed=1)
+    measured(reports, seed=2)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "nowhere/summary.md")
+    code, said = gate("--baseline=run-1", "--run=run-2")
+    assert code == 2
+    assert "cannot write nowhere/summary.md" in said
+
+
 def test_junit_counts_what_the_gate_fails_for(gate, reports, tmp_path):
     measured(reports, seed=1)
     measured(reports, seed=2, slower={"metric-0": 0.1}, failing=True)

@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from harness.errors import StoreError, VisorbenchError
+from harness.gate.baseline import read_baseline
+from harness.host.paths import shipped
 from harness.report.child import render
 from harness.results.folder import read_run
 from harness.results.journal import JOURNAL
@@ -49,6 +51,16 @@ def test_a_run_whose_folder_is_gone_comes_from_the_store(reports, command):
         store.save(run)
     assert command("report", run.id[:-2], "--reports", reports)[0] == 0
     assert read_run(reports / run.id) == run
+
+
+def test_the_published_example_is_a_run_that_this_version_reads(command, tmp_path):
+    example = shipped("reports", "published") / "example"
+    run = read_baseline(
+        example / "results.json"
+    )  # of this schema, and its summaries are those of its samples
+    assert run.id in (example / "index.html").read_text(encoding="utf-8")
+    code, out, _ = command("import", example, "--store", f"sqlite:///{tmp_path / 'other.db'}")
+    assert (code, out.split()[0]) == (0, run.id)
 
 
 def test_a_wrong_name_names_the_nearest(reports, command):
