@@ -39,7 +39,7 @@ class Bench:
         return [program, name, *little, *map(str, arguments)]
 
     def run(
-        self, *arguments: object, name: str = "bench", measuring: bool = True, timeout_s: float = 120
+        self, *arguments: object, name: str = "bench", measuring: bool = True, timeout_s: float = 280
     ) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         return subprocess.run(

@@ -43,7 +43,7 @@ machine_per_round = true
 
 def test_every_round_has_a_machine_of_its_own(bench) -> None:
     (bench.folder / "visorbench.toml").write_text(PROFILE)
-    done = bench.run(bench.scenario(SCENARIOS), "--backend=tcg", "--profile=own", timeout_s=280)
+    done = bench.run(bench.scenario(SCENARIOS), "--backend=tcg", "--profile=own")
     assert done.returncode == 1, done.stdout + done.stderr
     found = {series["metric"]: series["samples"] for series in bench.results["series"]}
     assert found == {"own": [2, 4, 6], "shared": [1, 1, 1], "round": [0, 1, 2], "failing": [0], "once": [1]}

@@ -31,6 +31,8 @@ DOTS_MAX = 120
 """More points than these are a line without dots."""
 CHANGES_NAMED = 4
 """Of the changes of a subject, the newest have their names in the plot; the table has all."""
+CHARACTER = 6.0
+"""The width of one in the plot, about."""
 SPARK_POINTS = 40
 SPARK_WIDTH, SPARK_HEIGHT = 110.0, 22.0
 
@@ -128,12 +130,27 @@ def _band(points: Sequence[Point], across: _Across, down: _Down) -> str:
 
 def _other_subjects(points: Sequence[Point], across: _Across) -> str:
     """A dotted line where the subject became another one, and what it became at its foot."""
-    changed = [(at, point.changed) for at, point in enumerate(points) if point.changed]
-    named = dict(changed[-CHANGES_NAMED:])
+    changed = [(across(at - 0.5), point.changed[:32]) for at, point in enumerate(points) if point.changed]
+    named = changed[-CHANGES_NAMED:]
     return "".join(
-        _upright("other-subject", across(at - 0.5), HEIGHT - BOTTOM - 5, text[:32] if at in named else "")
-        for at, text in changed
+        _upright("other-subject", x, HEIGHT - BOTTOM - 5, text if _has_room(x, named) else "")
+        for x, text in changed
     )
+
+
+def _has_room(x: float, named: Sequence[tuple[float, str]]) -> bool:
+    """Whether the name of the change at ``x`` is one of those, and runs into none of the others."""
+    ends = {other: _reach(other, told) for other, told in named}
+    if x not in ends:
+        return False
+    low, high = ends.pop(x)
+    return all(high < other_low or other_high < low for other_low, other_high in ends.values())
+
+
+def _reach(x: float, text: str) -> tuple[float, float]:
+    """From where to where a name beside an upright line reaches, that line included."""
+    width = 4 + CHARACTER * len(text)
+    return (x - width, x) if _is_right(x) else (x, x + width)
 
 
 def _levels(changes: Sequence[ChangePoint], end: int, across: _Across, down: _Down) -> str:
@@ -150,9 +167,14 @@ def _levels(changes: Sequence[ChangePoint], end: int, across: _Across, down: _Do
 
 def _upright(name: str, x: float, y: float, text: str) -> str:
     """A line from top to bottom, with a text beside it at the height ``y``."""
-    right = x > WIDTH * 0.6
+    right = _is_right(x)
     told = _text(x - 4 if right else x + 4, y, "end" if right else "start", text) if text else ""
     return f'<path class="{name}" d="M{x:.1f} {TOP:.0f}V{HEIGHT - BOTTOM:.0f}"/>{told}'
+
+
+def _is_right(x: float) -> bool:
+    """Whether what is said beside ``x`` stands to its left."""
+    return x > WIDTH * 0.6
 
 
 def _dot(point: Point, x: float, y: float) -> str:

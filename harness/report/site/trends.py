@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MetricKey = tuple[str, str]
 """Scenario and metric."""
 
+OTHERWISE = "other guest or options"
+"""What a subject became whose backend is of the same version as before."""
+
 TRACKED = 100
 """Of the runs of a line, the newest are searched for changes of level: of a thousand that takes half a second."""
 
@@ -91,7 +94,7 @@ def trends(runs: Iterable[Facts]) -> dict[MetricKey, Trend]:
     """Every metric of the runs, which are given oldest first; in the order in which they first appeared."""
     words: dict[MetricKey, str] = {}
     lines: dict[MetricKey, dict[tuple[str, str, str], Line]] = {}
-    fingerprints: dict[int, str] = {}
+    subjects: dict[int, Facts] = {}
     for run in runs:
         for series in run["series"]:
             key = series["scenario"], series["metric"]
@@ -104,11 +107,8 @@ def trends(runs: Iterable[Facts]) -> dict[MetricKey, Trend]:
                 )
                 lines[key][name] = line
             subject = run["subjects"][series["subject"]]
-            before = fingerprints.get(id(line), subject["fingerprint"])
-            fingerprints[id(line)] = subject["fingerprint"]
-            changed = (
-                subject["version"] or "another configuration" if before != subject["fingerprint"] else ""
-            )
+            changed = _became(subjects.get(id(line), subject), subject)
+            subjects[id(line)] = subject
             line.points.append(
                 Point(run, series["median"], series["ci95"], series["n"], series["shown"], changed)
             )
@@ -116,6 +116,15 @@ def trends(runs: Iterable[Facts]) -> dict[MetricKey, Trend]:
         key: Trend(*key, words[key], tuple(sorted(found.values(), key=_newest, reverse=True)))
         for key, found in lines.items()
     }
+
+
+def _became(before: Facts, after: Facts) -> str:
+    """What a subject became; empty where it is the same."""
+    if before["fingerprint"] == after["fingerprint"]:
+        return ""
+    if before["version"] != after["version"]:
+        return str(after["version"])
+    return OTHERWISE
 
 
 def _newest(line: Line) -> str:

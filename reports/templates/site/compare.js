@@ -104,11 +104,14 @@ function unlike(before, after) {
   const told = [];
   if (before.host.fingerprint !== after.host.fingerprint)
     told.push(`the hosts differ: ${differences(before.host.facts, after.host.facts) || "their fingerprints do"}`);
+  const changed = new Map(); // what differs → the subjects in which it does
   for (const [id, subject] of Object.entries(after.subjects)) {
     const old = before.subjects[id];
-    if (old && old.fingerprint !== subject.fingerprint)
-      told.push(`${id} differs: ${differences(old.facts, subject.facts) || "its fingerprint does (the guest, for one)"}`);
+    if (!old || old.fingerprint === subject.fingerprint) continue;
+    const what = differences(old.facts, subject.facts) || "the fingerprint does (the guest, for one)";
+    changed.set(what, [...(changed.get(what) ?? []), id]);
   }
+  for (const [what, ids] of changed) told.push(`${ids.join(", ")} ${ids.length > 1 ? "differ" : "differs"}: ${what}`);
   if (before.profile !== after.profile) told.push(`the profiles differ: ${before.profile}, then ${after.profile}`);
   for (const run of [before, after]) if (run.unfinished) told.push(`${run.id} was interrupted`);
   return told;

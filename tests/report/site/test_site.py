@@ -20,7 +20,8 @@ from harness.report.site.pages import Pages
 from harness.report.site.publish import publish
 from harness.report.site.slug import slug
 from harness.report.site.sources import Source, in_reports, in_store
-from harness.report.site.trends import TRACKED, trends
+from harness.report.site.trend_plot import plot
+from harness.report.site.trends import OTHERWISE, TRACKED, trends
 from harness.results.store import Store
 from tests.report.site.made import factory, many
 
@@ -250,6 +251,19 @@ def test_a_trend_has_a_line_for_each_host_and_says_where_the_subject_changed(mad
     assert [point.changed for point in here.points] == ["", "", "QEMU 10.0.2", ""]
     assert here.change() == pytest.approx(here.points[3].median / here.points[2].median)
     assert lines["tcg-arm64-tiny", "another"].change() is None
+
+
+def test_a_subject_of_the_same_version_became_something_else_and_names_run_into_no_other(made):
+    runs = [facts_of(made.run(at)) for at in range(12)]
+    for run in (*runs[2:3], *runs[9:]):
+        run["subjects"]["tcg-arm64-tiny"]["fingerprint"] = f"of {run['id']}"
+    (line,) = (each for each in trends(runs)["boot", "guest-ready"].lines if each.subject == "tcg-arm64-tiny")
+    changed = [at for at, point in enumerate(line.points) if point.changed]
+    assert changed == [2, 3, 9, 10, 11]
+    assert {line.points[at].changed for at in changed} == {OTHERWISE}
+    drawn = plot(line, "guest ready", [])
+    assert drawn.count("other-subject") == 5
+    assert drawn.count(f">{OTHERWISE}<") == 1  # of the newest four three are neighbours
 
 
 def slower_from(made, at, number):
