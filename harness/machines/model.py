@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.machines.balloon import Balloon
     from harness.machines.devices import Devices
     from harness.machines.disk import Disk
+    from harness.machines.network import Network
     from harness.machines.snapshots import Snapshots
 
 
@@ -93,6 +94,8 @@ class MachineSpec:
     """Whether the guest has AF_VSOCK, and the machine :attr:`Machine.vsock`."""
     disks: tuple[Disk, ...] = ()
     """Besides what it boots from."""
+    networks: tuple[Network, ...] = ()
+    """Besides the one by which the harness reaches it."""
     hotplug: bool = False
     """Whether devices may come and go while it runs, and it has :attr:`Machine.devices`."""
     extra: Mapping[str, str] = field(default_factory=dict)
@@ -122,6 +125,8 @@ class Capabilities:
     vsock: bool = False
     disks: bool = False
     """Whether MachineSpec.disks may name any."""
+    networks: bool = False
+    """Whether MachineSpec.networks may name any."""
     snapshots: bool = False
     hotplug: bool = False
     """Whether MachineSpec.hotplug may be asked for."""

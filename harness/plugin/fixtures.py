@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from harness.guests.model import GuestImage
     from harness.machines.disk import Disk
     from harness.machines.model import Capabilities, Machine
+    from harness.machines.network import Network
     from harness.machines.runner import Runner
     from harness.plugin.session import Session
     from harness.plugin.subjects import Subject
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
 class MachineFactory(Protocol):
     """Makes machines of the scenario's subject."""
 
-    def __call__(self, *, disks: Sequence[Disk] = (), **options: Any) -> Machine:
-        """A defined machine; ``options`` are Subject's, e.g. ``machine_type="pc"``, ``disks`` those of disk_factory."""
+    def __call__(
+        self, *, disks: Sequence[Disk] = (), networks: Sequence[Network] = (), **options: Any
+    ) -> Machine:
+        """A defined machine; ``options`` are Subject's, e.g. ``machine_type="pc"``, ``disks`` those of disk_factory,
+        ``networks`` what it has besides the one that the harness reaches it by."""
         ...
 
 
@@ -78,11 +82,12 @@ def machine_factory(
     folder = log_folder(request.node)
     made: list[Machine] = []
 
-    def factory(*, disks: Sequence[Disk] = (), **options: Any) -> Machine:
+    def factory(*, disks: Sequence[Disk] = (), networks: Sequence[Network] = (), **options: Any) -> Machine:
         variant = subject.with_(**options) if options else subject
         backend = variant.backend_here(logs=folder / f"{len(made) + 1:03}")
         image = visorbench.guest(variant.guest, variant.arch, efi=variant.boots_firmware)
-        made.append(backend.machine(replace(variant.spec(image), disks=tuple(disks))))
+        spec = replace(variant.spec(image), disks=tuple(disks), networks=tuple(networks))
+        made.append(backend.machine(spec))
         return made[-1]
 
     yield factory

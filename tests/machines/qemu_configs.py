@@ -7,6 +7,7 @@ import subprocess
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from harness.machines.qemu.config import QemuConfig
 from harness.machines.qemu.devices import (
     Connecting,
     Device,
+    DgramNet,
     Drive,
     Forward,
     Inherited,
@@ -33,6 +35,7 @@ from harness.machines.qemu.devices import (
     OnReboot,
     Port,
     Stdio,
+    StreamNet,
     ToFile,
     UserNet,
 )
@@ -62,17 +65,23 @@ def qemus() -> list[QemuBinary]:
 
 
 class Files:
-    """Images of 1 MiB, whatever their names, in a folder with a name that option parsers dislike; and a TCP port that
-    takes whoever connects."""
+    """Images of 1 MiB, whatever their names, in a folder with a name that option parsers dislike; a TCP port that takes
+    whoever connects; and networks through sockets that somebody else has the other ends of."""
 
     def __init__(self, folder: Path, sockets: Path) -> None:
         self.folder = folder
         self.sockets = sockets
+        self._pairs = [socket.socketpair(type=kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+        self.nets = tuple(
+            kind(pair[0].fileno()) for kind, pair in zip((StreamNet, DgramNet), self._pairs, strict=True)
+        )
         self._server = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self.port = self._server.getsockname()[1]
 
     def close(self) -> None:
         self._server.close()
+        for end in (end for pair in self._pairs for end in pair):
+            end.close()
 
     def __call__(self, name: str, kind: str = "raw") -> Path:
         path = self.folder / f"{kind}-{name}"
@@ -145,8 +154,10 @@ def configs(draw, file):
         device=st.sampled_from([card for card in NETWORK_CARDS if card in known]),
         mac=st.none() | st.just("52:54:00:12:34:56"),
         forwards=st.lists(st.builds(Forward, st.integers(1, 65535)), max_size=2).map(tuple),
+        subnet=st.none() | st.just(IPv4Network("10.9.8.0/24")),
     )  # fmt: skip
     cards = [None, *(IvshmemCard(mib) for mib in (1, 16) if IvshmemCard.driver in known)]
+    wired = [(), file.nets] if qemu.version >= (7, 2, 0) else [()]
     return QemuConfig(
         binary=qemu.path, features=qemu.features, arch=arch, machine=draw(st.sampled_from(MACHINES[arch])),
         cpu=draw(st.sampled_from(CPUS[arch])), accelerator=defaults.accelerator("tcg", arch),
@@ -156,7 +167,7 @@ def configs(draw, file):
         append=draw(names) if kernel else "",
         firmware=file(draw(names), "firmware") if draw(st.booleans()) else None,
         drives=tuple(draw(st.lists(drives(file), max_size=2, unique_by=lambda drive: drive.file))),
-        networks=tuple(draw(st.lists(networks, max_size=2))),
+        networks=(*draw(st.lists(networks, max_size=2)), *draw(st.sampled_from(wired))),
         console=draw(st.none() | st.builds(Stdio, st.booleans()) | chardevs),
         ports=tuple(draw(st.lists(st.builds(Port, names, chardevs), max_size=3, unique_by=lambda port: port.name))),
         ivshmem=draw(st.sampled_from(cards)), rng=draw(st.booleans()), name=draw(names), **draw(graphics(qemu)),
@@ -175,7 +186,8 @@ def accepted(config: QemuConfig, files: Files):
     ours, theirs = socket.socketpair()
     argv = build(replace(config, monitor=Inherited(theirs.fileno()), paused=True))
     process = subprocess.Popen(
-        argv, pass_fds=[theirs.fileno()], env=gpu.environment(config.environment, files.sockets),
+        argv, pass_fds=[theirs.fileno(), *(net.fd for net in files.nets)],
+        env=gpu.environment(config.environment, files.sockets),
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     theirs.close()

@@ -17,12 +17,15 @@ from harness.machines.qemu.config import QemuConfig
 from harness.machines.qemu.devices import (
     Accelerator,
     Device,
+    DgramNet,
     Drive,
     Forward,
     Inherited,
     IvshmemCard,
     Nowhere,
     Port,
+    StreamNet,
+    TapNet,
     ToFile,
     UserNet,
 )
@@ -178,6 +181,23 @@ def test_the_quoted_form_is_read_back_by_a_shell(sound, tmp_path):
 def test_guests_are_restricted_unless_told(sound):
     argv = build(replace(sound, networks=(UserNet(forwards=(Forward(22),)),)))
     assert "user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:0-:22" in argv
+
+
+def test_a_network_names_what_qemu_inherits_and_the_card_its_address(sound):
+    cards = (TapNet(7, mac="52:54:0a:00:06:0f"), StreamNet(8), DgramNet(9))
+    argv = build(replace(sound, networks=cards))
+    assert [argv[at + 1] for at, word in enumerate(argv) if word == "-netdev"] == [
+        "tap,id=net0,fd=7",
+        "stream,id=net1,server=off,addr.type=fd,addr.str=8",
+        "dgram,id=net2,local.type=fd,local.str=9",
+    ]
+    assert "virtio-net-pci,netdev=net0,mac=52:54:0a:00:06:0f,romfile=" in argv
+    for cards, words in (
+        ((TapNet(7), StreamNet(7)), "share a descriptor"),
+        ((TapNet(7, mac="53:54:0a:00:06:0f"),), "a network card's address"),
+    ):
+        with pytest.raises(InvalidConfiguration, match=words):
+            build(replace(sound, networks=cards))
 
 
 def test_of_hundreds_of_names_a_message_shows_the_nearest():

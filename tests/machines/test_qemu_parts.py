@@ -23,12 +23,21 @@ USERNET = """Hub -1 (net0):\r
   TCP[HOST_FORWARD]  16       127.0.0.1 40213       10.0.2.15    22     0     0\r
   TCP[HOST_FORWARD]  17       127.0.0.1 40214       10.0.2.15  8080     0     0\r
   TCP[ESTABLISHED]   18       127.0.0.1 40213       10.0.2.15    22     0     0\r
+Hub -1 (net1):\r
+  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ\r
+  TCP[HOST_FORWARD]  19       127.0.0.1 40215       10.0.3.15    22     0     0\r
 """
 
 
 @pytest.mark.parametrize(("guest_port", "host_port"), [(22, 40213), (8080, 40214), (80, None)])
 def test_the_forwarded_port_is_read_from_qemus_table(guest_port, host_port):
     assert forwarded_port_in(USERNET, guest_port) == host_port
+
+
+def test_of_two_networks_that_of_the_address_is_meant():
+    assert forwarded_port_in(USERNET, 22, "10.0.2.15") == 40213
+    assert forwarded_port_in(USERNET, 22, "10.0.3.15") == 40215
+    assert forwarded_port_in(USERNET, 22, "10.0.4.15") is None
 
 
 @pytest.mark.parametrize(

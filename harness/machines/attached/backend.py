@@ -75,11 +75,12 @@ class AttachedBackend:
             or spec.gpu != "none"
             or spec.vsock
             or spec.disks
+            or spec.networks
             or spec.extra
         ):
             raise InvalidConfiguration(
                 f"{self._attach.name} runs already, and stays as it is",
-                fix="leave memory, CPUs, machine type, CPU model, GPU and disks out of a subject that is attached",
+                fix="leave memory, CPUs, machine type, CPU model, GPU, disks and networks out of an attached subject",
             )
         return AttachedMachine(self._attach, spec)
 

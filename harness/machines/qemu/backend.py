@@ -61,7 +61,7 @@ class QemuBackend:
         archs = frozenset(arch for arch in Arch if self._accelerator == "tcg" or arch == host_arch())
         return Capabilities(
             archs=archs, screenshot=True, machine_types=True, virtio_serial=True, gpus=frozenset(GpuMode),
-            vsock=sys.platform == "linux", disks=True, snapshots=True, balloon=True, hotplug=True,
+            vsock=sys.platform == "linux", disks=True, networks=True, snapshots=True, balloon=True, hotplug=True,
         )  # fmt: skip
 
     def probe_gpu(self, arch: Arch, mode: GpuMode) -> GpuProbe:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from harness.machines.qemu.config import QemuConfig
+    from harness.machines.qemu.devices import Net
 
 MEMORY_MIB = (32, 4 << 20)
 """Smallest and largest memory: below, no kernel of today starts; above, no host of today."""
@@ -28,6 +29,9 @@ MOST_CPUS = {"q35": 255, "pc": 255, "microvm": 255, "virt": 512}
 """virt with GICv3; 8 with GICv2, see below (QEMU: hw/arm/virt.c, hw/i386/pc_q35.c)."""
 _DEVICE_NAME = re.compile(r"(?!drive\d)[A-Za-z][A-Za-z0-9-]{0,19}")
 """Of the names that QEMU's nodes may have and no drive of ours has, those that fit a serial number: 20 bytes."""
+
+_MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
+"""Of one card: a group's has an odd first byte, and QEMU refuses it."""
 
 
 def check(config: QemuConfig) -> None:
@@ -49,6 +53,7 @@ def check(config: QemuConfig) -> None:
         raise InvalidConfiguration("two virtio-serial ports have the same name", fix="name each differently")
     chardevs = [config.console, config.monitor, config.open_monitor, *(port.chardev for port in config.ports)]
     fds = [chardev.fd for chardev in chardevs if isinstance(chardev, Inherited)]
+    fds += [network.fd for network in config.networks if not isinstance(network, UserNet)]
     if len(set(fds)) != len(fds) or any(fd < 3 for fd in fds):
         raise InvalidConfiguration(
             "two channels share a descriptor, or one takes a standard stream", fix="pass one each"
@@ -148,7 +153,13 @@ def check_device_name(name: str) -> None:
         )
 
 
-def _check_network(network: UserNet) -> None:
+def _check_network(network: Net) -> None:
+    if network.mac is not None and not _MAC.fullmatch(network.mac):
+        raise InvalidConfiguration(
+            f"a network card's address is {network.mac!r}", fix="write it as 52:54:00:12:34:56"
+        )
+    if not isinstance(network, UserNet):
+        return
     for forward in network.forwards:
         _within("a forwarded port of the guest", forward.guest_port, 1, 65535)
         _within("a forwarded port of the host", forward.host_port, 0, 65535)

@@ -11,13 +11,15 @@ from harness.machines.qemu.checks import check
 from harness.machines.qemu.devices import (
     Chardev,
     Connecting,
+    DgramNet,
     Drive,
     Inherited,
     IvshmemCard,
     Listening,
     Stdio,
+    StreamNet,
+    TapNet,
     ToFile,
-    UserNet,
     VsockCard,
 )
 from harness.machines.qemu.options import joined, plain, word
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.machines.qemu.config import QemuConfig
+    from harness.machines.qemu.devices import Net
     from harness.machines.qemu.options import Value
 
 
@@ -191,10 +194,20 @@ def _drive(name: str, drive: Drive) -> Iterator[str]:
     yield from ("-device", joined(drive.driver, {"drive": name, "serial": serial} | boot))
 
 
-def _network(name: str, network: UserNet) -> Iterator[str]:
-    forwards = [f"hostfwd=tcp:127.0.0.1:{each.host_port}-:{each.guest_port}" for each in network.forwards]
-    backend = joined("user", {"id": name, "restrict": network.restrict})
-    yield from ("-netdev", ",".join([backend, *forwards]))
+def _network(name: str, network: Net) -> Iterator[str]:
+    yield from ("-netdev", _netdev(name, network))
     # No option ROM: iPXE costs an x86 boot half a second and would boot from a network that is not there.
     card: dict[str, Value | None] = {"netdev": name, "mac": network.mac, "romfile": ""}
     yield from ("-device", joined(word(network.device, "network device"), card))
+
+
+def _netdev(name: str, network: Net) -> str:
+    if isinstance(network, StreamNet):
+        return joined("stream", {"id": name, "server": False, "addr.type": "fd", "addr.str": network.fd})
+    if isinstance(network, DgramNet):
+        return joined("dgram", {"id": name, "local.type": "fd", "local.str": network.fd})
+    if isinstance(network, TapNet):
+        return joined("tap", {"id": name, "fd": network.fd})
+    subnet = str(network.subnet) if network.subnet else None
+    forwards = [f"hostfwd=tcp:127.0.0.1:{each.host_port}-:{each.guest_port}" for each in network.forwards]
+    return ",".join([joined("user", {"id": name, "restrict": network.restrict, "net": subnet}), *forwards])

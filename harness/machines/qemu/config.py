@@ -11,9 +11,9 @@ from harness.machines.qemu.devices import (
     Device,
     Drive,
     IvshmemCard,
+    Net,
     OnReboot,
     Port,
-    UserNet,
     VsockCard,
 )
 from harness.machines.qemu.graphics import Display, Gpu
@@ -48,7 +48,7 @@ class QemuConfig:
     append: str = ""
     firmware: Path | None = None
     drives: tuple[Drive, ...] = ()
-    networks: tuple[UserNet, ...] = ()
+    networks: tuple[Net, ...] = ()
     console: Chardev | None = None
     """The first serial port."""
     ports: tuple[Port, ...] = ()

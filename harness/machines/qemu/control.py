@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.channels.qmp import Qmp
     from harness.channels.qmp_events import Event
 
-_FORWARD = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+(\d+)")
+_FORWARD = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+(\S+)\s+(\d+)")
 """``info usernet``: protocol and state, descriptor, source address and port, destination address and port."""
 _SCREENDUMP_TIMEOUT_S = 20
 
@@ -51,13 +51,14 @@ class QemuControl:
         """End QEMU; the guest is not asked."""
         self.qmp.execute("quit", timeout_s=timeout_s)
 
-    def forwarded_port(self, guest_port: int) -> int:
-        """The port of 127.0.0.1 that the system picked for QEMU and that leads to ``guest_port``.
+    def forwarded_port(self, guest_port: int, address: str | None = None) -> int:
+        """The port of 127.0.0.1 that the system picked for QEMU and that leads to ``guest_port``, of whichever of the
+        guest's addresses, or of ``address``.
 
         Raises InvalidConfiguration when none does.
         """
         table = str(self.qmp.execute("human-monitor-command", {"command-line": "info usernet"}))
-        port = forwarded_port_in(table, guest_port)
+        port = forwarded_port_in(table, guest_port, address)
         if port is None:
             raise InvalidConfiguration(
                 f"no port of the host leads to port {guest_port} of the guest", fix="forward one", table=table
@@ -99,10 +100,10 @@ class QemuControl:
         return self.qmp.wait_event(event, timeout_s, since)
 
 
-def forwarded_port_in(table: str, guest_port: int) -> int | None:
+def forwarded_port_in(table: str, guest_port: int, address: str | None = None) -> int | None:
     """The host's port in what ``info usernet`` prints, None when nothing is forwarded to ``guest_port``."""
-    for host, guest in _FORWARD.findall(table):
-        if int(guest) == guest_port:
+    for host, to, guest in _FORWARD.findall(table):
+        if int(guest) == guest_port and address in (None, to):
             return int(host)
     return None
 

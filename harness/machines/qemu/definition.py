@@ -14,16 +14,20 @@ from harness.machines.disk import DiskInterface
 from harness.machines.images import image_format
 from harness.machines.login import SSH_PORT
 from harness.machines.model import GpuMode
+from harness.machines.network import Tap, UserMode
 from harness.machines.qemu import balloon, defaults
 from harness.machines.qemu.config import QemuConfig
 from harness.machines.qemu.devices import (
     Device,
+    DgramNet,
     Drive,
     Forward,
     Listening,
     Nowhere,
     OnReboot,
     Port,
+    StreamNet,
+    TapNet,
     UserNet,
 )
 from harness.machines.qemu.gpu import GPUS, Surface, surface_for
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 
     from harness.host.qemu import QemuBinary
     from harness.machines.model import MachineSpec
+    from harness.machines.network import Network
+    from harness.machines.qemu.devices import Net
 
 OPTIONS = {
     "video": "a display device such as VGA or virtio-gpu-pci, or none; screenshots need one",
@@ -55,6 +61,9 @@ OPTIONS = {
 }
 """What MachineSpec.extra may say to a QEMU backend."""
 SIZE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
+
+
+_SOCKET_NETWORKS = (7, 2, 0)
 
 
 def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
@@ -92,7 +101,7 @@ def define(spec: MachineSpec, qemu: QemuBinary, accelerator: str) -> QemuConfig:
         append="" if spec.efi else guest.append,
         firmware=guest.firmware or _firmware(spec, qemu.path),
         drives=drives,
-        networks=_networks(spec),
+        networks=(*_networks(spec), *(_own_network(each, qemu) for each in spec.networks)),
         console=Nowhere(),
         ports=(Port(guest.ready_port, Nowhere()),) if guest.ready_port else (),
         monitor=Nowhere(),
@@ -203,6 +212,20 @@ def _networks(spec: MachineSpec) -> tuple[UserNet, ...]:
         return ()
     forwards = (Forward(SSH_PORT),) if spec.guest.ssh_user else ()
     return (UserNet(restrict=network == "restricted", forwards=forwards),)
+
+
+def _own_network(network: Network, qemu: QemuBinary) -> Net:
+    carrier, mac = network.carrier, network.mac
+    if isinstance(carrier, UserMode):
+        forwards = tuple(map(Forward, carrier.forwards))
+        return UserNet(carrier.restrict, forwards, mac=mac, subnet=network.interface.network)
+    if isinstance(carrier, Tap):
+        return TapNet(carrier.fd, mac=mac)
+    if qemu.version < _SOCKET_NETWORKS:
+        raise InvalidConfiguration(
+            f"{qemu.version_text} has no networks through unix sockets", fix="use QEMU 7.2 or later"
+        )
+    return (StreamNet if carrier.stream else DgramNet)(carrier.fd, mac=mac)
 
 
 def _switch(spec: MachineSpec, key: str) -> bool:

@@ -10,6 +10,7 @@ from harness.machines.disk import Aio, Cache, DiskInterface
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ipaddress import IPv4Network
     from pathlib import Path
 
 
@@ -55,6 +56,39 @@ class UserNet:
     forwards: tuple[Forward, ...] = ()
     device: str = "virtio-net-pci"
     mac: str | None = None
+    subnet: IPv4Network | None = None
+    """None: QEMU's, 10.0.2.0/24."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamNet:
+    """Frames, each behind its length, through a connected socket that QEMU inherits: to another QEMU, or to passt."""
+
+    fd: int
+    device: str = "virtio-net-pci"
+    mac: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DgramNet:
+    """Frames as datagrams of a connected socket that QEMU inherits."""
+
+    fd: int
+    device: str = "virtio-net-pci"
+    mac: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TapNet:
+    """A tap of a kernel, open and inherited: QEMU makes none, and runs no script."""
+
+    fd: int
+    device: str = "virtio-net-pci"
+    mac: str | None = None
+
+
+Net = UserNet | StreamNet | DgramNet | TapNet
+"""A network card, and what carries its frames on the host."""
 
 
 @dataclass(frozen=True, slots=True)

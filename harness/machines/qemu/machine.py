@@ -23,6 +23,7 @@ from harness.host.paths import private_directory
 from harness.machines.boot import BootWatch
 from harness.machines.login import SSH_PORT, Login
 from harness.machines.model import Phase, State
+from harness.machines.network import descriptors
 from harness.machines.qemu import endings
 from harness.machines.qemu.balloon import QemuBalloon
 from harness.machines.qemu.hotplug import QemuDevices
@@ -82,6 +83,7 @@ class QemuMachine(VmmMachine[Vmm]):
         )
         runtime = containing(config.binary)
         graphics = {"gpu": str(config.gpu), "display": str(config.display)} if config.gpu else {}
+        networks = [network.carrier.name for network in self._spec.networks]
         return {
             "machine_type": config.machine,
             "cpu_model": config.cpu,
@@ -92,6 +94,7 @@ class QemuMachine(VmmMachine[Vmm]):
             **({"firmware": identity(config.firmware)} if self._spec.efi and config.firmware else {}),
             **graphics,
             **({"disks": ", ".join(disk.way for disk in self._spec.disks)} if self._spec.disks else {}),
+            **({"networks": ", ".join(networks)} if networks else {}),
             **({"runtime": runtime.label} if runtime else {}),
         }
 
@@ -196,7 +199,7 @@ class QemuMachine(VmmMachine[Vmm]):
         config = booting(self._config, self._spec, initrd, private)
         self._vmm = vmm = launch(
             config, self._logs() if self._logs else private, private=self._logs is None, purpose=self.name,
-            window=private,
+            window=private, inherits=descriptors(self._spec.networks),
         )  # fmt: skip
         self._milestones.begin(Stamp(vmm.process.spawned_ns))
         self._watch = BootWatch(vmm, self._spec.guest, self._milestones, self._failure, self.name)

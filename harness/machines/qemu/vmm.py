@@ -98,9 +98,11 @@ class Vmm:
             self.ready.close()
 
 
-def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str, window: Path) -> Vmm:
+def launch(
+    config: QemuConfig, logs: Path, *, private: bool, purpose: str, window: Path, inherits: Sequence[int] = ()
+) -> Vmm:
     """Start QEMU with the machine's channels in place of the configuration's; ``window`` is a private folder for the
-    sockets of a window system.
+    sockets of a window system, ``inherits`` are descriptors that the configuration names.
 
     ``logs`` gets console.log, qmp.log, stderr.log and argv; ``private``: it is gone when the machine is. Raises
     ToolMissing, InvalidConfiguration, ControlTimeout, DiskFull, CacheReadOnly.
@@ -120,7 +122,7 @@ def launch(config: QemuConfig, logs: Path, *, private: bool, purpose: str, windo
             shared = SharedMemory.make(config.ivshmem)
             undo.callback(os.close, shared.fd)
             config = shared.attached(config)
-        inherited = [*([vsock.front.fileno()] if vsock else []), *([shared.fd] if shared else [])]
+        inherited = [*inherits, *([vsock.front.fileno()] if vsock else []), *([shared.fd] if shared else [])]
         argv = build(config)
         with naming_write_errors("the logs of a machine", logs, elsewhere="name another folder for them"):
             (logs / "argv").write_text("\n".join(argv) + "\n", encoding="utf-8", errors="surrogateescape")

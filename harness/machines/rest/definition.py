@@ -51,6 +51,11 @@ def check_spec(spec: MachineSpec, options: Mapping[str, str], backend: str) -> N
             f"{backend} is given no disks but the one that it boots from",
             fix="use a backend of QEMU for scenarios with disks",
         )
+    if spec.networks:
+        raise InvalidConfiguration(
+            f"{backend} is given no networks but its own",
+            fix="use a backend of QEMU for scenarios with networks",
+        )
 
 
 def cpus(spec: MachineSpec) -> int:
