@@ -47,7 +47,7 @@ class Profile(_Frozen):
     gpu_others: bool = False
     """Whether the workloads of others (glmark2, kmscube, vkmark) run too."""
     long_scenarios: bool = False
-    """Whether scenarios that take minutes (devices, display, encode, snapshot, storage, transports) run unnamed."""
+    """Whether scenarios that take minutes (devices, display, encode, network, snapshot …) run unnamed."""
     frame_rounds: Count = 1
     """Repetitions of every way that frames take, in turns."""
     frame_seconds: Count = 1
@@ -60,6 +60,10 @@ class Profile(_Frozen):
     """How often each kind of device is plugged in and out, a disc is changed, and a client greets a display server."""
     snapshot_rounds: Count = 2
     """How often a machine is saved, loaded and forgotten, and an overlay committed."""
+    network_rounds: Count = 1
+    """Repetitions of every direction of every network, in turns: iperf3, and 50 round trips."""
+    network_seconds: Count = 1
+    """How long iperf3 sends for one of them."""
     storage_rounds: Count = 1
     """Repetitions of every fio job on every kind of disk, and kills of a machine that writes."""
     storage_seconds: Count = 1

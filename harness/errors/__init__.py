@@ -52,6 +52,7 @@
     │   ├── WrongAnswer             a workload that checked its own result and found it wrong
     │   │   ├── WrongPicture
     │   │   ├── DataLost            what a guest had flushed is not on its disk
+    │   │   ├── IsolationBroken     a guest reached what it was kept from
     │   │   └── FramesWrong         lost, doubled, torn or out of order, or a stream that does not decode
     │   └── GpuError                a GPU, the host's or a guest's, did not do its work
     │       ├── GpuApiMissing, AdapterMissing
@@ -167,6 +168,7 @@ from harness.errors.measurement import (
     GpuError,
     GpuHung,
     HostMoved,
+    IsolationBroken,
     MeasurementError,
     NothingCompared,
     NothingMeasured,
@@ -252,6 +254,7 @@ __all__ = [
     "InstallRefused",
     "InvalidConfiguration",
     "InvalidMessage",
+    "IsolationBroken",
     "JobFailed",
     "KernelCorrupt",
     "KernelError",

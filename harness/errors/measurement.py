@@ -47,6 +47,10 @@ class DataLost(WrongAnswer):
     """What a guest had flushed to a disk is not there; facts: file."""
 
 
+class IsolationBroken(WrongAnswer):
+    """A guest reached what it was kept from."""
+
+
 class GpuError(MeasurementError):
     """The GPU workload did not end well; facts: argv, status, stderr, scene, api."""
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.errors import CommandFailed, HostLacks, MeasurementError, ToolMissing
+from harness.errors import CommandFailed, MeasurementError
 from harness.machines.fio_report import FioReport, parse_report
-from harness.runtimes import catalogue
-from harness.runtimes.ways import way_for
+from harness.runtimes.programs import host_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,17 +101,5 @@ def host_fio(runner: Runner, file: Path, size_mib: int) -> Fio:
 
     Raises ToolMissing where there is neither.
     """
-    lack = "it can be installed on Linux only"
-    if catalogue.possible_here():
-        try:
-            runtime = catalogue.installed(RUNTIME)
-            return Fio(runner, tuple(runtime.command(["fio"], way_for(runtime))), str(file), size_mib)
-        except HostLacks as error:
-            lack = error.message
-    own = shutil.which("fio")
-    if own is None:
-        raise ToolMissing(
-            f"this host has no fio to compare with, nor the runtime's: {lack}",
-            fix="run `visorbench runtime install fio` on Linux, `brew install fio` on macOS",
-        )
-    return Fio(runner, (own,), str(file), size_mib, "libaio" if sys.platform == "linux" else "posixaio")
+    engine = "libaio" if sys.platform == "linux" else "posixaio"
+    return Fio(runner, tuple(host_program("fio", RUNTIME)), str(file), size_mib, engine)

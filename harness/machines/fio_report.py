@@ -1,4 +1,4 @@
-"""What fio's ``--output-format=json`` says, parsed as if an enemy had written it: a guest may be broken, or lie.
+"""What fio's ``--output-format=json`` says, whole: nothing of it is believed unchecked.
 
 Of its several hundred fields those are read that become numbers; each is checked, and so is what they say together.
 Anything else than one whole report of the job that was asked for raises; no number is ever made from half of one. The
@@ -10,49 +10,38 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from harness.errors import MeasurementError
-
-REPORT_LIMIT = 1 << 20
-"""Bytes of a report that are read; one job's has 20 KB."""
-_TOLERANCE = 0.02
-"""How far fio's own rates may be from those of its counts: it counts in whole milliseconds, and rounds."""
-
-_Count = Annotated[int, Field(ge=0, lt=1 << 53)]
-_Mean = Annotated[float, Field(ge=0, lt=1 << 53, allow_inf_nan=False)]
+from harness.machines.tool_report import Amount, Count, Part, agrees, validated
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+class _Latency(Part):
+    min: Count
+    max: Count
+    mean: Amount
+    count: Count = Field(alias="N")
+    percentile: dict[str, Count] = Field(default_factory=dict)
 
 
-class _Latency(_Part):
-    min: _Count
-    max: _Count
-    mean: _Mean
-    count: _Count = Field(alias="N")
-    percentile: dict[str, _Count] = {}
-
-
-class _Direction(_Part):
-    io_bytes: _Count
-    bw_bytes: _Count
-    iops: _Mean
-    runtime: _Count
+class _Direction(Part):
+    io_bytes: Count
+    bw_bytes: Count
+    iops: Amount
+    runtime: Count
     """Milliseconds."""
-    total_ios: _Count
-    drop_ios: _Count
+    total_ios: Count
+    drop_ios: Count
     clat_ns: _Latency
 
 
-class _Sync(_Part):
+class _Sync(Part):
     """Its ``total_ios`` counts fsync only, and not fdatasync."""
 
     lat_ns: _Latency
 
 
-class _Job(_Part):
+class _Job(Part):
     jobname: Annotated[str, Field(max_length=64)]
     error: int
     read: _Direction
@@ -61,7 +50,7 @@ class _Job(_Part):
     """Of fio 3.17 and newer; only jobs that flush have any."""
 
 
-class _Report(_Part):
+class _Report(Part):
     version: Annotated[str, Field(alias="fio version", pattern=r"^fio-[0-9][!-~]{0,40}$")]
     jobs: Annotated[tuple[_Job, ...], Field(min_length=1, max_length=1)]
 
@@ -102,7 +91,7 @@ def parse_report(output: bytes, job: str, direction: str, *, flushes: bool = Fal
 
     ``flushes``: each is followed by an fdatasync. Raises MeasurementError.
     """
-    told = _validated(output)
+    told = validated(_Report, output, "fio")
     one = told.jobs[0]
     if one.jobname != job:
         raise MeasurementError(f"fio ran the job {one.jobname!r}, and {job!r} was asked for")
@@ -122,17 +111,6 @@ def parse_report(output: bytes, job: str, direction: str, *, flushes: bool = Fal
     )
 
 
-def _validated(output: bytes) -> _Report:
-    if len(output) > REPORT_LIMIT:
-        raise MeasurementError(f"fio printed {len(output)} bytes: more than any report has")
-    try:
-        return _Report.model_validate_json(output)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise MeasurementError(f"fio's report is wrong: {where or 'it'}: {first['msg']}") from None
-
-
 def _believe(job: str, told: _Direction) -> None:
     if not (told.total_ios and told.runtime and told.io_bytes):
         raise MeasurementError(f"fio's job {job} did nothing")
@@ -143,7 +121,7 @@ def _believe(job: str, told: _Direction) -> None:
         ("rate of requests", told.iops, told.total_ios),
     ):
         counted = count * 1000 / told.runtime
-        if abs(rate - counted) > _TOLERANCE * counted + 1:
+        if not agrees(rate, counted):
             raise MeasurementError(
                 f"fio's {what} of {job} is {rate:g} a second, and its counts make {counted:g}"
             )

@@ -66,7 +66,7 @@ def guest_streams(machine: Machine, *, vsock: bool = True) -> Iterator[dict[str,
             streams[VIRTIO_SERIAL] = undo.enter_context(_virtio_serial(machine))
             _serve(machine, f"tcp:0.0.0.0:{GUEST_PORT}")
             port = machine.control.forward(GUEST_PORT)
-            streams[USER_NET] = undo.enter_context(_connected_tcp(port))
+            streams[USER_NET] = undo.enter_context(connected_tcp(port))
             if machine.config.ivshmem:
                 streams[IVSHMEM] = shared = SharedMemoryStream(machine.shared_memory, lambda: machine.ended)
                 undo.callback(shared.close)
@@ -92,7 +92,7 @@ def native_streams() -> Iterator[dict[str, Stream]]:
         unix = undo.enter_context(unix_socket())
         unix.connect(str(path))
         _, port = undo.enter_context(_serving("tcp:127.0.0.1:0"))
-        tcp = undo.enter_context(_connected_tcp(int(port)))
+        tcp = undo.enter_context(connected_tcp(int(port)))
         streams: dict[str, Stream] = {UNIX_SOCKET: unix, LOOPBACK: tcp, SHARED_MEMORY: shared}
         for stream in streams.values():
             stream.settimeout(PATIENCE_S)
@@ -162,7 +162,8 @@ def _mapped(path: Path) -> memoryview:
         return memoryview(mmap.mmap(file.fileno(), 0))
 
 
-def _connected_tcp(port: int) -> socket.socket:
+def connected_tcp(port: int) -> socket.socket:
+    """To a port of the loopback; its small pieces wait for no others."""
     stream = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return stream

@@ -11,4 +11,8 @@ unsigned address_port(int listener);
 /* A stream to a vsock port of the host, from a guest; -1. */
 int address_connect(unsigned port);
 
+/* A stream to "tcp:ADDRESS:PORT", whose small pieces wait for no others; -1, with errno EINVAL for what is no such
+   place. */
+int address_connect_tcp(const char *where);
+
 #endif

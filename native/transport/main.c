@@ -18,6 +18,8 @@ static const char USAGE[] = "usage: vb-transport serve WHERE           requests 
                             "       vb-transport echo WHERE            to whoever connects, until they send no more\n"
                             "       vb-transport send PORT BYTES       to the host, then read until it sends no more\n"
                             "       vb-transport many PORT COUNT       connections to the host, one byte there and back\n"
+                            "       vb-transport ping tcp:ADDRESS:PORT BYTES COUNT\n"
+                            "                                          round trips to who serves there, in ns\n"
                             "WHERE: vsock:PORT, tcp:ADDRESS:PORT (0: one that is free, which is printed), unix:PATH\n";
 
 static int failed(const char *what)
@@ -54,6 +56,8 @@ int main(int count, char **words)
         return serve(words[2], work_requests);
     if (strcmp(verb, "echo") == 0)
         return serve(words[2], work_echo);
+    if (count == 5 && strcmp(verb, "ping") == 0)
+        return work_ping(words[2], strtoul(words[3], NULL, 10), strtoull(words[4], NULL, 10)) ? FINE : failed(words[2]);
     unsigned port = count == 4 ? (unsigned)strtoul(words[2], NULL, 10) : 0;
     unsigned long long amount = count == 4 ? strtoull(words[3], NULL, 10) : 0;
     if (port && strcmp(verb, "send") == 0)

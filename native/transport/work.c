@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -91,4 +93,35 @@ bool work_many(unsigned port, unsigned long long count)
     }
     (void)printf("%llu\n", count);
     return true;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+bool work_ping(const char *where, unsigned long size, unsigned long long count)
+{
+    static uint8_t answer[PIECE];
+    struct request request = {(uint32_t)size, (uint32_t)size};
+    errno = EINVAL;
+    if (size == 0 || size > sizeof piece - sizeof request)
+        return false;
+    struct stream stream = {.fd = address_connect_tcp(where)};
+    if (stream.fd < 0)
+        return false;
+    memcpy(piece, &request, sizeof request); /* in one piece with what follows: one packet */
+    for (unsigned long long i = 0; i < count; i++) {
+        uint64_t began = now_ns();
+        if (!stream_write(&stream, piece, sizeof request + size))
+            return false;
+        if (!stream_read(&stream, answer, size)) {
+            errno = ECONNRESET;
+            return false;
+        }
+        (void)printf("%llu\n", (unsigned long long)(now_ns() - began));
+    }
+    return close(stream.fd) == 0;
 }

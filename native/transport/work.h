@@ -20,4 +20,8 @@ bool work_send(unsigned port, unsigned long long bytes);
 /* One connection after the other: connect, send a byte, read it back, close. Prints how many. */
 bool work_many(unsigned port, unsigned long long count);
 
+/* Requests of `size` bytes to where requests are served, each answered with as many, one after the other. Prints the
+   nanoseconds of each round trip. */
+bool work_ping(const char *where, unsigned long size, unsigned long long count);
+
 #endif

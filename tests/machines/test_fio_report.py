@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import MeasurementError
-from harness.machines.fio_report import REPORT_LIMIT, parse_report
+from harness.machines.fio_report import parse_report
+from harness.machines.tool_report import REPORT_LIMIT
 
 REAL = (Path(__file__).parent / "fio-3.39-fsync.json").read_bytes()
 

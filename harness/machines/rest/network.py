@@ -9,7 +9,6 @@ MAC. From macOS 26 on it needs no root for that.
 
 from __future__ import annotations
 
-import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import InvalidConfiguration, MachineDied
+from harness.host.loopback import free_port
 from harness.host.processes import OwnedProcess, spawn
 from harness.host.vmm_programs import program
 from harness.machines.login import SSH_PORT
@@ -115,7 +115,7 @@ class Plug:
             case NetworkKind.NAT:
                 return LeasedNetwork(self.mac, leases_file()), None
             case NetworkKind.GVPROXY:
-                port = _free_port()
+                port = free_port()
                 options = ["-listen-vfkit", f"unixgram://{self.path}", "-ssh-port", str(port)]
                 return ForwardedNetwork(port), _run("gvproxy", options, lambda _: self.path.exists(), place)
             case NetworkKind.VMNET:
@@ -149,11 +149,3 @@ def _refused(process: OwnedProcess, log: Path, name: str, place: Place) -> Machi
         fix=f"run it by hand: {' '.join(process.argv)}", argv=process.argv, status=process.poll(), stderr=said,
         console=[], logs=place.logs,
     )  # fmt: skip
-
-
-def _free_port() -> int:
-    """A port that nobody has now; where another is faster, gvproxy says so."""
-    with socket.socket() as probe:
-        probe.bind((_LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-    return port
