@@ -93,6 +93,13 @@ def ab(
     return 1 if found.failed or not decision.passed else code
 
 
+def show_sides(folder: Path, options: dict[str, Any]) -> None:
+    """Print what changed from one side of a run to the other; ``options``: config, store and reports."""
+    found, _ = find_run(str(folder), store=options["store"], reports=options["reports"])
+    decision, unlike = _decide(found, options, as_gate=False)
+    _print(decision, unlike, (), as_gate=False)
+
+
 def _measure_nothing(paths: tuple[Path, ...], seed: int | None, options: dict[str, Any]) -> None:
     """Raise UsageError for what would say how to measure: the run has been."""
     given = {option: options[name] for name, option in MEASURING.items()}

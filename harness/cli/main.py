@@ -16,6 +16,7 @@ from harness.host.standard_output import forget_stdout, stdout_takes_more
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "ab": ("harness.cli.ab:ab", "Measure two subjects in turns, and say what changed."),
+    "app": ("harness.cli.app:app", "Measure desktop applications: first window, memory, CPU while idle."),
     "baseline": ("harness.cli.baseline:baseline", "Name runs that others are compared with."),
     "bench": ("harness.cli.bench:bench", "Measure every usable backend against native and write a report."),
     "boot": ("harness.cli.boot:boot", "Boot any kernel or disk and show its phases."),

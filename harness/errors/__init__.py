@@ -60,6 +60,7 @@
     │       │   └── SceneTooSlow      not within the time that software in a guest is given
     │       ├── AccelerationUnproved  another renderer's name than the one that was asked for
     │       └── DeviceLost, GpuHung
+    ├── AppError                    a desktop application: WindowError, AppEnded before its window, NoWindow
     ├── EncoderError                surfaces did not become a stream
     │   ├── SurfaceUnusable         a surface that cannot be what it says, or cannot be read
     │   └── EncodeFailed            x264 or VideoToolbox gave up
@@ -80,6 +81,7 @@ An error's message is one sentence: what is wrong, and where. ``fix`` is the sen
 Facts (argv, exit status, log path, tails of stderr and console) are attributes, kept in ``facts``.
 """
 
+from harness.errors.app import AppEnded, AppError, NoWindow, WindowError
 from harness.errors.archive import (
     ArchiveCorrupt,
     ArchiveError,
@@ -207,6 +209,8 @@ __all__ = [
     "AccelerationUnproved",
     "AcceleratorUnusable",
     "AdapterMissing",
+    "AppEnded",
+    "AppError",
     "ArchiveCorrupt",
     "ArchiveError",
     "ArchiveUnreachable",
@@ -266,6 +270,7 @@ __all__ = [
     "MeasurementError",
     "NoFrame",
     "NoHotPlug",
+    "NoWindow",
     "NotSeen",
     "NothingCompared",
     "NothingMeasured",
@@ -303,6 +308,7 @@ __all__ = [
     "VmmTooOld",
     "VsockLost",
     "WatchdogFired",
+    "WindowError",
     "WrongAnswer",
     "WrongPicture",
     "WrongState",

@@ -254,7 +254,7 @@ class Session:
 
             self._recorder = RunRecorder(
                 self.config.profile,
-                _host_facts(),
+                host_facts(),
                 reports=self.reports,
                 commit=commit(),
             )
@@ -334,7 +334,8 @@ def _own_guest(name: str, own: GuestConfig) -> GuestImage:
     )
 
 
-def _host_facts() -> dict[str, Any]:
+def host_facts() -> dict[str, Any]:
+    """What a run says of its host."""
     from harness.host.facts import collect, fingerprint  # noqa: PLC0415 - reads half of /proc
     from harness.host.noise import noise  # noqa: PLC0415
 

@@ -1,0 +1,1 @@
+"""Desktop applications: how big they are, how soon they show a window, and what they cost while they do nothing."""
