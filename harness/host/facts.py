@@ -104,12 +104,15 @@ def _usable_cores(logical: int) -> int:
 def fingerprint(facts: HostFacts) -> str:
     """What makes two hosts the same for comparing measurements: CPU, memory, OS, governor; never load or kernel build.
 
-    Memory is rounded, because what a kernel keeps for itself differs from boot to boot.
+    Memory is rounded, because what a kernel keeps for itself differs from boot to boot. A Mac that heat slows down is
+    another host than it is when cool; Linux only counts how often that was so since it booted.
     """
     told: Mapping[str, object] = asdict(facts)
     stable = {name: told[name] for name in STABLE}
     if facts.hardware_model is None:  # as in the fingerprints of before there was this fact
         del stable["hardware_model"]
+    if facts.os_name == "macOS" and facts.throttled:
+        stable["throttled"] = True
     stable["memory_mib"] = round(facts.memory_mib / _MEMORY_STEP_MIB) * _MEMORY_STEP_MIB
     text = json.dumps(stable, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -203,6 +203,12 @@ def test_what_changes_by_itself_leaves_the_fingerprint(change: dict[str, Any]) -
     assert fingerprint(replace(FACTS, **change)) == fingerprint(FACTS)
 
 
+def test_a_mac_that_is_hot_is_another_host() -> None:
+    cool, hot = (replace(FACTS, os_name="macOS", throttled=each) for each in ("", "to 62 % of its speed"))
+    warm = replace(hot, throttled="at thermal warning level 1")
+    assert fingerprint(cool) != fingerprint(hot) == fingerprint(warm)
+
+
 @pytest.mark.parametrize(
     "change",
     [{"cpu_model": "Neoverse-V2"}, {"usable_cores": 4}, {"memory_mib": 7900}, {"os_version": "12"},
