@@ -32,7 +32,7 @@ FROM_TREE = ("bin", "etc", "lib", "lib64", "sbin", "usr")
 _HEAD = """\
 #!/bin/sh
 # {what}: see harness/runtimes/launchers.py of VisorBench.
-self=$0
+self=$0 argv0=$0
 [ -h "$self" ] && self=$(readlink -f "$self")
 case $self in
     /*) here=${{self%/*}} ;;
@@ -71,7 +71,7 @@ export RENDER_SERVER_EXEC_PATH="$here/{render_server}"
 export LIBGL_DRIVERS_PATH="$lib/dri" GBM_BACKENDS_PATH="$lib/gbm" DRIRC_CONFIGDIR="$tree/usr/share/drirc.d"
 export __EGL_VENDOR_LIBRARY_DIRS="$tree/usr/share/glvnd/egl_vendor.d"
 export VK_DRIVER_FILES="${{VK_DRIVER_FILES-$tree/usr/share/vulkan/icd.d}}"
-exec "$tree/{loader}" --inhibit-cache --argv0 "$0" --library-path "{library_path}" "$@"
+exec "$tree/{loader}" --inhibit-cache --argv0 "$argv0" --library-path "{library_path}" "$@"
 """
 
 _FIND_IN_TREE = """\
@@ -87,6 +87,7 @@ case $program in
     */*) ;;
     *) echo "$0: this runtime has no program $program" >&2 && exit 127 ;;
 esac
+argv0=$program # some programs are several, by their name
 set -- "$program" "$@"
 """
 
