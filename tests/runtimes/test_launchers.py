@@ -31,7 +31,7 @@ def test_every_argument_arrives_as_it_is(loader) -> None:
 def test_a_program_is_called_by_its_own_name(loader) -> None:
     """As its usage shows: passt, for one, is two programs that differ in nothing else."""
     for argv in ([loader / "echo"], [loader / "run", "echo"]):
-        assert run(*argv, "--help").stdout.split()[1].endswith("/echo")
+        assert run(*argv, "--help").stdout.partition(" [")[0].endswith("/echo")
 
 
 def test_it_is_the_trees_program_that_runs(loader) -> None:
