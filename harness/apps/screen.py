@@ -10,23 +10,25 @@ import socket
 import struct
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import HostLacks, ToolMissing, WindowError
 from harness.host.paths import private_directory
 from harness.host.processes import spawn
 from harness.runtimes import catalogue
+from harness.runtimes.model import Way
 from harness.runtimes.ways import way_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from harness.archive.fetch import Progress
 
 RUNTIME = "x11"
 SIZE = "1280x800x24"
 _READY_S = 60
+_KEYMAPS = Path("/usr/bin/xkbcomp")
 _LOCAL, _WILD = 256, 0xFFFF
 """Families of an authority file's entries: a host by its name, and whatever the address (X11/Xauth.h)."""
 _PROTOCOL = b"MIT-MAGIC-COOKIE-1"
@@ -72,7 +74,13 @@ def xvfb_command(progress: Progress | None = None, mirror: str | None = None) ->
             fix="run this on Linux, or on a host with Xvfb",
         )
     runtime = catalogue.ensure(RUNTIME, progress=progress, mirror=mirror)
-    return runtime.command(["Xvfb"], way_for(runtime))
+    way = way_for(runtime)
+    if way is not Way.BWRAP and not _KEYMAPS.is_file():  # which no option of Xvfb's names
+        raise ToolMissing(
+            f"the runtime's Xvfb needs {_KEYMAPS}, which it has where user namespaces are allowed",
+            fix="install an Xvfb (Debian: apt install xvfb), or allow them",
+        )
+    return runtime.command(["Xvfb"], way)
 
 
 @contextmanager
