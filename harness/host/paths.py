@@ -8,6 +8,7 @@ environment variable: ``VISORBENCH_CACHE_DIR``, ``VISORBENCH_DATA_DIR``, ``VISOR
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import sys
@@ -44,6 +45,17 @@ def cache_dir() -> Path:
 def data_dir() -> Path:
     """The results store: nothing in it can be made again."""
     return _moved("VISORBENCH_DATA_DIR") or _platform_dirs().user_data_path
+
+
+def without_home(text: str) -> str:
+    """``text`` with ``~`` for the user's home folder: readers of a report need not know who measured, or where."""
+    try:
+        home = Path.home()
+    except RuntimeError:  # nobody's
+        return text
+    if home == home.parent or str(home) not in text:
+        return text
+    return re.sub(rf"(?<![\w.-]){re.escape(str(home))}(?![\w.-])", "~", text)
 
 
 def runtime_dir() -> Path:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from harness.host.paths import without_home
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -31,4 +33,4 @@ def tail(folder: Path, log: str) -> str:
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - TAIL_BYTES))
         text = stream.read().decode("utf-8", "replace")
-    return "\n".join(plain(text).splitlines()[-TAIL_LINES:])
+    return "\n".join(plain(without_home(text)).splitlines()[-TAIL_LINES:])

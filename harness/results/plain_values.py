@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from harness.host.paths import without_home
+
 TEXT_MAX = 20_000
 """Characters kept of a message or a note: a guest can write without end."""
 
@@ -18,17 +20,23 @@ NAME_MAX = 200
 
 
 def printable(text: str) -> str:
-    """Text that any file and database can hold: undecodable bytes and NUL escaped, no longer than TEXT_MAX."""
-    clean = text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
-    return (
-        clean if len(clean) <= TEXT_MAX else f"{clean[:TEXT_MAX]}… ({len(clean) - TEXT_MAX} more characters)"
-    )
+    """Text that any file and database can hold, and anybody may read: undecodable bytes and NUL escaped, the user's
+    home folder as ``~``, no longer than TEXT_MAX.
+    """
+    return _encodable(without_home(text))
 
 
 def fitting_name(text: str) -> str:
     """A printable name that is neither empty nor longer than NAME_MAX."""
-    clean = printable(text) or "unnamed"
+    clean = _encodable(text) or "unnamed"
     return clean if len(clean) <= NAME_MAX else f"{clean[: NAME_MAX - 1]}…"
+
+
+def _encodable(text: str) -> str:
+    clean = text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+    return (
+        clean if len(clean) <= TEXT_MAX else f"{clean[:TEXT_MAX]}… ({len(clean) - TEXT_MAX} more characters)"
+    )
 
 
 def plain_value(value: Any) -> Any:

@@ -122,6 +122,29 @@ WILD = st.recursive(
 ANY = st.text(st.characters(), max_size=300)
 
 
+@pytest.mark.parametrize(
+    ("home", "said", "kept"),
+    [
+        ("/home/al", "/home/al/src/qemu", "~/src/qemu"),
+        ("/home/al", "qemu=/home/al, then /home/al:/opt", "qemu=~, then ~:/opt"),
+        ("/home/al", "/home/alice, /home/al-2, /srv/home/al", "/home/alice, /home/al-2, /srv/home/al"),
+        ("/", "/opt/qemu", "/opt/qemu"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="paths are written in another way")
+def test_a_run_does_not_say_whose_home_it_was_measured_in(recorder, monkeypatch, home, said, kept):
+    monkeypatch.setenv("HOME", home)
+    tcg = recorder.subject(**TINY, config={"qemu": said})
+    boot(recorder, tcg)
+    recorder.notice(said)
+    recorder.skip("boot", code="x", reason=said, fix=said)
+    recorder.fail("boot", error="MachineDied", message=said)
+    run = recorder.finish()
+    assert run.subjects[0].config["qemu"] == kept
+    assert run.notices == (kept,)
+    assert {run.skipped[0].reason, run.skipped[0].fix, run.failed[0].message} == {kept}
+
+
 @given(ANY, ANY, ANY, st.dictionaries(ANY, WILD, max_size=3))
 @settings(max_examples=60, deadline=None)
 def test_no_name_and_no_fact_can_cost_a_run(tmp_path_factory, name, other, text, facts):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 
 from harness.gate.likeness import stable_facts, subject_facts
+from harness.host.paths import without_home
 from harness.measure.bootstrap import sketch
 from harness.measure.observations import observations
 from harness.measure.statistics import FEWEST_FOR_INTERVAL
@@ -134,7 +135,7 @@ def _plain(value: Any) -> Any:
     """The same with every text made fit to be shown."""
     match value:
         case str():
-            return plain(value)
+            return plain(without_home(value))
         case dict():
             return {plain(key): _plain(each) for key, each in value.items()}
         case list() | tuple():

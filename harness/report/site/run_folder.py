@@ -6,6 +6,7 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
+from harness.host.paths import without_home
 from harness.report.site.facts import Facts, facts_of, to_script
 from harness.report.site.pages import with_way_back
 from harness.report.site.sources import PAGE
@@ -41,6 +42,7 @@ def stage_run(run: Run, folder: Path | None, staging: Path, tell: Callable[[str]
         tell(f"drawing the report of {run.id}")
         page = _drawn(run, place)
     (place / PAGE).write_text(with_way_back(page, facts), encoding="utf-8", newline="\n")
+    _keep_home_private(place, {picture.file for picture in run.pictures})
     return facts
 
 
@@ -77,6 +79,16 @@ def _copy(folder: Path | None, path: str, place: Path) -> bool:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(origin, target)
     return True
+
+
+def _keep_home_private(place: Path, pictures: set[str]) -> None:
+    """Logs are as their programs wrote them, with the paths of who measured; and so are runs of older versions."""
+    for path in place.rglob("*"):
+        if not path.is_file() or path.relative_to(place).as_posix() in pictures:
+            continue
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
+        if (private := without_home(text)) != text:
+            path.write_bytes(private.encode("utf-8", "surrogateescape"))
 
 
 def _written(run: Run, folder: Path | None, place: Path) -> str | None:

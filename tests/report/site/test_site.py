@@ -186,6 +186,25 @@ def test_two_folders_with_one_run_are_not_both_published(tmp_path, reports):
     assert [skipped.name for skipped in site.skipped] == ["copy"]
 
 
+def test_nothing_in_a_site_says_whose_home_it_was_measured_in(tmp_path, made, monkeypatch):
+    home = tmp_path / "home" / "al"
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    older = made.run(1).model_dump(mode="json", by_alias=True)
+    older["subjects"][1]["config"]["qemu"] = f"{home}/src/qemu/build"
+    older["failed"][0] |= {"message": f"{home}/src/qemu/build/qemu-system-x86_64: died", "logs": ["qemu.log"]}
+    reports = tmp_path / "reports" / "one"
+    reports.mkdir(parents=True)
+    (reports / "results.json").write_text(json.dumps(older))
+    (reports / "qemu.log").write_bytes(f"-D {home}/x\n".encode() + b"\xff\n")
+    (reports / "index.html").write_text(f"<html><body>{home}/src</body></html>")
+    site = published(tmp_path, reports.parent)
+    assert len(site.runs) == 1
+    assert not [path for path, content in contents(site.folder).items() if str(home).encode() in content]
+    (log,) = site.folder.rglob("qemu.log")
+    assert log.read_bytes() == b"-D ~/x\n\xff\n"
+
+
 def nasty(run):
     """The run with the worst text in every field that takes any."""
     document = run.model_dump(mode="json", by_alias=True)
