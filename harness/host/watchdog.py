@@ -112,8 +112,7 @@ class Watchdog:
         elif message["do"] == "spawn":
             self._tell({"id": message["id"], **self._spawn(message, fds)})
         elif message["pid"] in self.owned:  # not reaped yet, so the number is still this process's
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(message["pid"], message["signal"])
+            _signal_group(message["pid"], message["signal"])
 
     def _spawn(self, request: dict[str, Any], fds: list[int]) -> dict[str, int]:
         report, failure = os.pipe()
@@ -188,13 +187,11 @@ class Watchdog:
 
     def _end_group(self, pid: int) -> None:
         if pid in self.owned:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
+            _signal_group(pid, signal.SIGKILL)
 
     def _end_everything(self) -> None:
         for pid in self.owned:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGTERM)
+            _signal_group(pid, signal.SIGTERM)
         deadline = time.monotonic() + GRACE_S
         while self.owned and (left := deadline - time.monotonic()) > 0:
             select.select([self.wake], [], [], left)
@@ -217,6 +214,13 @@ class Watchdog:
     def _tell(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # nobody is left to be told
             watchdog_wire.send(self.link, message)
+
+
+def _signal_group(group: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+        if number == signal.SIGTERM:  # which one that is stopped hears when it goes on
+            os.killpg(group, signal.SIGCONT)
 
 
 def _group_exists(group: int) -> bool:

@@ -115,6 +115,8 @@ class Capabilities:
     start: bool = True
     """Whether the harness starts and ends its machines; False: it attaches to one that runs."""
     pause: bool = True
+    pause_stops_clock: bool = True
+    """Whether a paused guest's clock stands still; else it goes on, and the guest finds itself later when resumed."""
     reset: bool = True
     powerdown: bool = True
     screenshot: bool = False

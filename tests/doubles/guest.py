@@ -1,4 +1,7 @@
-"""The real guest under a double: arm64 on QEMU's TCG, driven by QMP over a socket that it inherits."""
+"""The real guest under a double: arm64 on QEMU's TCG, driven by QMP over a socket that it inherits.
+
+vfkit's guest runs in another process than vfkit (:func:`apart`); krunkit is the process of its guest (:func:`become`).
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,17 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tests.doubles import vsock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.doubles.vsock import VsockPort
 
 QEMU = "qemu-system-aarch64"
@@ -25,6 +31,7 @@ FIRMWARE = (
     "/usr/share/AAVMF/AAVMF_CODE.fd",
     "/usr/share/edk2/aarch64/QEMU_EFI.fd",
 )
+_LOOK_S = 0.005
 
 
 @dataclass
@@ -83,33 +90,88 @@ def argv(hardware: Hardware, qmp_fd: int, vsock_fd: int | None) -> list[str]:
     return line
 
 
-class Guest:
-    """A QEMU that runs apart from its double: in a session of its own and nobody's child, as a process of launchd's is.
+class Prepared:
+    """A QEMU that can be executed; ``named``: what it is called in the process table."""
 
-    ``named``: what it is called in the process table. ``tied``: it ends when the double does, however that ends.
-    """
-
-    def __init__(self, hardware: Hardware, console_fd: int | None, *, named: str, tied: bool) -> None:
-        ours, theirs = socket.socketpair()
+    def __init__(self, hardware: Hardware, named: str) -> None:
+        self.hardware = hardware
+        self.ours, theirs = socket.socketpair()
         self.folder = Path(tempfile.mkdtemp(prefix="vbd-"))
-        program = self.folder / named
-        program.symlink_to(str(shutil.which(QEMU)))
+        self.program = str(self.folder / named)
+        Path(self.program).symlink_to(str(shutil.which(QEMU)))
         front = vsock.start(hardware.vsock, self.folder) if hardware.vsock else None
-        inherited = [end.fileno() for end in (theirs, front) if end]
+        self.inherited = [end for end in (theirs, front) if end]
         line = argv(hardware, theirs.fileno(), front.fileno() if front else None)
-        self.pid = _spawn_apart(str(program), [str(program), *line[1:]], inherited, console_fd)
-        for end in (theirs, front):
-            if end:
-                end.close()
-        self.life = _tie(self.pid, self.folder) if tied else None
-        self._stream = ours.makefile("rwb")
+        self.argv = [self.program, *line[1:]]
+
+    def execute(self) -> NoReturn:
+        """Be it."""
+        for end in self.inherited:
+            end.set_inheritable(True)
+        os.execv(self.program, self.argv)
+
+    def speaker(self, pid: int) -> Guest:
+        """Who drives it, in a process that never becomes it."""
+        for end in self.inherited:
+            end.close()
+        return Guest(pid, self.ours, self.folder, self.hardware.vsock)
+
+
+def apart(hardware: Hardware, console_fd: int | None, *, named: str, tied: bool) -> Guest:
+    """Run apart from the double: in a session of its own and nobody's child, as a process of launchd's is.
+
+    ``tied``: it ends when the double does, however that ends. For a double that has no threads yet.
+    """
+    made = Prepared(hardware, named)
+    guest = made.speaker(_spawn_apart(made, console_fd))
+    if tied:
+        guest.life = _tie(guest.pid, made.folder)
+    guest.start()
+    return guest
+
+
+def become(hardware: Hardware, named: str, beside: Callable[[Guest], None]) -> NoReturn:
+    """From now on this process is the guest's QEMU, with its virtual CPUs as threads.
+
+    ``beside`` is called in another process, which is nobody's child and ends with it, before the guest runs.
+    """
+    made = Prepared(hardware, named)
+    vmm = os.getpid()
+    if (between := os.fork()) == 0:
+        os.setsid()
+        if os.fork() == 0:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, 0)
+            os.dup2(null, 1)
+            guest = made.speaker(vmm)
+            beside(guest)
+            with suppress(ConnectionError):
+                guest.start()
+            guest.ended.wait()
+        os._exit(0)
+    os.waitpid(between, 0)
+    made.execute()
+
+
+class Guest:
+    """A QEMU as its double drives it."""
+
+    def __init__(self, pid: int, stream: socket.socket, folder: Path, ports: list[VsockPort]) -> None:
+        self.pid = pid
+        self.folder = folder
+        self.life: int | None = None
+        self._ports = ports
+        self._stream = stream.makefile("rwb")
         self._lock = threading.Lock()
         self._answers: list[dict[str, object]] = []
         self._answered = threading.Condition()
         self.shutdown: str | None = None
         self.ended = threading.Event()
+
+    def start(self) -> None:
+        """Let it run; raises ConnectionError for one that has ended already."""
         threading.Thread(target=self._read, daemon=True).start()
-        vsock.listen(hardware.vsock, self.folder)
+        vsock.listen(self._ports, self.folder)
         self.execute("qmp_capabilities")
         self.execute("cont")  # only now: of a guest that ends at once, nothing was told before
 
@@ -135,6 +197,13 @@ class Guest:
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
+    def await_awake(self) -> None:
+        """Wait while job control has it stopped: its process is one that answers nothing then."""
+        status = Path(f"/proc/{self.pid}/stat")
+        with suppress(OSError):
+            while status.read_text().rpartition(")")[2].split()[0] == "T":
+                time.sleep(_LOOK_S)
+
     def _read(self) -> None:
         with suppress(ConnectionError):  # a QEMU that ends has perhaps not read what it was told last
             for line in self._stream:
@@ -153,8 +222,8 @@ class Guest:
                 self._answered.notify_all()
 
 
-def _spawn_apart(program: str, line: list[str], inherited: list[int], console_fd: int | None) -> int:
-    """Its pid, told by the process in between, which then is gone. For a double that has no threads yet."""
+def _spawn_apart(made: Prepared, console_fd: int | None) -> int:
+    """Its pid, told by the process in between, which then is gone."""
     read, write = os.pipe()
     if (between := os.fork()) == 0:
         os.setsid()
@@ -162,9 +231,7 @@ def _spawn_apart(program: str, line: list[str], inherited: list[int], console_fd
             null = os.open(os.devnull, os.O_RDWR)
             for fd, source in ((0, console_fd), (1, console_fd)):
                 os.dup2(null if source is None else source, fd)
-            for fd in inherited:
-                os.set_inheritable(fd, True)  # noqa: FBT003 - it takes no keyword
-            os.execv(program, line)
+            made.execute()
         os.write(write, str(pid).encode())
         os._exit(0)
     os.close(write)

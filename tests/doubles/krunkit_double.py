@@ -1,4 +1,7 @@
-"""What ``tests/doubles/krunkit`` does: parse, start the guest, listen, wait for its end."""
+"""What ``tests/doubles/krunkit`` does: parse, and be the guest, beside a process that listens.
+
+krunkit listens in the process of its guest: what it is asked while that is stopped, it answers when it goes on.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import json
 import signal
 import sys
 
-from tests.doubles.guest import Guest, Hardware
+from tests.doubles.guest import Guest, Hardware, become
 from tests.doubles.krunkit_options import Options, Refused, parse
 from tests.doubles.modes import Mode, modes
 from tests.doubles.networks import reached
@@ -29,6 +32,8 @@ class Machine:
 
     def answer(self, method: str, path: str, body: bytes) -> Reply:
         """The REST interface as its code has it."""
+        if self.guest:
+            self.guest.await_awake()
         if method == "POST" and (Mode.OLD in self.misbehaves or path == "/vm/state"):
             return self.change(body)
         if (method, path) == ("GET", "/vm/state"):
@@ -93,14 +98,14 @@ def main(argv: list[str]) -> int:
     except Refused as refused:
         print(refused, file=sys.stderr)
         return 1
-    guest = None
+
+    def listen(guest: Guest | None) -> None:
+        if options.rest:
+            machine = Machine(guest, misbehaves)
+            RestServer(options.rest, machine.answer, misbehaves | {Mode.NUL}, one_read=True)
+
     if Mode.MUTE not in misbehaves:
-        guest = Guest(hardware(options), None, named="krunkit-guest", tied=True)
-    if options.rest:
-        machine = Machine(guest, misbehaves)
-        RestServer(options.rest, machine.answer, misbehaves | {Mode.NUL}, one_read=True)
-    if guest is None:
-        signal.pause()
-        return 1
-    guest.ended.wait()
-    return 0 if guest.shutdown else 1
+        become(hardware(options), "krunkit", listen)
+    listen(None)
+    signal.pause()
+    return 1

@@ -11,7 +11,7 @@ import sys
 import threading
 import tty
 
-from tests.doubles.guest import Guest, Hardware
+from tests.doubles.guest import Guest, Hardware, apart
 from tests.doubles.modes import Mode, modes
 from tests.doubles.networks import leased, reached
 from tests.doubles.rest_server import Reply, RestServer
@@ -54,7 +54,7 @@ class Machine:
         fd = self._master if self.pty else 1 if console == "stdio" else None
         if Mode.MUTE not in self.misbehaves:
             tied = Mode.ORPHAN not in self.misbehaves
-            self.guest = Guest(hardware(self.options, console), fd, named=WORKER, tied=tied)
+            self.guest = apart(hardware(self.options, console), fd, named=WORKER, tied=tied)
 
     def state(self) -> str:
         """Virtualization.framework's word."""

@@ -116,6 +116,14 @@ def test_end_kills_what_ignores_sigterm():
     process.stdout.close()
 
 
+def test_one_that_is_stopped_is_asked_to_end_and_hears_it():
+    process = spawn(["sleep", "60"], purpose="test")
+    process.signal(signal.SIGSTOP)
+    while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
+        time.sleep(0.001)
+    assert process.end(grace_s=60) == -signal.SIGTERM
+
+
 def test_the_end_is_an_event_with_a_stamp():
     process = spawn(["sh", "-c", "sleep 0.2; exit 5"], purpose="test")
     heard, seen = threading.Event(), []

@@ -1,8 +1,12 @@
 """The backend krun through doubles of krunkit and gvproxy, which run the real guest and misbehave when told."""
 
+import os
 import platform
+import signal
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from harness.config.model import Config
@@ -11,9 +15,11 @@ from harness.errors import (
     BootTimeout,
     ControlLost,
     ControlRefused,
+    ControlTimeout,
     HostLacks,
     MachineDied,
     MeasurementError,
+    WrongState,
 )
 from harness.guests.efi_stub import with_efi_stub
 from harness.guests.model import Arch
@@ -23,11 +29,13 @@ from harness.machines.krun.backend import KRUN
 from harness.machines.krun.proof import prove
 from harness.machines.model import MachineSpec, Phase, State
 from harness.machines.rest.backend import RestBackend
+from harness.machines.rest.control import VmState
 from harness.plugin.subjects import Subject, plan
 from harness.results.recorder import RunRecorder
 from tests.doubles.gvproxy_double import REFUSES
 from tests.doubles.modes import Mode
 from tests.machines.conftest import DOUBLES, gone
+from tests.machines.scenarios_on import boots_and_pauses_as_measured
 from tests.machines.vsock_speech import speaks_by_vsock
 
 BOOT_S = 300
@@ -67,11 +75,22 @@ def machine(krun, tiny, killed):
 @pytest.mark.guest_boot
 def test_the_reference_guest_boots_through_firmware_and_goes_through_a_whole_life(machine, vsock_device):
     one = machine(vsock=True)
-    assert list(one.boot(timeout_s=BOOT_S).phases) == list(Phase)
+    assert {"guest-ready", "pause", "resume"} <= boots_and_pauses_as_measured(one, KRUN.capabilities)
+    assert list(one.timeline.phases) == list(Phase)
     assert "console=hvc0" in one.ssh.run("cat /proc/cmdline").text()
     krunkit, gvproxy = one.pids
     speaks_by_vsock(one)
-    for cannot in (one.pause, one.reset, lambda: one.screenshot(Path("picture.png"))):
+
+    one.pause()
+    one.pause()
+    assert (one.state, psutil.Process(krunkit).status()) == (State.PAUSED, psutil.STATUS_STOPPED)
+    for silent in (one.powerdown, lambda: one.control):
+        with pytest.raises(WrongState, match="is paused"):
+            silent()
+    one.resume()
+    one.resume()
+    assert (one.state, one.control.state()) == (State.RUNNING, VmState.RUNNING)
+    for cannot in (one.reset, lambda: one.screenshot(Path("picture.png"))):
         with pytest.raises(ControlRefused, match="krunkit cannot"):
             cannot()
     assert one.state is State.RUNNING
@@ -94,6 +113,48 @@ def test_the_proof_is_a_guest_that_powers_itself_off(krun, monkeypatch):
     proof = prove(double, Arch.ARM64, deadline_s=BOOT_S)
     assert (proof.usable, proof.code) == (False, "no-entitlement")
     assert "codesign" in proof.fix
+
+
+def test_a_paused_machine_is_stopped_and_killed_like_any_other(machine):
+    for end in ("stop", "kill"):
+        one = machine(extra={"network": "none"})
+        one.start()
+        (krunkit,) = one.pids
+        one.pause()
+        getattr(one, end)()
+        assert one.state is State.STOPPED
+        assert gone(krunkit)
+
+
+def test_a_krunkit_that_is_killed_while_it_is_paused_is_dead(machine):
+    one = machine(extra={"network": "none"})
+    one.start()
+    one.pause()
+    os.kill(one.pids[0], signal.SIGKILL)
+    with pytest.raises(MachineDied, match="was killed by SIGKILL"):
+        one.wait_for(Phase.GUEST_READY, BOOT_S)
+    with pytest.raises(MachineDied):
+        one.resume()
+    assert one.state is State.DEAD
+
+
+def test_a_krunkit_that_somebody_else_has_stopped_is_not_paused(machine, monkeypatch):
+    one = machine(extra={"network": "none"})
+    one.start()
+    (krunkit,) = one.pids
+    os.kill(krunkit, signal.SIGSTOP)
+    while psutil.Process(krunkit).status() != psutil.STATUS_STOPPED:
+        time.sleep(0.01)
+    assert one.state is State.RUNNING
+    with pytest.raises(WrongState, match=rf"krunkit \(pid {krunkit}\) was stopped by a signal") as named:
+        one.pause()
+    assert named.value.fix == f"let it go on: kill -CONT {krunkit}"
+    with monkeypatch.context() as impatient:
+        impatient.setattr("harness.machines.rest.machine.EXIT_GRACE_S", 0.1)
+        with pytest.raises(ControlTimeout, match="was stopped by a signal that was not the harness's"):
+            one.powerdown(BOOT_S)
+    one.stop(timeout_s=0.5)
+    assert one.state is State.STOPPED
 
 
 def test_a_guest_that_never_starts_is_a_timeout_and_is_stopped(machine):

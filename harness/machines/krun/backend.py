@@ -14,9 +14,14 @@ DEADLINE_S = 20.0
 KRUN = Kind(
     "krun",
     "krunkit",
-    # The power button; nothing pauses, there is no reset, no picture, and no direct boot of a kernel.
+    # Pause by job control and the power button; there is no reset, no picture, and no direct boot of a kernel.
     Capabilities(
-        archs=frozenset({Arch.ARM64}), pause=False, reset=False, vsock=True, gpus=GPUS, firmware_only=True
+        archs=frozenset({Arch.ARM64}),
+        pause_stops_clock=False,
+        reset=False,
+        vsock=True,
+        gpus=GPUS,
+        firmware_only=True,
     ),
     "libkrun's GPU is Venus without a display, and nothing else",
     define,

@@ -19,6 +19,7 @@ from harness.machines.rest import definition
 from harness.machines.rest.devices import SerialLog
 from harness.machines.rest.disks import private_copy
 from harness.machines.rest.network import NetworkKind, Plug
+from harness.machines.rest.pausing import ByJobControl
 from harness.machines.rest.vmm import Prepared
 from harness.machines.rest.vsock import Ports, ports
 
@@ -56,7 +57,7 @@ class Krunkit:
     name = "krunkit"
     entitlement = ENTITLEMENT
     has_worker = False
-    can_pause = False
+    pausing = ByJobControl()
 
     @property
     def settings(self) -> dict[str, str | int]:
@@ -67,6 +68,7 @@ class Krunkit:
             "network": self.network.value,
             "boot": "efi",
             "gpu": "venus",
+            "pause": "SIGSTOP of krunkit",
             **({"kernel_command_line": self.command_line} if self.guest.kernel else {}),
             **({"vsock": str(self.vsock)} if self.vsock else {}),
         }

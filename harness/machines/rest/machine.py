@@ -11,6 +11,7 @@ from harness.errors import (
     ControlError,
     ControlLost,
     ControlRefused,
+    ControlTimeout,
     GuestSilent,
     InvalidConfiguration,
     NoHotPlug,
@@ -22,6 +23,7 @@ from harness.machines.login import Login
 from harness.machines.model import Phase, State
 from harness.machines.rest import endings
 from harness.machines.rest.control import Change
+from harness.machines.rest.pausing import by_somebody_else, continuing, stopped
 from harness.machines.rest.vmm import Place, RestVmm, launch
 from harness.machines.vmm_machine import VmmMachine
 
@@ -78,8 +80,14 @@ class RestMachine(VmmMachine[RestVmm]):
 
     @property
     def control(self) -> RestControl:
-        """The control socket, for what the lifecycle has no word for."""
-        return self._started().control
+        """The control socket, for what the lifecycle has no word for; raises WrongState where a pause silences it."""
+        vmm = self._started()
+        if self._silenced:
+            raise WrongState(
+                f"{self.name} is paused, and {vmm.name} answers nothing meanwhile", fix="resume it first",
+                state=State.PAUSED, required=State.RUNNING,
+            )  # fmt: skip
+        return vmm.control
 
     @property
     def ssh(self) -> Ssh:
@@ -136,19 +144,20 @@ class RestMachine(VmmMachine[RestVmm]):
         self._watch = BootWatch(vmm, self._spec.guest, self._milestones, self._failure, self.name)
 
     def pause(self) -> None:
-        """Stop the virtual CPUs, and return when they have stopped; pausing twice is fine."""
+        """Stop the virtual CPUs, and return when they have stopped; pausing twice is fine.
+
+        Raises WrongState where that is done by job control, and somebody else has stopped the VMM already.
+        """
         vmm = self._alive("pause", State.RUNNING, State.PAUSED)
-        if not self._program.can_pause:
-            self._cannot("pause a machine", "use a backend of QEMU, or vz")
         if not self._paused:
-            self._asking(vmm.control.pause)
+            self._asking(lambda: self._program.pausing.pause(vmm))
             self._paused = True
 
     def resume(self) -> None:
         """Let the virtual CPUs run again; resuming a running machine is fine."""
         vmm = self._alive("resume", State.RUNNING, State.PAUSED)
         if self._paused:
-            self._asking(vmm.control.resume)
+            self._asking(lambda: self._program.pausing.resume(vmm))
             self._paused = False
 
     def reset(self) -> None:
@@ -189,6 +198,8 @@ class RestMachine(VmmMachine[RestVmm]):
         vmm = self._alive("stop", State.RUNNING, State.PAUSED)
         self._asked_to_end = True
         with suppress(ControlError):  # it went faster than its answer, is jammed, or cannot now
+            if self._silenced:
+                self._program.pausing.resume(vmm)
             vmm.control.ask(Change.HARD_STOP, timeout_s)
             endings.ends_within(vmm, timeout_s)
         if vmm.process.exited is None:
@@ -210,13 +221,23 @@ class RestMachine(VmmMachine[RestVmm]):
         """Raises ControlRefused."""
         self._cannot(f"write its screen to {to}", "choose a backend of QEMU")
 
+    @property
+    def _silenced(self) -> bool:
+        """Whether it is paused in a way in which its VMM hears nothing."""
+        return self._paused and not self._program.pausing.answers
+
     def _cannot(self, what: str, fix: str) -> NoReturn:
         raise ControlRefused(f"{self.name}: {self._program.name} cannot {what}", fix=fix, desc="")
 
     def _asking(self, question: Callable[[], T]) -> T:
-        """Ask the VMM; when it does not answer because it has died, say that instead."""
+        """Ask the VMM; when it does not answer because it has died or is stopped, say that instead."""
         try:
             return question()
+        except ControlTimeout:
+            vmm = self._started()
+            if not stopped(vmm.process):
+                raise
+            raise ControlTimeout(f"{self.name}: {by_somebody_else(vmm)}", fix=continuing(vmm)) from None
         except ControlLost:
             if endings.ends_within(self._started(), EXIT_GRACE_S) and self.state is State.DEAD:
                 raise self._failure() from None

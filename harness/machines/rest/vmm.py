@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.channels.console import Console
     from harness.channels.events import EventPort
     from harness.machines.rest.network import Network
+    from harness.machines.rest.pausing import Pausing
     from harness.machines.rest.vsock import Ports
     from harness.machines.rest.worker import Worker
 
@@ -94,8 +95,8 @@ class Program(Protocol):
         ...
 
     @property
-    def can_pause(self) -> bool:
-        """Whether it takes the changes Pause and Resume."""
+    def pausing(self) -> Pausing:
+        """How its machines are paused."""
         ...
 
     @property

@@ -13,6 +13,7 @@ from harness.machines.rest import definition
 from harness.machines.rest.consoles import PtyConsole
 from harness.machines.rest.disks import check_raw, private_copy
 from harness.machines.rest.network import NetworkKind, Plug
+from harness.machines.rest.pausing import ByRequest
 from harness.machines.rest.vmm import Prepared
 from harness.machines.rest.vsock import Ports, ports
 from harness.machines.vz.command import build
@@ -68,7 +69,7 @@ class Vfkit:
     name = "vfkit"
     entitlement = ENTITLEMENT
     has_worker = True
-    can_pause = True
+    pausing = ByRequest()
 
     @property
     def settings(self) -> dict[str, str | int]:
