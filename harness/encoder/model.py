@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
@@ -67,6 +68,13 @@ class Quality:
     crf: float
 
 
+_BLOCK, _BORDER = 16, 128
+"""Pixels: x264 rounds a side up to whole macroblocks, and has borders around its pictures."""
+_OF_A_STREAM, _OF_A_THREAD, _OF_A_PIXEL = 8 << 20, 2 << 20, 28
+"""Bytes, found with noise at a gigabit a second: a test sees that no stream takes more."""
+_THREADS_AT_MOST = 8
+
+
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
     """One stream."""
@@ -83,6 +91,12 @@ class EncoderConfig:
     profile: Profile = Profile.BASELINE
     threads: int = 0
     """0: as many as the host has processors, up to 8."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """What its encoder and its colour conversion take at most, however hard its pictures are to encode."""
+        pixels = math.prod(-(-side // _BLOCK) * _BLOCK + _BORDER for side in (self.width, self.height))
+        return _OF_A_STREAM + _OF_A_THREAD * (self.threads or _THREADS_AT_MOST) + _OF_A_PIXEL * pixels
 
 
 @dataclass(frozen=True, slots=True)

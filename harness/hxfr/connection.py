@@ -16,6 +16,7 @@ from harness.hxfr.parser import Parser
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.hxfr.allowance import Allowance
     from harness.hxfr.limits import Limits
     from harness.hxfr.sessions import Sessions
 
@@ -33,18 +34,26 @@ FROM_CLIENTS = frozenset(
 class Connection(asyncio.BufferedProtocol):
     """``sessions`` does what is asked for, in threads of its own; ``gone`` is called once when the client has left.
 
+    ``allowance``: of the memory for pixels that come with requests.
+
     Requests are answered in their order. While one is worked on, others wait, and when too many do, the client's bytes
     stay in its socket; other clients notice nothing.
     """
 
     def __init__(
-        self, sessions: Sessions, limits: Limits, gone: Callable[[Connection], None], *, refused: str = ""
+        self,
+        sessions: Sessions,
+        limits: Limits,
+        allowance: Allowance,
+        gone: Callable[[Connection], None],
+        *,
+        refused: str = "",
     ) -> None:
         self._sessions = sessions
         self._limits = limits
         self._gone = gone
         self._refused = refused
-        self._parser = Parser(FROM_CLIENTS, most_pixels=limits.pixel_bytes)
+        self._parser = Parser(FROM_CLIENTS, most_pixels=limits.pixel_bytes, memory=allowance.memory)
         self._inbox: deque[Message] = deque()
         self._work: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
@@ -94,7 +103,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - a client may leave in any way
         """The client has gone, or was dropped."""
         self._transport = None
-        self._inbox.clear()
+        self._forget()
         for timer in (self._timer, self._farewell):
             if timer:
                 timer.cancel()
@@ -142,6 +151,11 @@ class Connection(asyncio.BufferedProtocol):
         frames = [each.payload.pixels for each in self._inbox if isinstance(each.payload, FrameRequest)]
         held_bytes = sum(len(pixels) for pixels in frames if pixels)
         return len(self._inbox) >= self._limits.pending or held_bytes >= self._limits.pixel_bytes
+
+    def _forget(self) -> None:
+        """What has come is not worked on; its pixels are let go now, whoever else still knows this connection."""
+        self._inbox.clear()
+        self._parser.forget()
 
     def _next(self) -> None:
         if self._work is None and self._inbox and not self._ending:
@@ -194,7 +208,7 @@ class Connection(asyncio.BufferedProtocol):
         transport = self._transport
         if transport is None or self._ending:
             return
-        self._inbox.clear()
+        self._forget()
         self._send(Message(Type.ERROR, 0, failure))
         self._farewell = self._loop.call_later(self._limits.farewell_s, transport.abort)
         if not transport.is_closing():

@@ -16,6 +16,7 @@ from harness.hxfr.messages import (
     HEADER,
     PIXEL_DATA,
     ConfigRequest,
+    ErrorCode,
     Failure,
     FrameRequest,
     FrameResponse,
@@ -26,13 +27,15 @@ from harness.hxfr.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 LARGEST_RESPONSE = 16 << 20
 """Of an access unit, for those who receive them."""
 MOST_PIXELS = 64 << 20
 """Bytes of an attached frame: 4096x4096 pixels of 32 bits."""
 _SCANOUT_ID = 4
+_PASSED_OVER = 65536
+"""Bytes read at once of pixels for which there is no memory."""
 
 SIZES: Mapping[Type, tuple[int, int]] = {
     Type.FRAME_REQUEST: (FRAME_REQUEST.size, FRAME_REQUEST.size),
@@ -56,12 +59,20 @@ class Parser:
     """One direction of one connection.
 
     ``accepts``: the types that this side may be sent. Fill :meth:`space`, say so with :meth:`filled`, which returns the
-    message that is complete now, if any. ``most_pixels``: bytes of an attached frame.
+    message that is complete now, if any. ``most_pixels``: bytes of an attached frame. ``memory`` is asked for so many
+    bytes for them: where it has none the pixels are passed over, and the message's payload is a Failure.
     """
 
-    def __init__(self, accepts: frozenset[Type], *, most_pixels: int = MOST_PIXELS) -> None:
+    def __init__(
+        self,
+        accepts: frozenset[Type],
+        *,
+        most_pixels: int = MOST_PIXELS,
+        memory: Callable[[int], memoryview | None] = lambda count: memoryview(bytearray(count)),
+    ) -> None:
         self._accepts = accepts
         self._most_pixels = most_pixels
+        self._memory_for_pixels = memory
         self._failed = False
         self._restart()
 
@@ -88,6 +99,10 @@ class Parser:
             raise
         return None
 
+    def forget(self) -> None:
+        """Nothing more will come: the memory of half a message is not needed."""
+        self._restart()
+
     def feed(self, data: bytes | memoryview) -> list[Message]:
         """The same for bytes that lie elsewhere already; raises InvalidMessage."""
         messages, rest = [], memoryview(data)
@@ -103,10 +118,14 @@ class Parser:
     def _restart(self) -> None:
         self._header: Header | None = None
         self._request: FrameRequest | None = None
+        self._to_pass_over = 0
         self._expect(HEADER.size)
 
     def _expect(self, count: int) -> None:
-        self._memory = memoryview(bytearray(count))
+        self._fill(memoryview(bytearray(count)))
+
+    def _fill(self, memory: memoryview) -> None:
+        self._memory = memory
         self._at = 0
 
     def _advance(self) -> Message | None:
@@ -116,8 +135,15 @@ class Parser:
             self._expect(self._fixed_bytes(header))
             return None
         header = self._header
-        if self._request is not None:
-            payload: Payload = _with_pixels(self._request, self._memory)
+        payload: Payload
+        if self._to_pass_over:
+            self._to_pass_over -= len(self._memory)
+            if self._to_pass_over:
+                self._fill(self._memory[: self._to_pass_over])
+                return None
+            payload = Failure(ErrorCode.ENCODE_FAILED, "the server has no memory for these pixels now")
+        elif self._request is not None:
+            payload = _with_pixels(self._request, self._memory)
         else:
             payload = _unpacked(header.type, self._memory)
             if isinstance(payload, FrameRequest) and header.flags & PIXEL_DATA:
@@ -148,8 +174,12 @@ class Parser:
             raise InvalidMessage(
                 f"a frame has {pixels} bytes of pixels; {self._most_pixels} are taken at most"
             )
-        self._request = request
-        self._expect(pixels)
+        if (memory := self._memory_for_pixels(pixels)) is not None:
+            self._request = request
+            self._fill(memory)
+        else:
+            self._to_pass_over = pixels
+            self._expect(min(pixels, _PASSED_OVER))
 
 
 def _with_pixels(request: FrameRequest, pixels: memoryview) -> FrameRequest:

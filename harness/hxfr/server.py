@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from harness.errors import ChannelClosed, InvalidConfiguration, NotSeen, VsockLost
+from harness.hxfr.allowance import Allowance
 from harness.hxfr.connection import Connection
 from harness.hxfr.limits import Limits
 from harness.hxfr.sessions import Sessions
@@ -62,6 +63,7 @@ class HxfrServer:
         self._scanouts = dict(scanouts or {})
         self._wanted = wanted or Wanted()
         self._limits = limits or Limits()
+        self._allowance = Allowance(self._limits.memory_bytes)
         self._any_resource = any_resource
         self._loop = asyncio.new_event_loop()
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="hxfr-encode")
@@ -76,6 +78,11 @@ class HxfrServer:
     def clients(self) -> int:
         """How many are connected."""
         return len(self._connections)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What they make it use, of what its limits allow."""
+        return self._allowance.used
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -193,11 +200,13 @@ class HxfrServer:
     def _client(self, *, invited: bool = False) -> Connection:
         limits = self._limits
         full = not invited and len(self._connections) >= limits.connections
+        allowance = Allowance(limits.client_memory_bytes, within=self._allowance)
         sessions = Sessions(
-            self._scanouts, self._workers, self._wanted, limits.sessions, any_resource=self._any_resource
-        )
+            self._scanouts, self._workers, self._wanted, limits.sessions, allowance,
+            any_resource=self._any_resource,
+        )  # fmt: skip
         refused = f"this server has {limits.connections} clients already" if full else ""
-        connection = Connection(sessions, limits, self._gone, refused=refused)
+        connection = Connection(sessions, limits, allowance, self._gone, refused=refused)
         self._connections.add(connection)
         return connection
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
 
+    from harness.hxfr.allowance import Allowance
     from harness.hxfr.scanout import Scanout
 
 FIRST_FRAME_S = 2
@@ -37,6 +38,7 @@ is the scanout's number here."""
 class Sessions:
     """Answers one message at a time. Whatever encodes runs in ``workers``; ``push`` sends what nobody asked for.
 
+    There are ``most`` streams and ``most`` subscriptions; ``allowance`` is of the streams' memory.
     ``any_resource``: see :class:`harness.hxfr.server.HxfrServer`.
     """
 
@@ -46,6 +48,7 @@ class Sessions:
         workers: Executor,
         wanted: Wanted,
         most: int,
+        allowance: Allowance,
         *,
         any_resource: bool = False,
     ) -> None:
@@ -53,6 +56,7 @@ class Sessions:
         self._workers = workers
         self._wanted = wanted
         self._most = most
+        self._allowance = allowance
         self._any_resource = any_resource
         self._streams: dict[int, Stream] = {}
         self._subscribed: dict[tuple[int, int], Scanout] = {}
@@ -64,6 +68,8 @@ class Sessions:
         match message.payload:
             case FrameRequest() as request:
                 return await self._encode(message.session, request)
+            case Failure() as failure:  # there was no memory for a request's pixels
+                raise RequestFailed(failure.code, failure.message)
             case ConfigRequest() as request:
                 self._stream(message.session).configure(self._wanted.asked(request))
                 return Message(Type.CONFIG_RESP, message.session)
@@ -171,7 +177,7 @@ class Sessions:
         if session not in self._streams:
             if len(self._streams) >= self._most:
                 raise RequestFailed(ErrorCode.INTERNAL, f"a client has {self._most} sessions at most")
-            self._streams[session] = Stream(self._wanted)
+            self._streams[session] = Stream(self._wanted, self._allowance)
         return self._streams[session]
 
 

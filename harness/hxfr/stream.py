@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.display.frame import Surface as Shown
     from harness.encoder.converter import Converter, Picture
     from harness.encoder.model import AccessUnit
+    from harness.hxfr.allowance import Allowance
     from harness.hxfr.messages import ConfigRequest, FrameRequest
 
 LARGEST_SIDE = 8192
@@ -68,10 +69,15 @@ class Wanted:
 
 
 class Stream:
-    """Encodes one frame at a time, whichever thread comes; a frame of another size begins with a keyframe."""
+    """Encodes one frame at a time, whichever thread comes; a frame of another size begins with a keyframe.
 
-    def __init__(self, wanted: Wanted) -> None:
+    ``allowance``: of the memory that its encoder takes; None: as much as it needs.
+    """
+
+    def __init__(self, wanted: Wanted, allowance: Allowance | None = None) -> None:
         self._wanted = wanted
+        self._allowance = allowance
+        self._taken_bytes = 0
         self._encoder: Encoder | None = None
         self._keyframe = False
         self._closed = False
@@ -102,7 +108,9 @@ class Stream:
             if self._closed:
                 raise RequestFailed(ErrorCode.INTERNAL, "the stream was closed")
             try:
-                encoder = self._encoder or self._open(width, height)
+                encoder = self._encoder
+                if encoder is None or encoder.size != (width, height):
+                    encoder = self._open(width, height)
                 if self._keyframe:
                     self._keyframe = False
                     encoder.force_keyframe()
@@ -121,19 +129,35 @@ class Stream:
             self._drop()
 
     def _open(self, width: int, height: int) -> Encoder:
+        self._drop()
         wanted = self._wanted
         config = EncoderConfig(
             width, height, rate=Bitrate(wanted.bitrate), fps=wanted.fps, gop=wanted.gop,
             backend=wanted.backend, profile=wanted.profile,
         )  # fmt: skip
+        self._take(config)
         self._encoder = Encoder(config).__enter__()
         return self._encoder
+
+    def _take(self, config: EncoderConfig) -> None:
+        if self._allowance is None:
+            return
+        if not self._allowance.take(config.memory_bytes):
+            raise RequestFailed(
+                ErrorCode.ENCODE_FAILED,
+                f"a stream of {config.width}x{config.height} takes {config.memory_bytes >> 20} MiB, "
+                "for which this server has no memory now: other sessions have it",
+            )
+        self._taken_bytes = config.memory_bytes
 
     def _drop(self) -> None:
         encoder, self._encoder = self._encoder, None
         if encoder is not None:
             with suppress(EncoderError):
                 encoder.close()
+        if self._allowance is not None:
+            self._allowance.give(self._taken_bytes)
+            self._taken_bytes = 0
 
 
 def of_display(shown: Shown) -> Surface:

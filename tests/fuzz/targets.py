@@ -154,8 +154,11 @@ def _dbus(data: bytes) -> None:
 
 
 def _hxfr(data: bytes) -> None:
-    """What is heard can be said, and is then heard the same."""
-    for message in Parser(frozenset(Type), most_pixels=MOST_PIXEL_BYTES).feed(data):
+    """What is heard can be said, and is then heard the same; without memory for pixels as many messages are heard."""
+    messages = Parser(frozenset(Type), most_pixels=MOST_PIXEL_BYTES).feed(data)
+    poor = Parser(frozenset(Type), most_pixels=MOST_PIXEL_BYTES, memory=lambda _: None)
+    assert [each.type for each in poor.feed(data)] == [each.type for each in messages]
+    for message in messages:
         said = message.to_bytes()
         (heard,) = Parser(frozenset(Type), most_pixels=MOST_PIXEL_BYTES).feed(said)
         assert heard.to_bytes() == said
