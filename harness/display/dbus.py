@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from harness.channels.qmp import Qmp
 
+PROTOCOL = "@dbus-display"
+"""Of a client that is handed over."""
 _LISTENER = "org.qemu.Display1.Listener"
 _MAP = f"{_LISTENER}.Unix.Map"
 _TIMEOUT_S = 10
@@ -56,7 +58,12 @@ class DbusDisplay:
     @classmethod
     def open(cls, qmp: Qmp, *, mapped: bool = True, console: int = 0) -> Self:
         """Connect through QMP. Raises DisplayRefused where this QEMU has no such display, DisplayLost, ControlError."""
-        control = DbusWire(hand_over(qmp, "@dbus-display"))
+        return cls.over(hand_over(qmp, PROTOCOL), mapped=mapped, console=console)
+
+    @classmethod
+    def over(cls, client: socket.socket, *, mapped: bool = True, console: int = 0) -> Self:
+        """The other end of ``client``, which is owned from now on, is QEMU's already; raises DisplayLost."""
+        control = DbusWire(client)
         try:
             control.authenticate(_TIMEOUT_S)
             ours, theirs = socket.socketpair()

@@ -8,7 +8,7 @@ summed over strips of the picture: the harness stays small while it measures.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +46,17 @@ class Pair:
     decoded: bytes
     source: bytes
     psnr_db: float
+
+    def middle(self, width: int, height: int) -> Pair:
+        """At most so much of both."""
+        width, height = min(width, self.width), min(height, self.height)
+        top, left = (self.height - height) // 2, (self.width - width) // 2
+
+        def cut(rgba: bytes) -> bytes:
+            whole = np.frombuffer(rgba, np.uint8).reshape(self.height, self.width, 4)
+            return whole[top : top + height, left : left + width].tobytes()
+
+        return replace(self, width=width, height=height, decoded=cut(self.decoded), source=cut(self.source))
 
 
 @dataclass(frozen=True, slots=True)

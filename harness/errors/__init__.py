@@ -10,6 +10,7 @@
     │   ├── ScenarioUnreadable      a file of scenarios that Python cannot import
     │   ├── UnlikeRuns              two runs whose hosts or subjects differ
     │   └── RunIncomplete           a run that was interrupted
+    ├── HelperLost              a process that the harness started for work of its own
     ├── HostLacks                   exit 3: the host lacks something, and how to get it
     │   ├── QemuNotFound, QemuTooOld, AcceleratorUnusable, ToolMissing
     │   ├── VmmNotFound, VmmTooOld  vfkit, krunkit, gvproxy
@@ -110,6 +111,7 @@ from harness.errors.host import (
     DiskFull,
     GpuUnavailable,
     GuestNotBuilt,
+    HelperLost,
     HostBusy,
     HostLacks,
     InstallRefused,
@@ -248,6 +250,7 @@ __all__ = [
     "GuestPanicked",
     "GuestRebooted",
     "GuestSilent",
+    "HelperLost",
     "HostBusy",
     "HostKeyChanged",
     "HostLacks",

@@ -89,5 +89,9 @@ class HostBusy(HostLacks):
     """Another harness is measuring on this host."""
 
 
+class HelperLost(VisorbenchError):
+    """A process that the harness started for work of its own has ended, or does not answer."""
+
+
 class LockUnusable(HostLacks):
     """What lies in the place of the measuring lock is no lock file that this user may use; facts: path."""

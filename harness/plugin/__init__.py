@@ -198,12 +198,13 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     meter = None
     if scenarios and not config.getoption("collectonly"):
         from harness.host.processes import install_endings  # noqa: PLC0415
+        from harness.results.usable import check_store  # noqa: PLC0415
 
         try:
             install_endings()
             vb.check_reports()
             if alone := measuring and not hasattr(config, "workerinput"):
-                vb.check_store()
+                check_store(vb.config.store)
                 vb.have_host_alone()  # also to prepare: who measures is not to hear compilers
                 config.stash[LOCK_HELD] = True
             prepare(vb, map(subject_of, scenarios), workloads, with_gpu, runtimes)

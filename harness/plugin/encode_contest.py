@@ -6,21 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.display.decoded import check
 from harness.encoder import build
 from harness.errors import FramesWrong, HostLacks
+from harness.host.apart import Apart
 from harness.host.paths import private_directory
+from harness.machines.encoder_host import EncoderHost
 from harness.machines.pattern import options
-from harness.plugin.encode_ways import GUEST_WAYS, NATIVE_WAY
+from harness.plugin.encode_ways import GUEST_WAYS, NATIVE_WAY, Desk
 from harness.plugin.skips import skip_scenario
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from harness.config.model import Profile
     from harness.display.decoded import Decoded, Pair
     from harness.plugin.display_contest import DrawingGuest
-    from harness.plugin.encode_ways import Coded, Way
+    from harness.plugin.encode_ways import Coded
     from harness.plugin.measure import Measure
 
 PACES = {"30fps": 30, "60fps": 60, "unpaced": 0}
@@ -48,21 +47,22 @@ def encode_in_turns(
     guest: DrawingGuest, measure: Measure, profile: Profile, taking_part: dict[str, Measure]
 ) -> None:
     """Every way at every pace. Raises FramesWrong when a stream is not every frame once and in order."""
-    with private_directory() as folder:
+    with private_directory() as folder, Apart(EncoderHost, "encoder") as host:
+        desk = Desk(guest, host, folder)
         for number in measure.rounds(profile.frame_rounds):
             for pace, fps in PACES.items():
                 for way in measure.turns(number, NATIVE_WAY, *GUEST_WAYS):
                     group = f"{guest.size[0]}x{guest.size[1]}-{pace}"
-                    coded = way.code(guest, options(seconds=profile.frame_seconds, fps=fps), folder)
-                    _keep(taking_part[way.name], group, way, coded)
+                    coded = way.code(desk, options(seconds=profile.frame_seconds, fps=fps))
+                    _keep(taking_part[way.name], group, way.name, coded, host)
 
 
-def _keep(measure: Measure, group: str, way: Way, coded: Coded) -> None:
+def _keep(measure: Measure, group: str, way: str, coded: Coded, host: Apart[EncoderHost]) -> None:
     """One repetition: recorded when its stream has been checked."""
     try:
-        decoded = check(coded.stream, range(coded.report.frames))
+        decoded = host.call(EncoderHost.check, coded.stream, coded.report.frames, _SHOWN)
     except FramesWrong as error:
-        raise FramesWrong(f"{way.name}, {group}: {error.message}") from error
+        raise FramesWrong(f"{way}, {group}: {error.message}") from error
     _record(measure, group, coded, decoded)
     if decoded.pair is not None:
         _show(measure, group, decoded.pair)
@@ -85,10 +85,10 @@ def _record(measure: Measure, group: str, coded: Coded, decoded: Decoded) -> Non
         )  # fmt: skip
     measure.record(
         f"{group}/host-cpu-per-frame", coded.cpu_s / report.frames, unit="s", better="lower",
-        definition="processor time of QEMU, the guest's drawing included, and of the harness ÷ frames",
+        definition="processor time of QEMU, the guest's drawing included, and of what encodes on the host ÷ frames",
     )  # fmt: skip
     measure.record(
-        f"{group}/bitrate", 8 * len(coded.stream) / seconds, unit="bit/s", better="lower",
+        f"{group}/bitrate", 8 * coded.stream.stat().st_size / seconds, unit="bit/s", better="lower",
         definition="bits of the stream ÷ time",
     )  # fmt: skip
     measure.record_all(
@@ -130,17 +130,13 @@ STAGES = {
 
 
 def _show(measure: Measure, group: str, pair: Pair) -> None:
-    left, right = (_middle(pixels, pair) for pixels in (pair.decoded, pair.source))
+    left, right = (
+        np.frombuffer(rgba, np.uint8).reshape(pair.height, pair.width, 4)
+        for rgba in (pair.decoded, pair.source)
+    )
     both = np.concatenate([left, right], axis=1)
     measure.attach_picture(
         group, both.tobytes(), both.shape[1], both.shape[0],
         caption=f"the middle of frame {pair.number}: left as it was decoded, right as it was drawn",
         facts={"PSNR": f"{pair.psnr_db:.1f} dB"},
     )  # fmt: skip
-
-
-def _middle(rgba: bytes, pair: Pair) -> NDArray[np.uint8]:
-    whole = np.frombuffer(rgba, np.uint8).reshape(pair.height, pair.width, 4)
-    width, height = min(_SHOWN[0], pair.width), min(_SHOWN[1], pair.height)
-    top, left = (pair.height - height) // 2, (pair.width - width) // 2
-    return whole[top : top + height, left : left + width]

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.config.load import load, profile, reports_folder
-from harness.errors import AcceleratorUnusable, HostLacks, StoreError, UnknownName, VisorbenchError
+from harness.errors import AcceleratorUnusable, HostLacks, UnknownName, VisorbenchError
 from harness.host.paths import runtime_dir
 from harness.host.provenance import commit
 from harness.plugin.attached import attached_guest
@@ -165,18 +165,6 @@ class Session:
         if not self._reports_checked:
             check_writable(self.reports)
             self._reports_checked = True
-
-    def check_store(self) -> None:
-        """Learn before hours of measuring whether the store can be used; raises what Store raises."""
-        from harness.results.store import Store  # noqa: PLC0415 - heavy
-        from harness.results.store_engine import KEPT  # noqa: PLC0415
-
-        try:
-            Store(self.config.store).close()
-        except StoreError as error:  # nothing is kept that could be saved again
-            own = (error.fix or "").removesuffix(KEPT).rstrip("; ")
-            error.fix = own if "--store" in own else f"{own or 'repair it'}, or name another with --store URL"
-            raise
 
     def have_host_alone(self) -> None:
         """Take the host-wide measuring lock until the session ends; raises HostBusy."""

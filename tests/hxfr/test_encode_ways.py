@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.display.decoded import check
+from harness.host.apart import Apart
+from harness.machines.encoder_host import EncoderHost
 from harness.machines.pattern import Pattern, options
 from harness.machines.runner import SshRunner
 from harness.plugin.display_contest import DrawingGuest
 from harness.plugin.encode_contest import STAGES
-from harness.plugin.encode_ways import NATIVE_WAY, PIXEL_DATA, ZERO_COPY, ZERO_COPY_REQUEST
+from harness.plugin.encode_ways import NATIVE_WAY, PIXEL_DATA, ZERO_COPY, ZERO_COPY_REQUEST, Desk
 from tests.display.conftest import HEIGHT, WIDTH, drawing_machine  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.guest_boot, pytest.mark.timeout(600)]
@@ -17,9 +21,16 @@ FRAMES = 12
 HOST = {"map", "convert", "encode"}
 
 
+@pytest.fixture(scope="module")
+def host():
+    with Apart(EncoderHost, "encoder") as host:
+        yield host
+
+
 @pytest.fixture
-def guest(drawing_machine):  # noqa: F811
-    return DrawingGuest(drawing_machine, Pattern.prepare(SshRunner.of(drawing_machine)), (WIDTH, HEIGHT))
+def desk(drawing_machine, host, tmp_path):  # noqa: F811
+    pattern = Pattern.prepare(SshRunner.of(drawing_machine))
+    return Desk(DrawingGuest(drawing_machine, pattern, (WIDTH, HEIGHT)), host, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +43,11 @@ def guest(drawing_machine):  # noqa: F811
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_a_way_has_every_frame_and_times_every_stage(guest, tmp_path, way, stages, copied_bytes) -> None:
-    coded = way.code(guest, options(frames=FRAMES, fps=10), tmp_path)
-    assert check(coded.stream, range(FRAMES)).frames == FRAMES
+def test_a_way_has_every_frame_and_times_every_stage(desk, way, stages, copied_bytes) -> None:
+    coded = way.code(desk, options(frames=FRAMES, fps=10))
+    decoded = desk.host.call(EncoderHost.check, coded.stream, FRAMES, (64, 48))
+    assert decoded == replace(check(coded.stream.read_bytes(), range(FRAMES)), pair=decoded.pair)
+    assert (decoded.pair.width, decoded.pair.height) == (64, 48)
     assert coded.copied_bytes == copied_bytes
     assert {stage.name for stage in coded.stages} == stages
     assert stages <= set(STAGES)

@@ -6,51 +6,61 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from tests.selfbench.result import Result
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 LIMIT_MB = 150
 SAMPLE_S = 0.05
 
 
+BENCHES = (("--profile", "quick"), ("--profile", "standard", "-k", "display or encode"))
+ELSEWHERE = {"harness.report": "report", "EncoderHost": "encoder"}
+"""What a process of its own has in its command line → what it is: the report comes after the measuring, and the encoder
+is measured itself."""
+
+
 def run() -> Result:
-    """A quick bench of one architecture; its report's process comes after the measuring, and is told apart."""
-    peaks = {"measuring": 0, "report": 0}
+    """Of a quick bench, and of the frames' scenarios, of one architecture; other processes' peaks are told apart."""
+    peaks = {"measuring": 0, "report": 0, "encoder": 0}
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            str(Path(sys.executable).with_name("visorbench")),
-            "bench",
-            "--profile",
-            "quick",
-            "--arch",
-            "x86-64",
-        ]
-        command += ["--reports", folder, "--store", f"sqlite:///{folder}/results.db"]
-        log = Path(folder, "log")
-        with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as bench:
-            process = psutil.Process(bench.pid)
-            while bench.poll() is None:
-                _sample(process, peaks)
-                try:
-                    bench.wait(SAMPLE_S)
-                except subprocess.TimeoutExpired:
-                    continue
-        if bench.returncode:
-            raise RuntimeError(f"the bench ended with status {bench.returncode}:\n{log.read_text()}")
-    detail = {"report_process_mb": round(peaks["report"] / 1e6)}
+        for words in BENCHES:
+            _bench(Path(folder), words, peaks)
+    detail = {f"{name}_process_mb": round(peaks[name] / 1e6) for name in ELSEWHERE.values()}
     return Result("bench_memory", peaks["measuring"] / 1e6, "MB", LIMIT_MB, detail)
+
+
+def _bench(folder: Path, words: Sequence[str], peaks: dict[str, int]) -> None:
+    visorbench = str(Path(sys.executable).with_name("visorbench"))
+    command = [visorbench, "bench", "--arch", "x86-64", *words]
+    command += ["--reports", str(folder), "--store", f"sqlite:///{folder}/results.db"]
+    log = folder / "log"
+    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as bench:
+        process = psutil.Process(bench.pid)
+        while bench.poll() is None:
+            _sample(process, peaks)
+            try:
+                bench.wait(SAMPLE_S)
+            except subprocess.TimeoutExpired:
+                continue
+    if bench.returncode:
+        raise RuntimeError(f"the bench ended with status {bench.returncode}:\n{log.read_text()}")
 
 
 def _sample(bench: psutil.Process, peaks: dict[str, int]) -> None:
     """The bench and every Python below it, QEMU and workloads not."""
-    now = {"measuring": 0, "report": 0}
+    now = dict.fromkeys(peaks, 0)
     try:
         for process in [bench, *bench.children(recursive=True)]:
             command = process.cmdline()
             if command and "python" in Path(command[0]).name:
-                role = "report" if "harness.report" in command else "measuring"
+                words = " ".join(command)
+                role = next((role for sign, role in ELSEWHERE.items() if sign in words), "measuring")
                 now[role] += process.memory_info().rss
     except psutil.Error:
         return

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from harness.display.decoded import check
 from harness.display.pattern_picture import drawn
 from harness.errors import FramesWrong
+from harness.host.apart import Apart
 from harness.hxfr.stream import Wanted
+from harness.machines.encoder_host import EncoderHost
 from harness.machines.pattern import options
 from harness.measure.order import turns
-from harness.plugin.encode_ways import ZERO_COPY
+from harness.plugin.encode_ways import ZERO_COPY, Desk
 from tests.selfbench.drawn import drawing_guest
 from tests.selfbench.plain_loop import PlainLoop
 from tests.selfbench.result import Result
@@ -39,19 +41,24 @@ def run() -> Result:
     rates: list[float] = []
     wrong: list[str] = []
     pixels = [drawn(number, *SIZE).tobytes() for number in range(FRAMES)]
-    with drawing_guest(SIZE, vsock=True) as guest, TemporaryDirectory() as name:
+    with (
+        drawing_guest(SIZE, vsock=True) as guest,
+        TemporaryDirectory() as name,
+        Apart(EncoderHost, "encoder") as host,
+    ):
         folder, threads = Path(name), os.cpu_count() or 1
+        desk = Desk(guest, host, folder)
         plain = PlainLoop(folder, *SIZE, threads=threads, gop=Wanted().gop, bitrate=Wanted().bitrate)
         for pair in range(PAIRS):
             for side in turns(("ours", "plain"), pair):
                 if side == "plain":
                     plain_s += _plain(guest, plain, pixels)
                     continue
-                coded = ZERO_COPY.code(guest, DRAW, folder)
+                coded = ZERO_COPY.code(desk, DRAW)
                 ours_s += _arrival_to_nal(coded)
                 rates.append(coded.report.fps)
                 try:
-                    check(coded.stream, range(FRAMES), compared=0)
+                    check(coded.stream.read_bytes(), range(FRAMES), compared=0)
                 except FramesWrong as error:
                     wrong.append(error.message)
         plain.close()
