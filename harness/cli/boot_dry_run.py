@@ -15,10 +15,15 @@ from harness.guests import catalogue
 from harness.host.paths import SOCKADDR_UN_MAX, runtime_dir
 from harness.machines.qemu.by_hand import by_hand
 from harness.machines.qemu.machine import QemuMachine
+from harness.machines.rest.machine import RestMachine
+from harness.machines.rest.vmm import Place
 
 if TYPE_CHECKING:
     from harness.guests.model import Arch, GuestImage
+    from harness.machines.by_hand import ByHand
     from harness.machines.model import Machine
+
+_LONGEST_SOCKET = "vsock-to_4294967294"
 
 
 def built(name: str, arch: Arch) -> GuestImage:
@@ -34,9 +39,7 @@ def built(name: str, arch: Arch) -> GuestImage:
 
 def show(machine: Machine, *, as_json: bool) -> None:
     """Print what starting ``machine`` would run. Raises UsageError for a backend without a command line."""
-    if not isinstance(machine, QemuMachine):
-        raise UsageError(f"{machine.name} has no command line to show", fix="choose a backend of QEMU")
-    hand = by_hand(machine.config, machine.spec.guest, _qmp_socket())
+    hand = _by_hand(machine)
     if as_json:
         print_json(
             {
@@ -55,8 +58,18 @@ def show(machine: Machine, *, as_json: bool) -> None:
     click.echo(hand.command)
 
 
-def _qmp_socket() -> Path:
-    """In the harness's private folder, unless its path is too long for a socket."""
-    path = runtime_dir() / "by-hand.qmp"
-    fits = len(os.fsencode(path)) <= SOCKADDR_UN_MAX
-    return path if fits else Path(tempfile.gettempdir()) / "visorbench-by-hand.qmp"
+def _by_hand(machine: Machine) -> ByHand:
+    if isinstance(machine, QemuMachine):
+        return by_hand(machine.config, machine.spec.guest, _short("by-hand.qmp"))
+    if isinstance(machine, RestMachine):
+        folder = _short("by-hand", longest=_LONGEST_SOCKET)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return machine.program.by_hand(Place(folder, folder, machine.name))
+    raise UsageError(f"{machine.name} has no command line to show", fix="choose a backend of QEMU")
+
+
+def _short(name: str, longest: str = "") -> Path:
+    """In the harness's private folder, unless its path, or that of ``longest`` in it, is too long for a socket."""
+    path = runtime_dir() / name
+    fits = len(os.fsencode(path / longest)) <= SOCKADDR_UN_MAX
+    return path if fits else Path(tempfile.gettempdir()) / f"visorbench-{name}"

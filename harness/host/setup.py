@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import InstallRefused
 from harness.host import packages
+from harness.host.system import is_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,7 +54,7 @@ class InstallPlan:
     @property
     def one_command(self) -> str:
         """The commands as one line for a shell, with sudo where root is needed and we are not; '' for none."""
-        sudo = () if self.manager in _AS_USER or _is_root() else ("sudo",)
+        sudo = () if self.manager in _AS_USER or is_root() else ("sudo",)
         return " && ".join(shlex.join([*sudo, *command]) for command in self.commands)
 
 
@@ -102,7 +103,7 @@ def authority(todo: InstallPlan) -> list[str]:
         raise _refusal(f"{_lacks(todo)}; no package manager known here has it", todo)
     if todo.manager in _PRINTED_ONLY:
         raise _refusal(f"{_lacks(todo)}; {todo.manager} is left to you", todo)
-    if todo.manager in _AS_USER or _is_root():
+    if todo.manager in _AS_USER or is_root():
         return []
     if (
         shutil.which("sudo")
@@ -175,7 +176,3 @@ def _apt_lists_old() -> bool:
     work = _APT_LISTS / "partial"
     newest = max(*lists, work.stat().st_mtime if work.is_dir() else 0.0)
     return time.time() - newest > _LISTS_AGE_S
-
-
-def _is_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0

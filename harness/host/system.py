@@ -42,3 +42,8 @@ def host_arch() -> str:
     ):
         machine = "arm64"
     return {"amd64": "x86-64", "x86_64": "x86-64", "aarch64": "arm64"}.get(machine, machine)
+
+
+def is_root() -> bool:
+    """Whether this process may do everything; on Windows it never says so."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0

@@ -44,12 +44,8 @@ def direct_kernel(kernel: Path, arch: Arch, folder: Path) -> Path:
 
     For backends whose VMM unpacks nothing. Raises KernelUnusable, KernelCorrupt, DiskFull, CacheReadOnly.
     """
-    try:
-        with kernel.open("rb") as file:
-            if headers.kind(file.read(headers.HEADER_BYTES)) is arch:
-                return kernel
-    except OSError as error:
-        raise _unreadable(kernel, error) from None
+    if boots_directly(kernel, arch):
+        return kernel
     unpacked = unpack_file(kernel)
     if unpacked.arch is not arch:
         raise KernelUnusable(
@@ -57,6 +53,15 @@ def direct_kernel(kernel: Path, arch: Arch, folder: Path) -> Path:
             fix=f"give it a kernel for {arch}", path=kernel,
         )  # fmt: skip
     return write_kernel(unpacked, folder / IMAGE)
+
+
+def boots_directly(kernel: Path, arch: Arch) -> bool:
+    """Whether it boots ``arch`` as it is; raises KernelUnusable."""
+    try:
+        with kernel.open("rb") as file:
+            return headers.kind(file.read(headers.HEADER_BYTES)) is arch
+    except OSError as error:
+        raise _unreadable(kernel, error) from None
 
 
 def unpack_file(path: Path) -> Unpacked:

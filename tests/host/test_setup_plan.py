@@ -43,7 +43,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
 
 
 def root(monkeypatch: pytest.MonkeyPatch, *, is_root: bool) -> None:
-    monkeypatch.setattr(setup, "_is_root", lambda: is_root)
+    monkeypatch.setattr(setup, "is_root", lambda: is_root)
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,11 @@ from harness.channels.qmp import Qmp
 from harness.errors import ControlError
 from harness.guests.model import Arch
 from harness.host.qemu import QemuBinary, find_qemus
+from harness.machines.by_hand import shell_quoted
 from harness.machines.disk import Aio, Cache, DiskInterface
 from harness.machines.model import GpuMode
 from harness.machines.qemu import defaults, gpu
-from harness.machines.qemu.command import build, shell_quoted
+from harness.machines.qemu.command import build
 from harness.machines.qemu.config import QemuConfig
 from harness.machines.qemu.devices import (
     Connecting,

@@ -14,8 +14,8 @@ from harness.channels.qmp import Qmp
 from harness.guests.model import Arch
 from harness.host.accelerators import impossible_here
 from harness.host.system import host_arch
+from harness.machines.by_hand import ByHand
 from harness.machines.catalogue import fastest
-from harness.machines.qemu.by_hand import ByHand
 from tests.machines.boot_sector import write_boot_sector
 
 pytestmark = [
@@ -158,6 +158,6 @@ def test_a_guest_that_is_not_built_is_not_built_by_a_dry_run(boot, tmp_path):
 
 
 def test_variables_that_a_display_needs_are_part_of_the_command():
-    hand = ByHand(("printenv", "SDL_VIDEODRIVER", "B"), {"SDL_VIDEODRIVER": "offscreen", "B": "it's $B"}, {})
+    hand = ByHand(("printenv", "SDL_VIDEODRIVER", "B"), {}, {"SDL_VIDEODRIVER": "offscreen", "B": "it's $B"})
     said = subprocess.run(["sh", "-c", f"exec {hand.command}"], capture_output=True, text=True, check=True)
     assert said.stdout == "offscreen\nit's $B\n"

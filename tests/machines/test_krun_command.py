@@ -1,5 +1,6 @@
 """krunkit's command line: whatever the typed configuration says, krunkit's own rules read the same out of it."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from harness.errors import InvalidConfiguration, UnknownName
 from harness.guests.model import Arch, GuestImage
 from harness.host.transcript import Transcript
-from harness.host.vmm_programs import VmmProgram
+from harness.host.vmm_programs import VmmProgram, variable
 from harness.machines.disk import ImageFormat
 from harness.machines.krun.command import build
 from harness.machines.krun.config import ENTITLEMENT, Blk, KrunkitConfig, SocketNet
@@ -18,7 +19,9 @@ from harness.machines.krun.program import define
 from harness.machines.model import GpuMode, MachineSpec
 from harness.machines.rest.devices import SerialLog, SharedFolder, VsockPort
 from harness.machines.rest.proof import judged
+from harness.machines.rest.vmm import Place
 from tests.doubles.krunkit_options import parse
+from tests.machines.conftest import DOUBLES
 
 MAC = "5a:94:ef:e4:0c:ee"
 KRUNKIT = VmmProgram("krunkit", Path("krunkit"), (1, 3, 1))
@@ -103,6 +106,18 @@ def test_the_reference_guest_gets_virtio_s_console_and_asks_dhcp(tmp_path):
     assert (krunkit.settings["vmm"], krunkit.settings["boot"]) == ("krunkit 1.3.1", "efi")
     alone = define(MachineSpec(tiny(tmp_path), extra={"network": "none"}), KRUNKIT)
     assert alone.command_line == "console=hvc0 quiet"
+
+
+def test_by_hand_its_network_is_started_first(disk, tmp_path, monkeypatch):
+    for name in ("gvproxy", "vmnet-helper"):
+        monkeypatch.setenv(variable(name), str(DOUBLES / name))
+    place = Place(Path("/run/by hand"), tmp_path, "test")
+    hand = define(MachineSpec(GuestImage("own", Arch.ARM64, disk=disk)), KRUNKIT).by_hand(place)
+    options = parse(shlex.split(hand.command.replace("\\\n", ""))[1:])
+    devices = dict(options.devices)
+    assert devices["virtio-serial"] == {"logFilePath": "/run/by hand/console.log"}
+    assert f"unixgram://{devices['virtio-net']['path']}" in shlex.split(hand.differs["network"])
+    assert list(hand.differs) == ["console", "REST", "disk", "network"]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from harness.errors import GpuUnavailable, InvalidConfiguration, UnknownName
 from harness.guests.model import Arch
 from harness.host.introspection import QemuFeatures
+from harness.machines.by_hand import shell_quoted
 from harness.machines.disk import Aio, DiskInterface
-from harness.machines.qemu.command import build, shell_quoted
+from harness.machines.qemu.command import build
 from harness.machines.qemu.config import QemuConfig
 from harness.machines.qemu.devices import (
     Accelerator,

@@ -1,5 +1,6 @@
 """vfkit's command line: whatever the typed configuration says, vfkit's own rules read the same out of it."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from harness.host.vmm_programs import VmmProgram
 from harness.machines.disk import Disk
 from harness.machines.model import GpuMode, MachineSpec
 from harness.machines.rest.devices import SerialLog, SharedFolder, VsockPort
+from harness.machines.rest.vmm import Place
 from harness.machines.vz.command import build
 from harness.machines.vz.config import (
     Blk,
@@ -144,6 +146,26 @@ def test_the_reference_guest_gets_virtio_s_console_and_asks_dhcp(kernel):
     assert vfkit.settings["vmm"] == "vfkit 0.6.1"
     alone = define(MachineSpec(tiny(kernel), extra={"network": "none"}), VFKIT)
     assert alone.command_line == "console=hvc0 quiet"
+
+
+def test_by_hand_it_is_the_same_machine_on_a_terminal(kernel, tmp_path):
+    place = Place(Path("/run/by hand"), tmp_path, "test")
+    hand = define(MachineSpec(tiny(kernel, initrd=kernel)), VFKIT).by_hand(place)
+    options = parse(shlex.split(hand.command.replace("\\\n", ""))[1:])
+    assert (options.boot["kernel"], options.rest) == (str(kernel), place.rest)
+    assert [kind for kind, _ in options.devices] == ["virtio-net", "virtio-serial"]
+    assert options.devices[1] == ("virtio-serial", {"stdio": ""})
+    assert list(hand.differs) == ["console", "REST", "initrd"]
+
+
+def test_by_hand_a_packed_kernel_and_a_disk_are_said_to_differ(tmp_path):
+    packed, disk = tmp_path / "vmlinuz", tmp_path / "disk.raw"
+    packed.write_bytes(b"\x1f\x8b".ljust(512, b"\0"))
+    disk.write_bytes(bytes(512))
+    guest = GuestImage("own", Arch.ARM64, packed, disk=disk)
+    differs = define(MachineSpec(guest), VFKIT).by_hand(Place(tmp_path, tmp_path, "test")).differs
+    assert "visorbench kernel unpack" in differs["kernel"]
+    assert "a copy" in differs["disk"]
 
 
 def test_extra_devices_are_those_that_were_asked_for(kernel, tmp_path):

@@ -18,6 +18,7 @@ from harness.errors import (
     ControlLost,
     ControlRefused,
     ControlTimeout,
+    HostLacks,
     MachineDied,
     MeasurementError,
     WrongState,
@@ -154,6 +155,15 @@ def test_a_network_that_macos_refuses_is_quoted(machine, monkeypatch):
     with pytest.raises(MachineDied, match=r"vmnet-helper made no network: .*VMNET_FAILURE"):
         one.start()
     assert one.state is State.DEAD
+
+
+def test_a_network_that_only_root_may_make_is_named_before_anything_starts(machine, monkeypatch):
+    monkeypatch.setattr(platform, "mac_ver", lambda: ("15.5", ("", "", ""), "arm64"))
+    monkeypatch.setattr("harness.machines.rest.network.is_root", lambda: False)
+    one = machine(extra={"network": "vmnet"})
+    with pytest.raises(HostLacks, match=r"root only before macOS 26, and this is macOS 15\.5") as named:
+        one.start()
+    assert "--option network=gvproxy" in named.value.fix
 
 
 def test_a_guest_that_never_comes_is_a_boot_that_timed_out(machine):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import InvalidConfiguration
 from harness.host.write_errors import naming_write_errors
+from harness.machines.by_hand import ByHand
 from harness.machines.disk import ImageFormat
 from harness.machines.images import image_format
 from harness.machines.krun.command import build
@@ -16,6 +17,7 @@ from harness.machines.krun.config import ENTITLEMENT, Blk, KrunkitConfig, Socket
 from harness.machines.krun.console import FifoConsole
 from harness.machines.model import GpuMode
 from harness.machines.rest import definition
+from harness.machines.rest.by_hand import differences
 from harness.machines.rest.devices import SerialLog
 from harness.machines.rest.disks import private_copy
 from harness.machines.rest.network import NetworkKind, Plug
@@ -83,6 +85,18 @@ class Krunkit:
         return KrunkitConfig(
             self.binary.path, rest, self.cpus, self.memory_mib, devices=(*devices, *self.shared)
         )
+
+    def by_hand(self, place: Place) -> ByHand:
+        """As :meth:`harness.machines.rest.vmm.Program.by_hand`, for a guest that is a disk."""
+        guest, plug, console = self.guest, Plug.of(self.network, place.private), place.private / "console.log"
+        differs = differences(
+            guest, place, plug, writable=self.writable, vsock=self.vsock is not None,
+            console=f"is written to {console}; the harness reads a FIFO",
+        )  # fmt: skip
+        disks = [_disk(image, image, keep=True) for image in (guest.root_image, guest.disk) if image]
+        vsock = self.vsock.devices(place.private) if self.vsock else ()
+        config = self.config((*disks, SerialLog(console), *_net(plug), *vsock), place.rest)
+        return ByHand(tuple(build(config)), differs)
 
     def prepare(self, place: Place, initrd: Path | None) -> Prepared:
         """As :meth:`harness.machines.rest.vmm.Program.prepare`."""

@@ -1,34 +1,19 @@
-"""The command line of a machine as a person can run it: its own argv, with another end to what only the harness has."""
+"""The command line of a QEMU as a person can run it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.machines.qemu.command import build, shell_quoted
+from harness.machines.by_hand import ByHand, without_keys
+from harness.machines.qemu.command import build
 from harness.machines.qemu.devices import Listening, Nowhere, Port, Stdio
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from harness.guests.model import GuestImage
     from harness.machines.qemu.config import QemuConfig
-
-
-@dataclass(frozen=True, slots=True)
-class ByHand:
-    """What to run, and in which environment; ``differs`` says what the harness would put elsewhere, by its name."""
-
-    argv: tuple[str, ...]
-    environment: Mapping[str, str]
-    differs: Mapping[str, str]
-
-    @property
-    def command(self) -> str:
-        """One command for a POSIX shell."""
-        variables = [f"{name}={value}" for name, value in self.environment.items()]
-        return shell_quoted([*(["env", *variables] if variables else []), *self.argv])
 
 
 def by_hand(config: QemuConfig, guest: GuestImage, qmp: Path) -> ByHand:
@@ -38,7 +23,7 @@ def by_hand(config: QemuConfig, guest: GuestImage, qmp: Path) -> ByHand:
     """
     ports = tuple(Port(port.name, Nowhere()) for port in config.ports)
     argv = build(replace(config, console=Stdio(mux=True), monitor=Listening(qmp), ports=ports))
-    return ByHand(tuple(argv), config.environment, _differences(guest, qmp))
+    return ByHand(tuple(argv), _differences(guest, qmp), config.environment)
 
 
 def _differences(guest: GuestImage, qmp: Path) -> dict[str, str]:
@@ -49,6 +34,4 @@ def _differences(guest: GuestImage, qmp: Path) -> dict[str, str]:
     if guest.ready_port:
         also = " (the console tells, too)" if guest.ready_marker else ""
         differs["ready port"] = f"leads nowhere{also}; the harness reads a socket"
-    if guest.takes_credentials and guest.initrd:
-        differs["initrd"] = "as it was built; the harness adds SSH keys, new ones for each machine"
-    return differs
+    return differs | without_keys(guest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from harness.guests.model import Arch
@@ -25,8 +24,7 @@ from harness.machines.qemu.devices import (
 from harness.machines.qemu.options import joined, plain, word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from harness.machines.qemu.config import QemuConfig
     from harness.machines.qemu.devices import Net
@@ -37,17 +35,6 @@ def build(config: QemuConfig) -> list[str]:
     """The command line of ``config``; raises InvalidConfiguration, UnknownName."""
     check(config)
     return [str(config.binary), *_arguments(config)]
-
-
-def shell_quoted(argv: Sequence[str | Path]) -> str:
-    """The command line as a shell takes it, one option to a line, for people to copy."""
-    lines: list[str] = []
-    for argument in map(str, argv):
-        if lines and not argument.startswith("-"):
-            lines[-1] += f" {shlex.quote(argument)}"
-        else:
-            lines.append(shlex.quote(argument))
-    return " \\\n    ".join(lines)
 
 
 def _arguments(config: QemuConfig) -> Iterator[str]:

@@ -9,15 +9,17 @@ MAC. From macOS 26 on it needs no root for that.
 
 from __future__ import annotations
 
+import platform
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from harness.errors import InvalidConfiguration, MachineDied
+from harness.errors import HostLacks, InvalidConfiguration, MachineDied
 from harness.host.loopback import free_port
 from harness.host.processes import OwnedProcess, spawn
+from harness.host.system import is_root
 from harness.host.vmm_programs import program
 from harness.machines.login import SSH_PORT
 from harness.machines.rest.leases import await_address, leases_file, random_mac
@@ -33,6 +35,8 @@ DHCP = "visorbench.ip=dhcp"
 """The kernel parameter that has the reference guests ask DHCP."""
 GVPROXY_MAC = "5a:94:ef:e4:0c:ee"
 """The one with a static lease (cmd/gvproxy/main.go)."""
+_VMNET_WITHOUT_ROOT = 26
+"""The first macOS in which an entitlement of vmnet is not asked for (vmnet-helper, README.md)."""
 _LOOPBACK = "127.0.0.1"
 _UP_TIMEOUT_S = 30
 _LOOK_S = 0.005
@@ -97,17 +101,36 @@ class Plug:
     kind: NetworkKind
     mac: str
     path: Path
+    ssh_port: int = 0
+    """Of the host, where gvproxy leads to the guest."""
 
     @classmethod
     def of(cls, kind: NetworkKind, private: Path) -> Plug:
         """For the machine whose folder ``private`` is."""
-        mac = GVPROXY_MAC if kind is NetworkKind.GVPROXY else random_mac()
-        return cls(kind, mac, private / "net.sock")
+        path = private / "net.sock"
+        if kind is NetworkKind.GVPROXY:
+            return cls(kind, GVPROXY_MAC, path, free_port())
+        return cls(kind, random_mac(), path)
+
+    def command(self) -> list[str]:
+        """Of the process beside the VMM; empty without one.
+
+        Raises VmmNotFound, VmmTooOld, and HostLacks where macOS lets nobody but root start it.
+        """
+        match self.kind:
+            case NetworkKind.GVPROXY:
+                options = ["-listen-vfkit", f"unixgram://{self.path}", "-ssh-port", str(self.ssh_port)]
+                return [str(program("gvproxy").path), *options]
+            case NetworkKind.VMNET:
+                _check_vmnet()
+                return [str(program("vmnet-helper").path), "--socket", str(self.path)]
+            case _:
+                return []
 
     def start(self, place: Place) -> tuple[Network, OwnedProcess | None]:
         """The network, and its process, which listens.
 
-        Raises VmmNotFound, VmmTooOld, MachineDied with what the process complained about.
+        Raises HostLacks as :meth:`command`, MachineDied with what the process complained about.
         """
         match self.kind:
             case NetworkKind.NONE:
@@ -115,21 +138,28 @@ class Plug:
             case NetworkKind.NAT:
                 return LeasedNetwork(self.mac, leases_file()), None
             case NetworkKind.GVPROXY:
-                port = free_port()
-                options = ["-listen-vfkit", f"unixgram://{self.path}", "-ssh-port", str(port)]
-                return ForwardedNetwork(port), _run("gvproxy", options, lambda _: self.path.exists(), place)
+                process = _run("gvproxy", self.command(), lambda _: self.path.exists(), place)
+                return ForwardedNetwork(self.ssh_port), process
             case NetworkKind.VMNET:
                 # It describes its interface in a line of JSON, once it has one.
                 def up(log: Path) -> bool:
                     return self.path.exists() and b"}\n" in log.read_bytes()
 
-                process = _run("vmnet-helper", ["--socket", str(self.path)], up, place)
+                process = _run("vmnet-helper", self.command(), up, place)
                 return LeasedNetwork(self.mac, leases_file()), process
 
 
-def _run(name: str, options: list[str], up: Callable[[Path], bool], place: Place) -> OwnedProcess:
+def _check_vmnet() -> None:
+    release = platform.mac_ver()[0]
+    if release and int(release.partition(".")[0]) < _VMNET_WITHOUT_ROOT and not is_root():
+        raise HostLacks(
+            f"vmnet-helper works for root only before macOS {_VMNET_WITHOUT_ROOT}, and this is macOS {release}",
+            fix=f"use --option network=gvproxy, or macOS {_VMNET_WITHOUT_ROOT}",
+        )
+
+
+def _run(name: str, argv: list[str], up: Callable[[Path], bool], place: Place) -> OwnedProcess:
     log = place.logs / f"{name}.log"
-    argv = [str(program(name).path), *options]
     with log.open("wb") as said:
         process = spawn(argv, purpose=f"{place.purpose}: network", stdout=said, stderr=said)
     deadline = time.monotonic() + _UP_TIMEOUT_S

@@ -23,6 +23,7 @@ from harness.machines.rest.vsock import PortVsock
 if TYPE_CHECKING:
     from harness.channels.console import Console
     from harness.channels.events import EventPort
+    from harness.machines.by_hand import ByHand
     from harness.machines.rest.network import Network
     from harness.machines.rest.pausing import Pausing
     from harness.machines.rest.vsock import Ports
@@ -112,6 +113,13 @@ class Program(Protocol):
     @property
     def settings(self) -> dict[str, str | int]:
         """What decides how its machines behave."""
+        ...
+
+    def by_hand(self, place: Place) -> ByHand:
+        """How a person starts it, with its sockets in ``place``.
+
+        Raises HostLacks, InvalidConfiguration, KernelUnusable.
+        """
         ...
 
     def prepare(self, place: Place, initrd: Path | None) -> Prepared:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import InvalidConfiguration
-from harness.kernels.unpack import direct_kernel
+from harness.kernels.unpack import boots_directly, direct_kernel
+from harness.machines.by_hand import ByHand
 from harness.machines.model import GpuMode
 from harness.machines.rest import definition
+from harness.machines.rest.by_hand import differences
 from harness.machines.rest.consoles import PtyConsole
 from harness.machines.rest.disks import check_raw, private_copy
 from harness.machines.rest.network import NetworkKind, Plug
@@ -27,6 +30,7 @@ from harness.machines.vz.config import (
     Rng,
     Rosetta,
     SerialPty,
+    SerialStdio,
     SocketNet,
     VfkitConfig,
 )
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
     from harness.host.vmm_programs import VmmProgram
     from harness.machines.model import MachineSpec
     from harness.machines.rest.vmm import Place
-    from harness.machines.vz.config import Boot, Device
+    from harness.machines.vz.config import Boot, Device, Serial
 
 OPTIONS = {
     **definition.OPTIONS,
@@ -90,7 +94,7 @@ class Vfkit:
         """The kernel's."""
         return definition.command_line(self.guest, self.network)
 
-    def config(self, boot: Boot, devices: tuple[Device, ...], rest: Path) -> VfkitConfig:
+    def config(self, boot: Boot, devices: tuple[Device, ...], rest: Path, console: Serial) -> VfkitConfig:
         """What vfkit is told, with the machine's own devices first."""
         return VfkitConfig(
             binary=self.binary.path,
@@ -98,15 +102,33 @@ class Vfkit:
             rest=rest,
             cpus=self.cpus,
             memory_mib=self.memory_mib,
-            devices=(*devices, SerialPty(), *self.extras),
+            devices=(*devices, console, *self.extras),
         )
+
+    def by_hand(self, place: Place) -> ByHand:
+        """As :meth:`harness.machines.rest.vmm.Program.by_hand`."""
+        guest, plug = self.guest, Plug.of(self.network, place.private)
+        differs = differences(
+            guest, place, plug, writable=self.writable, vsock=self.vsock is not None,
+            console="this terminal; the harness reads a pseudo-terminal",
+        )  # fmt: skip
+        boot: Boot = EfiBoot(place.private / "efi-variables")
+        if guest.kernel and not self.efi:
+            boot = LinuxBoot(guest.kernel, guest.initrd, self.command_line)
+            if not boots_directly(guest.kernel, guest.arch):
+                unpack = f"visorbench kernel unpack {shlex.quote(str(guest.kernel))}"
+                differs["kernel"] = f"must be what `{unpack}` writes; the harness unpacks it for each machine"
+        vsock = self.vsock.devices(place.private) if self.vsock else ()
+        disks = [Blk(image) for image in (guest.root_image, guest.disk) if image]
+        config = self.config(boot, (*disks, *_net(plug), *vsock), place.rest, SerialStdio())
+        return ByHand(tuple(build(config)), differs)
 
     def prepare(self, place: Place, initrd: Path | None) -> Prepared:
         """As :meth:`harness.machines.rest.vmm.Program.prepare`."""
         plug = Plug.of(self.network, place.private)
         vsock = self.vsock.devices(place.private) if self.vsock else ()
         devices = (*self._disks(place.private, initrd), *_net(plug), *vsock)
-        argv = build(self.config(self._boot(place.private, initrd), devices, place.rest))
+        argv = build(self.config(self._boot(place.private, initrd), devices, place.rest, SerialPty()))
         network, beside = plug.start(place)
         return Prepared(tuple(argv), network, PtyConsole(place.logs), beside)
 
@@ -174,7 +196,8 @@ def _check(vfkit: Vfkit) -> None:
     """Raise what building the command line raises, before anything is made."""
     guest, later = vfkit.guest, Path("later")
     boot = LinuxBoot(guest.kernel, guest.initrd, vfkit.command_line) if guest.kernel else EfiBoot(later)
-    build(vfkit.config(boot, (Blk(guest.disk),) if guest.disk and vfkit.writable else (), later))
+    disks = (Blk(guest.disk),) if guest.disk and vfkit.writable else ()
+    build(vfkit.config(boot, disks, later, SerialPty()))
 
 
 def _extras(spec: MachineSpec) -> list[Device]:
