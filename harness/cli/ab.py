@@ -136,14 +136,15 @@ def _measure(
 def _decide(found: Run, options: dict[str, Any], *, as_gate: bool) -> tuple[Decision, list[str]]:
     """The decision with every interval, and what differs between the sides besides the numbers."""
     from harness.gate.decide import decide  # noqa: PLC0415 - numpy
-    from harness.gate.likeness import check_complete, unlike_fingerprints  # noqa: PLC0415
+    from harness.gate.likeness import check_complete, other_builds, unlike_fingerprints  # noqa: PLC0415
     from harness.gate.sides import split  # noqa: PLC0415
 
     before, after = split(found)
     if as_gate and not options["allow_incomplete"]:
         check_complete(found, found)
     rules = configured_rules(options["config"])
-    return decide(before, after, rules, every_interval=True), unlike_fingerprints(before, after)
+    differing = [*unlike_fingerprints(before, after), *other_builds(before, after)]
+    return decide(before, after, rules, every_interval=True), differing
 
 
 def _print(decision: Decision, unlike: list[str], notices: Sequence[str], *, as_gate: bool) -> None:

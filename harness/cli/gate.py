@@ -55,8 +55,8 @@ def gate(ctx: click.Context, /, baseline: str | None, run: str, as_json: bool, *
     A metric has regressed when a permutation test finds it worse, at a false-discovery rate of 0.5 % over all metrics
     together, and by 2 % of the baseline at least; [gate] in visorbench.toml changes both, for each metric if need be.
     An improvement is reported. Exit codes: 0 nothing regressed, 1 something did or fails now, 2 the baseline cannot be
-    used or is not alike, 4 nothing could be judged: for one, because the host without a guest became slower too. Under
-    GitHub Actions the job's summary and annotations are written.
+    used or is not alike, 4 nothing could be judged: for one, because the host without a guest became slower too, or
+    others had a third of its CPU time. Under GitHub Actions the job's summary and annotations are written.
     """
     if ctx.invoked_subcommand:
         return None
@@ -135,7 +135,7 @@ def _decide(baseline: str, run: str, options: dict[str, Any]) -> Decision:
         return replace(decision, warnings=(*unlike, *decision.warnings))
     check_alike(before, after)
     decision = decide(before, after, rules)
-    check_host_stayed(decision)
+    check_host_stayed(decision, after)
     return decision
 
 

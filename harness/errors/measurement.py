@@ -28,7 +28,9 @@ class NothingCompared(NothingMeasured):
 
 
 class HostMoved(NothingMeasured):
-    """Machines are slower and so is the host without them: nobody can say whose loss it is; facts: host."""
+    """Machines are slower and so is the host without them, or others had much of it: nobody can say whose loss it is;
+    facts: host.
+    """
 
 
 class WrongAnswer(MeasurementError):

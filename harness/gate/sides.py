@@ -57,7 +57,7 @@ def _side(run: Run, side: str, names: dict[str, str]) -> Run:
     others = names.keys() - own.keys()
     return run.model_copy(
         update={
-            "run": run.run.model_copy(update={"id": f"{run.id} {side}"}),
+            "run": run.run.model_copy(update={"id": f"{side} of {run.id}"}),
             "subjects": tuple(
                 subject.model_copy(
                     update={

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.counted import counted
 from harness.gate import words
+from harness.gate.likeness import noise_score
 from harness.gate.permutation import samples_needed, smallest_p
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def warnings(
     yield from _too_little(judged, rules)
     apart = before.started != after.started  # the two sides of an A/B are one run
     for run, name in ((before, "baseline"), (after, "run")) if apart else ((after, "run"),):
-        score = run.run.host.facts.get("noise_score")
-        if isinstance(score, (int, float)) and score > NOISY:
+        score = noise_score(run)
+        if score > NOISY:
             yield f"The host of the {name} was disturbed: others had {score:.0%} of its CPU time."
         if run.unfinished:
             yield f"The {name} was interrupted: only what it had measured is judged."

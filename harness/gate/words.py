@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from harness.results.models import Failure
 
 
+_SMALLEST = 1e-5
+"""No reader needs a false-discovery rate more exactly."""
+
+
 def verdict(decision: Decision) -> str:
     """The whole decision in one line."""
     judged = [each for each in decision.judged if each.verdict not in ("too few", "ignored")]
@@ -55,7 +59,7 @@ def without_a_guest(one: Judged) -> str:
 
 def change(one: Judged) -> str:
     """``+5.2 %``: which way the median went; :func:`interval` is of the same."""
-    return DASH if one.ratio is None else f"{one.ratio - 1:+.1%}".replace("%", f"{NO_BREAK}%")
+    return DASH if one.ratio is None else f"{one.ratio - 1:+,.1%}".replace("%", f"{NO_BREAK}%")
 
 
 def shift(one: Judged) -> str:
@@ -64,8 +68,11 @@ def shift(one: Judged) -> str:
 
 
 def share(value: float) -> str:
-    """``2 %``, ``0.5 %``; ``∞`` of a baseline of zero."""
-    return "∞" if isinf(value) else f"{value * 100:.3g}{NO_BREAK}%"
+    """``2 %``, ``0.5 %``, ``1,220 %``; ``∞`` of a baseline of zero."""
+    if isinf(value):
+        return "∞"
+    percent = value * 100
+    return f"{percent:.3g}{NO_BREAK}%" if abs(percent) < 1000 else f"{percent:,.0f}{NO_BREAK}%"
 
 
 def medians(one: Judged) -> str:
@@ -77,7 +84,7 @@ def interval(one: Judged) -> str:
     """The 95 % interval of the change: ``+3.1 % to +7.4 %``."""
     if one.ratio_ci95 is None:
         return DASH
-    low, high = (f"{end - 1:+.1%}".replace("%", f"{NO_BREAK}%") for end in one.ratio_ci95)
+    low, high = (f"{end - 1:+,.1%}".replace("%", f"{NO_BREAK}%") for end in one.ratio_ci95)
     return f"{low} to {high}"
 
 
@@ -90,8 +97,13 @@ def sentence(one: Judged) -> str:
     """Everything about one change."""
     return (
         f"{named(one)}: {medians(one)}, {change(one)} ({interval(one)}); {shift(one)}, where "
-        f"{share(one.min_effect)} is minded; {counts(one)} samples, false-discovery rate {max(one.q, 1e-6):.1g}"
+        f"{share(one.min_effect)} is minded; {counts(one)} samples, false-discovery rate {rate(one)}"
     )
+
+
+def rate(one: Judged) -> str:
+    """The false-discovery rate at which it is called worse or better: ``0.04 %``, ``below 0.001 %``."""
+    return f"below {share(_SMALLEST)}" if one.q < _SMALLEST else share(float(f"{one.q:.1g}"))
 
 
 def failure(one: Failure) -> str:

@@ -6,6 +6,7 @@ remembered on disk until it, or a folder of QEMU modules beside it, changes.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import re
@@ -28,6 +29,7 @@ OLDEST = (7, 0, 0)
 """The oldest QEMU that the harness drives."""
 
 _VERSION = re.compile(r"QEMU emulator version (\d+)\.(\d+)(?:\.(\d+))?[^\n]*")
+_BUILD = re.compile(r"\((.*)\)\s*$")
 _VERSION_DEADLINE_S = 2.5
 _QMP_DEADLINE_S = 3.5
 _SURVEY_DEADLINE_S = 6.5
@@ -55,6 +57,13 @@ class QemuBinary:
     @property
     def too_old(self) -> bool:
         return self.version < OLDEST
+
+    def build(self) -> str:
+        """What tells it from others of its version: the package or commit that ``--version`` names, and its file."""
+        named = _BUILD.search(self.version_text)
+        with self.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:12]
+        return f"{named[1]}, sha256 {digest}" if named else f"sha256 {digest}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,8 @@ class Probe:
     arch: Arch | None
     usable: bool
     version: str = ""
+    build: str = ""
+    """What tells two of one version apart, where that is known."""
     code: str = "usable"
     """``usable``, ``no-qemu``, ``old-qemu``, ``no-device``, ``no-permission``, ``hangs``, ``wrong-os``,
     ``wrong-arch``, ``refused`` …: stable words that scripts may match."""

@@ -118,7 +118,7 @@ class Session:
             probe = found.backend_here().probe(found.arch)
             if not probe.usable:
                 raise AcceleratorUnusable(f"{found.id}: {probe.reason}", fix=probe.fix, code=probe.code)
-            self._with_gpu[subject] = replace(found, version=probe.version)
+            self._with_gpu[subject] = replace(found, version=probe.version, build=probe.build)
         return self._with_gpu[subject]
 
     def install(self, runtime: str) -> None:
@@ -219,6 +219,7 @@ class Session:
                     **({"label": subject.label} if subject.label else {}),
                     **({"side": subject.side, "pair": subject.pair} if subject.side else {}),
                     **({"qemu": subject.qemu} if subject.qemu else {}),
+                    **({"build": subject.build} if subject.build else {}),
                     **settings,
                     "guest_fingerprint": guest.fingerprint,
                     "guest_packages": _versions(guest),

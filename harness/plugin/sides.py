@@ -83,7 +83,9 @@ def plan_sides(config: Config, progress: Progress | None = None, *, sides: Sides
     with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
         probes = list(pool.map(probed, wanted))
     both = list(zip(wanted, probes, strict=True))
-    usable = tuple(replace(subject, version=probe.version) for subject, probe in both if probe.usable)
+    usable = tuple(
+        replace(subject, version=probe.version, build=probe.build) for subject, probe in both if probe.usable
+    )
     pairs = {subject.pair for subject in usable}
     asked = "backend" in sides.a or "backend" in sides.b or bool(config.backends)
     lost = [(subject, probe) for subject, probe in both if not probe.usable]

@@ -37,6 +37,8 @@ class Subject:
     label: str = ""
     version: str = ""
     """What the backend's probe said, e.g. the QEMU version."""
+    build: str = ""
+    """The same; no part of the fingerprint, since builds of one version are what a gate compares."""
     memory_mib: int | None = None
     cpus: int | None = None
     machine_type: str | None = None
@@ -176,7 +178,9 @@ def plan(config: Config, progress: Progress | None = None) -> Plan:
     wanted, notices = automatic(wanted or _every_backend(config, progress))
     with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
         probes = list(pool.map(probed, wanted))
-    usable = [replace(s, version=p.version) for s, p in zip(wanted, probes, strict=True) if p.usable]
+    usable = [
+        replace(s, version=p.version, build=p.build) for s, p in zip(wanted, probes, strict=True) if p.usable
+    ]
     unusable = [(s, p) for s, p in zip(wanted, probes, strict=True) if not p.usable]
     for subject, probe in unusable:
         if config.subjects or (subject.backend in config.backends and not works_elsewhere(subject, usable)):

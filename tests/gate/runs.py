@@ -28,11 +28,13 @@ def run(
     failing: bool = False,
     finished: bool = True,
     native: float = 1.0,
+    noise: float = 0.0,
     skipped: tuple[str, ...] = (),
 ) -> Run:
     """``metrics`` of one guest, "lower" and "higher" in turns; ``slower`` makes some worse by a share."""
     random = np.random.default_rng(seed)
     with RunRecorder("standard", recorded(HOST), reports=reports, run_id=f"run-{seed}") as recorder:
+        recorder.host(noise_score=noise)
         host = recorder.subject(backend="native", backend_version="Linux 6.1", arch="x86-64")
         tcg = recorder.subject(**{**QEMU, "backend_version": version})
         for number in range(metrics):
@@ -60,6 +62,7 @@ def run(
 def sided(recorder: RunRecorder, side: str, *, pair: str = "1", variant: str = "", **facts: str) -> str:
     """The id of a subject of one side of an A/B, as the plugin tells of it; ``cpu`` is configured."""
     config = {"label": side, "side": side, "pair": pair, "cpu": facts.pop("cpu", "max")}
+    config |= {key: facts.pop(key) for key in ("qemu", "build") if key in facts}
     own = {**QEMU, **facts}
     label = "-".join(part for part in (side, variant) if part)
     return recorder.subject(**own, config=config, variant=label, fingerprint=f"{own}{config['cpu']}{variant}")

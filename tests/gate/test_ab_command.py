@@ -50,7 +50,7 @@ def test_what_changed_is_told_and_the_gate_fails_for_what_is_worse(ab, reports, 
     assert "tcg-arm64-tiny differs: cpu 'max' became 'cortex-a72'" in said
     row, sentence = (line for line in said.splitlines() if "guest ready" in line)
     assert f"{slower:.2f}" in row
-    assert "20 + 20 samples, false-discovery rate 1e-06" in sentence
+    assert "20 + 20 samples, false-discovery rate below 0.001\N{NO-BREAK SPACE}%" in sentence
     assert ab("--gate")[0] == gated
 
 
@@ -58,7 +58,7 @@ def test_the_gate_writes_what_ci_servers_read(ab, reports, tmp_path):
     ab_run(reports, slower=1.2)
     code, said = ab("--gate", "--markdown=ab.md", "--junit=ab.xml")
     assert code == 1
-    assert "FAILED: 1 metric regressed (of 1 metric judged against ab A)" in said
+    assert "FAILED: 1 metric regressed (of 1 metric judged against A of ab)" in said
     assert (tmp_path / "ab.md").read_text().startswith("## VisorBench gate: failed")
     assert ET.parse(tmp_path / "ab.xml").getroot().get("failures") == "1"
 
@@ -85,7 +85,7 @@ def test_a_side_that_failed_is_one_whether_or_not_it_gates(ab, reports, failing)
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
-        ({"measured": "A"}, 4, "ab A and ab B have no metric in common"),
+        ({"measured": "A"}, 4, "A of ab and B of ab have no metric in common"),
         ({"n": 4}, 4, "no metric has enough samples to tell a change from chance"),
         ({"measured": "", "failing": "AB"}, 1, "nothing can be judged"),
         ({"measured": "A", "failing": "B"}, 1, "failed on B and not on A"),

@@ -7,7 +7,7 @@ import pytest
 from harness.errors import NothingCompared, UsageError
 from harness.gate import words
 from harness.gate.decide import decide
-from harness.gate.likeness import unlike_fingerprints
+from harness.gate.likeness import other_builds, unlike_fingerprints
 from harness.gate.sides import split
 from harness.results.recorder import RunRecorder
 from tests.gate.runs import sided
@@ -33,10 +33,21 @@ def test_the_sides_share_their_names_and_are_judged_as_runs_are(recorder):
     native = recorder.subject(backend="native", arch="x86-64")
     measured(recorder, native)
     before, after = split(recorder.finish())
-    assert (before.id, after.id) == ("run A", "run B")
+    assert (before.id, after.id) == ("A of run", "B of run")
     (one,) = decide(before, after).judged
     assert (one.name, one.verdict) == ("boot/guest-ready/tcg-arm64-tiny", "regressed")
     assert unlike_fingerprints(before, after) == ["tcg-arm64-tiny differs: cpu 'max' became 'cortex-a72'"]
+
+
+def test_two_builds_of_one_version_are_told_apart_and_two_places_of_one_build_are_not(recorder):
+    for pair, build in (("1", "v9.1.0-8-gabc, sha256 2"), ("2", "v9.1.0-7-gdef, sha256 1")):
+        sided(recorder, "A", pair=pair, guest=pair, qemu="main", build="v9.1.0-7-gdef, sha256 1")
+        sided(recorder, "B", pair=pair, guest=pair, qemu="pr", build=build)
+    sides = split(recorder.finish())
+    assert unlike_fingerprints(*sides) == []
+    assert other_builds(*sides) == [
+        "tcg-arm64-1 is another build of QEMU 7.2.22: v9.1.0-7-gdef, sha256 1 became v9.1.0-8-gabc, sha256 2"
+    ]
 
 
 def test_sides_that_are_alike_differ_in_nothing(recorder):
@@ -97,7 +108,7 @@ def test_what_fails_on_b_only_fails_the_gate_and_what_fails_on_both_does_not(rec
 
 def test_one_side_alone_is_nothing_to_compare(recorder):
     measured(recorder, sided(recorder, "A"))
-    with pytest.raises(NothingCompared, match="run A and run B have no metric in common"):
+    with pytest.raises(NothingCompared, match="A of run and B of run have no metric in common"):
         decide(*split(recorder.finish()))
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from harness.errors import NothingCompared, RunIncomplete, UnlikeRuns
+from harness.gate import words
 from harness.gate.decide import decide
 from harness.gate.likeness import check_alike, check_complete
 from harness.gate.rules import MetricRule, Rules
@@ -140,3 +141,11 @@ def test_an_interrupted_run_is_refused(tmp_path):
         with pytest.raises(RunIncomplete, match="run-2 was interrupted after 140 samples"):
             check_complete(*pair)
     assert any("was interrupted" in each for each in decide(whole, half).warnings)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0.02, "2 %"), (0.005, "0.5 %"), (12.2, "1,220 %"), (-12.2, "-1,220 %"), (float("inf"), "∞")],
+)
+def test_a_share_is_said_in_plain_numbers(value, told):
+    assert words.share(value).replace("\N{NO-BREAK SPACE}", " ") == told

@@ -109,6 +109,19 @@ def test_what_the_host_lost_too_is_not_blamed_on_its_machines(gate, reports):
     assert gate("--baseline=run-1", "--run=run-4")[0] == 1  # nor does one that became slower excuse a failure
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "code"), [(0.05, 0.3, 1), (0.05, 0.36, 4), (0.94, 0.99, 4), (0.9, 0.3, 1)]
+)
+def test_what_others_took_of_the_host_is_not_blamed_on_its_machines(gate, reports, was, now, code):
+    measured(reports, seed=1, noise=was)
+    measured(reports, seed=2, noise=now, slower={"metric-0": 0.2})
+    found, said = gate("--baseline=run-1", "--run=run-2")
+    assert found == code
+    refused = f"1 metric of the machines became worse, and others had {now:.0%} of the host's CPU time"
+    assert (refused in said) == (code == 4)
+    assert gate("--baseline=run-1", "--run=run-2", "--allow-unlike")[0] == 1
+
+
 def test_an_interrupted_run_needs_to_be_allowed(gate, reports):
     measured(reports, seed=1)
     run(reports, seed=2, finished=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import plistlib
 import shutil
@@ -71,6 +72,7 @@ def test_the_real_qemu_says_what_it_can_do(arch: str, machine: str) -> None:
     found = qemu_for(arch)
     assert found.version >= search.OLDEST
     assert found.version_text.startswith("QEMU emulator version ")
+    assert found.build().endswith(f"sha256 {hashlib.sha256(found.path.read_bytes()).hexdigest()[:12]}")
     assert machine in found.features.machines
     assert "tcg" in found.features.accelerators
 

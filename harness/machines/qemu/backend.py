@@ -52,7 +52,7 @@ class QemuBackend:
         proof = prove(self._accelerator, arch.value, qemu, deadline_s=deadline_s)
         version = ".".join(map(str, qemu.version))
         return Probe(
-            self.name, arch, usable=proof.usable, version=version, code=proof.code,
+            self.name, arch, usable=proof.usable, version=version, build=qemu.build(), code=proof.code,
             reason=proof.reason, fix=proof.fix,
         )  # fmt: skip
 
