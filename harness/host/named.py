@@ -74,7 +74,7 @@ def find(name: str) -> Named:
     """The running machine of that name; raises UnknownName."""
     known = {each.name: each for each in named()}
     if name not in known:
-        raise UnknownName("machine", name, known, where="running under a name: visorbench boot --name NAME")
+        raise UnknownName("machine", name, known, where="what runs (visorbench boot --name NAME)")
     return known[name]
 
 

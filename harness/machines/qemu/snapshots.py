@@ -110,7 +110,8 @@ class QemuSnapshots:
         """The nodes that can keep snapshots inside themselves; raises InvalidConfiguration for any that cannot."""
         if not self._disks:
             raise InvalidConfiguration(
-                "a snapshot is kept in a disk's image, and the machine has none", fix="give it a qcow2 disk"
+                "a snapshot is kept in a disk's image, and the machine has none",
+                fix="start it with a qcow2 disk that it may write to: visorbench boot --disk IMAGE --writable",
             )
         raw = next((each for each in self._disks.values() if each.format is not ImageFormat.QCOW2), None)
         if raw:
