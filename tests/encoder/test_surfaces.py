@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from tests.encoder.pictures import BITS, BLOCK, decode, number_in, picture
 
 RGB = [PixelFormat.XRGB8888, PixelFormat.ARGB8888, PixelFormat.XBGR8888, PixelFormat.ABGR8888]
 WIDTH, HEIGHT = 192, 64
+UDMABUF, UDMABUF_CREATE, UDMABUF_CLOEXEC = Path("/dev/udmabuf"), 0x40187542, 1  # linux/udmabuf.h
 
 
 @pytest.fixture
@@ -142,6 +145,32 @@ def test_shared_memory_is_read_where_it_is_and_never_written(memory):
     assert os.pread(fd, 1 << 20, 0) == before
     assert unit.map_ns > 0
     assert BITS * BLOCK <= WIDTH
+
+
+@pytest.mark.skipif(not UDMABUF.exists(), reason="the host has no /dev/udmabuf to make a DMA-BUF with")
+def test_a_dma_buf_is_read_where_it_is(memory):
+    fcntl = pytest.importorskip("fcntl")
+    size = -(-WIDTH * HEIGHT * 4 // mmap.PAGESIZE) * mmap.PAGESIZE
+    pixels = memory(size)
+    fcntl.fcntl(pixels, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)  # who exports memory may not take it away
+    maker = os.open(UDMABUF, os.O_RDWR)
+    try:
+        buffer = fcntl.ioctl(maker, UDMABUF_CREATE, struct.pack("=IIQQ", pixels, UDMABUF_CLOEXEC, 0, size))
+    finally:
+        os.close(maker)
+    units = []
+    try:
+        with Encoder(EncoderConfig(WIDTH, HEIGHT)) as encoder:
+            for number in range(10):
+                draw(pixels, number)
+                units.append(encoder.encode(shared(buffer)).data)
+            counted = encoder.stats()
+            with pytest.raises(SurfaceUnusable, match="does not fit"):
+                encoder.encode(shared(buffer, offset=size - 4))
+    finally:
+        os.close(buffer)
+    assert (counted.mappings, counted.copied_bytes) == (1, 0)
+    assert [number_in(frame) for frame in decode(units)] == list(range(10))
 
 
 def test_a_new_descriptor_of_the_same_memory_is_not_mapped_again(memory):
