@@ -8,6 +8,7 @@ from harness.results.store import Store
 
 SHARED = "shared"
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
+PATIENCE_S = 250
 
 
 def small_run(run_id: str, value: float) -> Run:
@@ -26,7 +27,8 @@ def main(url: str, name: str, count: int) -> None:
     sys.stdout.flush()
     sys.stdin.readline()
     for number in range(count):
-        with Store(url) as store:  # opened each time: the first of all writers makes the tables
+        # opened each time: the first of all writers makes the tables; on a busy host a turn comes late
+        with Store(url, busy_timeout_s=PATIENCE_S) as store:
             store.save(small_run(f"{name}-{number}", number))
             store.save(small_run(SHARED, number))
 
