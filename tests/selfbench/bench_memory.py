@@ -17,17 +17,15 @@ if TYPE_CHECKING:
 
 LIMIT_MB = 150
 SAMPLE_S = 0.05
-
-
 BENCHES = (("--profile", "quick"), ("--profile", "standard", "-k", "display or encode"))
-ELSEWHERE = {"harness.report": "report", "EncoderHost": "encoder"}
-"""What a process of its own has in its command line → what it is: the report comes after the measuring, and the encoder
-is measured itself."""
+ELSEWHERE = {"harness.report": "report", "EncoderHost": "encoder", "StoreCheck": "store"}
+"""What a process of its own has in its command line → what it is: the store is looked at before the measuring, the report
+comes after it, and the encoder is measured itself."""
 
 
 def run() -> Result:
     """Of a quick bench, and of the frames' scenarios, of one architecture; other processes' peaks are told apart."""
-    peaks = {"measuring": 0, "report": 0, "encoder": 0}
+    peaks = dict.fromkeys(("measuring", *ELSEWHERE.values()), 0)
     with tempfile.TemporaryDirectory() as folder:
         for words in BENCHES:
             _bench(Path(folder), words, peaks)
