@@ -85,12 +85,28 @@ class Ssh:
         """
         self.address = (host, port)
         self.user = user
+        self._key_file = None if isinstance(client_key, str) else client_key
         self._client_key = load_key(client_key)
         self._host_key = pinned(host_key)
         self._check = check
         self._lock = threading.Lock()
         self._transport: Transport | None = None
         self._greeted: tuple[float, Greeted] | None = None
+
+    @property
+    def command(self) -> tuple[str, ...] | None:
+        """How a person gets in, with OpenSSH; None where the key is in no file.
+
+        The host key is not kept: the next guest on this port has another.
+        """
+        if self._key_file is None:
+            return None
+        host, port = self.address
+        options = ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR")
+        return (
+            "ssh", "-p", str(port), "-i", str(self._key_file),
+            *(word for option in options for word in ("-o", option)), f"{self.user}@{host}",
+        )  # fmt: skip
 
     def wait_banner(self, timeout_s: float) -> Stamp:
         """When the server sent its banner; the next command goes over the connection that brought it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,8 @@ def serve(
         server.offer(0, scanout)
         listen_in_guest(server, addresses, machine, undo)
         click.echo(f"{machine.name}: its display is served at {', '.join(map(str, addresses))}")
+        if way_in := _way_in(machine):
+            click.echo(f"To have the guest draw: {way_in}")
         ended = scanout.wait(seconds)
     if scanout.dropped:
         click.echo(
@@ -91,6 +94,15 @@ def serve(
     if ended:
         raise DisplayLost(ended)
     return 0
+
+
+def _way_in(machine: QemuMachine) -> str | None:
+    """A shell in the guest, as a command line; None where it lets nobody in."""
+    try:
+        command = machine.ssh.command
+    except InvalidConfiguration:
+        return None
+    return shlex.join(command) if command else None
 
 
 def _resource_of(machine: QemuMachine, undo: ExitStack) -> Callable[[], int | None]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import subprocess
 import threading
 import time
 
@@ -53,6 +55,17 @@ def test_a_command_has_output_errors_status_and_duration(ssh):
 
 def test_a_sequence_is_quoted_for_the_shell(ssh):
     assert ssh.run(["printf", "%s|", "two words", "$HOME", "ümlaut"]).text() == "two words|$HOME|ümlaut|"
+
+
+@pytest.mark.skipif(not shutil.which("ssh"), reason="OpenSSH is not installed")
+def test_a_person_gets_in_by_openssh(server, tmp_path):
+    key = tmp_path / "a key"
+    key.touch(mode=0o600)
+    key.write_text(server.client.openssh)
+    command = client_of(server, client_key=key).command
+    done = subprocess.run([*command, "echo in; exit 3"], capture_output=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == (b"in\n", b"", 3)
+    assert client_of(server).command is None  # whose key is in no file
 
 
 def test_standard_input_arrives_whole(ssh):
