@@ -221,15 +221,20 @@ def _await_answer(
     process: OwnedProcess, control: RestControl, place: Place, entitlement: str, *, private: bool
 ) -> Stamp:
     deadline = time.monotonic() + UP_TIMEOUT_S
+    read_on = _read_on(place.logs, private=private)
     while process.exited is None:
         try:
             control.state(max(0.01, deadline - time.monotonic()))
             return Stamp(time.monotonic_ns(), int(_LOOK_S * 1e9))
+        except ControlTimeout as error:
+            raise ControlTimeout(f"{place.purpose}: {error.message}", fix=read_on) from None
         except ControlLost as error:
             if error.facts.get("listening", True) and process.exited is None:
                 raise
         if time.monotonic() >= deadline:
-            raise ControlTimeout(f"{place.purpose}: its control socket was not there within {UP_TIMEOUT_S} s")
+            raise ControlTimeout(
+                f"{place.purpose}: its control socket was not there within {UP_TIMEOUT_S} s", fix=read_on
+            )
         with suppress(TimeoutError):
             process.wait(_LOOK_S)
     said = _tail(place.logs, 1)
@@ -237,7 +242,7 @@ def _await_answer(
     raise MachineDied(
         f"{place.purpose}: the VMM ended with status {process.exited.status} before its control socket was there"
         + (f": {said[0]}" if said else ""),
-        fix=cause.fix if cause else _read_on(place.logs, private=private), argv=process.argv,
+        fix=cause.fix if cause else read_on, argv=process.argv,
         status=process.exited.status, stderr=_tail(place.logs, 20), console=[], logs=place.logs,
     )  # fmt: skip
 
