@@ -64,8 +64,14 @@ class Index:
         return iter(self.stanzas)
 
     def __getitem__(self, name: str) -> Package:
-        """The package of that very name; raises KeyError, and ArchiveCorrupt for a stanza that misses a field."""
-        return _parse(self.stanzas[name])
+        """The package of that very name; raises KeyError, and ArchiveCorrupt for a stanza that misses a field, or whose
+        name goes on in another line."""
+        package = _parse(self.stanzas[name])
+        if package.name != name:
+            raise ArchiveCorrupt(
+                f"the package index has a stanza of {name!r} that calls the package {package.name!r}"
+            )
+        return package
 
     def providers(self, name: str) -> Sequence[str]:
         """The packages that provide ``name``, in alphabetical order."""
