@@ -20,8 +20,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there"),
     pytest.mark.timeout(7200),
 ]
-MOMENTS = int(os.environ.get("VISORBENCH_MOMENTS", "4"))
-"""In all; VISORBENCH_MOMENTS=200 takes a quarter of an hour."""
+MOMENTS = int(os.environ.get("RANDOM_MOMENTS", "4"))
+"""In all; RANDOM_MOMENTS=200 takes a quarter of an hour."""
 LONGEST_S = 2.5
 """A machine is spawned, boots, and is killed in less."""
 PATIENCE_S = 120
