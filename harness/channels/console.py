@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.channels.pattern import Line
+    from harness.channels.reader_thread import ReaderThread
     from harness.channels.stamp import Stamp
 
 PANIC = "Kernel panic - not syncing"
@@ -25,20 +26,25 @@ PANIC = "Kernel panic - not syncing"
 
 
 class Console:
-    """A reader thread over a socket, pty or pipe; it starts at once and ends at end of file or :meth:`close`.
+    """Over a socket, pty or pipe, which is read from now on until its end of file or :meth:`close`.
 
-    The console owns ``source`` from now on. ``log`` gets every byte as it came, the middle of a flood left
-    out. Text in lines has no control sequences; what is not UTF-8 is U+FFFD.
+    The console owns ``source`` from now on; ``thread`` reads it, or one of its own. ``log`` gets every byte as it came,
+    the middle of a flood left out. Text in lines has no control sequences; what is not UTF-8 is U+FFFD.
     """
 
     def __init__(
-        self, source: int | socket.socket, *, log: Path | None = None, name: str = "console"
+        self,
+        source: int | socket.socket,
+        *,
+        log: Path | None = None,
+        name: str = "console",
+        thread: ReaderThread | None = None,
     ) -> None:
         self.name = name
         self.log = log
         self._log = ConsoleLog(log) if log is not None else None
         self._reader = LineReader(
-            source, name=name, fatal=PANIC, on_bytes=self._log.write if self._log else None
+            source, name=name, fatal=PANIC, on_bytes=self._log.write if self._log else None, thread=thread
         )
 
     @property

@@ -13,17 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.channels.pattern import Line
+    from harness.channels.reader_thread import ReaderThread
 
 
 class EventPort:
     """The harness's end of a virtio-serial port; owns ``source`` from now on.
 
-    Every line is stamped on arrival by the same reader as the console's.
+    Every line is stamped on arrival, as the console's; by ``thread``, or one of its own.
     """
 
-    def __init__(self, source: int | socket.socket, *, name: str = "event port") -> None:
+    def __init__(
+        self, source: int | socket.socket, *, name: str = "event port", thread: ReaderThread | None = None
+    ) -> None:
         self.name = name
-        self._reader = LineReader(source, name=name)
+        self._reader = LineReader(source, name=name, thread=thread)
 
     @property
     def closed(self) -> bool:

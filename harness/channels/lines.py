@@ -1,14 +1,12 @@
-"""The one mechanism under every channel of lines: a thread that stamps what arrives, keeps the end, and
-matches.
+"""The one mechanism under every channel of lines: what arrives is stamped by a thread that waits for it, kept as
+far as there is room, and matched.
 
 Memory is bounded: the last KEPT characters are held as blocks, each with the stamp of its arrival. Matching
-is done by the reader itself, so that a line is found even when a flood pushes it out an instant later.
+is done by the thread that reads, so that a line is found even when a flood pushes it out an instant later.
 """
 
 from __future__ import annotations
 
-import selectors
-import socket
 import sys
 import threading
 import time
@@ -16,12 +14,14 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from harness.channels.pattern import Line, LinePattern
+from harness.channels.reader_thread import ReaderThread
 from harness.channels.source import owned
 from harness.channels.splitter import LineSplitter, lines_of
 from harness.channels.stamp import Stamp
 
 if TYPE_CHECKING:
     import re
+    import socket
     from collections.abc import Callable
 
 KEPT = 256 << 10
@@ -32,7 +32,6 @@ _BLOCK_COST = 200
 
 _READ_BYTES = 96 << 10
 """Below what malloc maps afresh each time (glibc: 128 KiB), a flood is split three times as fast."""
-_MOST_RINGS = 4096
 _LAST_READS = 64
 """After close(), what has arrived is still read, but a flood not for ever."""
 SHOWN_LINES = 100
@@ -65,7 +64,8 @@ class _Listening:
 class LineReader:
     """Reads a socket or descriptor until its end of file or :meth:`close`, which also closes it.
 
-    ``on_bytes`` gets what arrives as it is; ``fatal`` is a pattern after which no other is waited for.
+    ``on_bytes`` gets what arrives as it is; ``fatal`` is a pattern after which no other is waited for. ``thread`` reads
+    other channels as well; without it there is one for this channel alone, which ends when the channel does.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class LineReader:
         name: str,
         on_bytes: Callable[[bytes], None] | None = None,
         fatal: str | re.Pattern[str] | None = None,
+        thread: ReaderThread | None = None,
     ) -> None:
         self.source = owned(source)
         self.first_byte: Stamp | None = None
@@ -90,16 +91,14 @@ class LineReader:
         self._held = 0
         self._end = 0
         self._last_ns = 0
-        self._close_in_thread = False
+        self._closing = False
         self._watches: list[Watch] = []
         self._listeners: list[_Listening] = []
         self._on_fatal: list[Callable[[Line], None]] = []
-        self._errands: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
-        self._bell, self._rope = socket.socketpair()  # no pipe: Windows selects sockets only
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name=f"visorbench-{name}", daemon=True)
-        self._thread.start()
+        self._thread = thread or ReaderThread(name)
+        self._shared = thread is not None
+        self._thread.add(self.source, self._on_readable)
 
     def mark(self) -> int:
         """Where the channel is now; a line that has begun and not ended counts as after it."""
@@ -118,7 +117,7 @@ class LineReader:
                 self._take(self._splitter.finish(), self._last_ns)
             done.set()
 
-        if threading.current_thread() is self._thread:
+        if self._thread.here:
             end_the_line()
         else:
             self._have_done(end_the_line)
@@ -187,66 +186,55 @@ class LineReader:
         return list(found)[-lines:]
 
     def close(self) -> None:
-        """Stop reading and close the source; returns when the last callback has returned."""
+        """Stop reading and close the source; returns when the last callback has returned, in a callback at once."""
         with self._lock:
-            stopped, self._stopping = self._stopping, True
-            self._rope.close()
-        if not stopped:
-            if threading.current_thread() is self._thread:
-                self._close_in_thread = True
-                return
-            self._thread.join()
-            self.source.close()
+            closing, self._closing = self._closing, True
+        if closing:
+            return
+        closed = threading.Event()
 
-    def _run(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            source = selector.register(self.source, selectors.EVENT_READ)
-            bell = selector.register(self._bell, selectors.EVENT_READ)
-            last_reads = _LAST_READS
-            while last_reads:
-                ready = [key for key, _ in selector.select()]
-                if source in ready and not self._read():
+        def leave() -> None:
+            self._read_the_last()
+            self.source.close()
+            closed.set()
+
+        self._have_done(leave)
+        if not self._thread.here:
+            closed.wait()
+        if not self._shared:
+            self._thread.close()
+
+    def _on_readable(self) -> None:
+        if self.closed_at is None and self._read() == b"":
+            self._ended()
+
+    def _read_the_last(self) -> None:
+        """What has arrived already, and then nothing more."""
+        if self.closed_at is None:
+            for _ in range(_LAST_READS):
+                if not self._read():
                     break
-                if bell in ready and not self._answered():
-                    last_reads -= 1
-                    if source not in ready:
-                        break
-        self._ended(time.monotonic_ns())
-        self._bell.close()
-        if self._close_in_thread:  # a callback closed it
-            self.source.close()
+            self._ended()
 
-    def _read(self) -> bool:
-        """Take in what has come; False when nothing will come any more."""
+    def _read(self) -> bytes | None:
+        """Take in what has come: nothing yet (None), or nothing any more."""
         try:
             data = self.source.read(_READ_BYTES)
         except BlockingIOError:
-            return True
+            return None
         except OSError:  # EIO: the far side of a pty is gone; ECONNRESET: that of a socket
             data = b""
         at_ns = time.monotonic_ns()
         if data:
             self._arrived(data, at_ns)
-        return bool(data)
-
-    def _answered(self) -> bool:
-        """Run the errands for which the bell rang; False when it was the word to stop."""
-        rings = self._bell.recv(_MOST_RINGS)
-        self._run_errands()
-        return bool(rings)
-
-    def _run_errands(self) -> None:
-        while self._errands:
-            self._errands.popleft()()
+        return data
 
     def _have_done(self, errand: Callable[[], None]) -> None:
-        """Have the reader's thread run ``errand`` between two blocks; here and now when it has ended."""
+        """Have the thread run ``errand`` between two blocks; here and now when nothing will come any more."""
         with self._lock:
             ended = self.closed_at is not None
             if not ended:
-                self._errands.append(errand)
-                if not self._stopping:  # else it runs what it finds
-                    self._rope.send(b"!")
+                self._thread.call(errand)
         if ended:
             errand()
 
@@ -309,15 +297,19 @@ class LineReader:
         while self._held > KEPT and len(self._blocks) > 1:
             self._held -= len(self._blocks.popleft()[2]) + _BLOCK_COST
 
-    def _ended(self, at_ns: int) -> None:
+    def _ended(self) -> None:
+        at_ns = time.monotonic_ns()
+        self._thread.remove(self.source)
         self._take(self._splitter.finish(), at_ns)
         with self._lock:
             self.closed_at = Stamp(at_ns)
             for watch in self._watches:
                 watch.done.set()
             self._watches.clear()
-        self._run_errands()
+        self._thread.run_errands()
         self.began.set()
+        if not self._shared:
+            self._thread.close()
 
 
 def _call(listener: Callable[[Line], None], line: Line) -> None:

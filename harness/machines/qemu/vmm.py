@@ -12,6 +12,7 @@ from harness.channels.console import Console
 from harness.channels.events import EventPort
 from harness.channels.qmp import Qmp
 from harness.channels.qmp_log import QmpLog
+from harness.channels.reader_thread import ReaderThread
 from harness.errors import ChannelError, MachineError
 from harness.host.memory import oom_kills
 from harness.host.processes import OwnedProcess, spawn
@@ -52,6 +53,8 @@ class Vmm:
     control: QemuControl
     console: Console
     ready: EventPort | None
+    reader: ReaderThread
+    """Of the console and the ready port."""
     logs: Path
     """Where console.log, stderr.log, qmp.log and argv are."""
     private: bool
@@ -96,6 +99,7 @@ class Vmm:
         self.console.close()
         if self.ready:
             self.ready.close()
+        self.reader.close()
 
 
 def launch(
@@ -137,13 +141,17 @@ def launch(
                 env=environment(config.environment, window),
             )
 
+        reader = ReaderThread("console")
+        undo.callback(reader.close)
+
         def read(ends: Mapping[Channel, socket.socket]) -> tuple[Qmp, Console, EventPort | None]:
             with naming_write_errors("the logs of a machine", logs, elsewhere="name another folder for them"):
-                console = Console(ends[Channel.CONSOLE], log=logs / "console.log")
+                console = Console(ends[Channel.CONSOLE], log=logs / "console.log", thread=reader)
                 undo.callback(console.close)
                 record = QmpLog(logs / "qmp.log")
-            ready = EventPort(ends[Channel.READY], name="ready port") if Channel.READY in ends else None
-            if ready:
+            ready = None
+            if Channel.READY in ends:
+                ready = EventPort(ends[Channel.READY], name="ready port", thread=reader)
                 undo.callback(ready.close)
             qmp = Qmp(ends[Channel.MONITOR], log=record)
             undo.callback(qmp.close)
@@ -158,7 +166,8 @@ def launch(
             os.close(shared.fd)
         undo.pop_all()
     memory = shared.memory if shared else None
-    return Vmm(process, qmp, QemuControl(qmp), console, ready, logs, private, vsock, memory, oom_kills_before)
+    control = QemuControl(qmp)
+    return Vmm(process, qmp, control, console, ready, reader, logs, private, vsock, memory, oom_kills_before)
 
 
 def _wired(config: QemuConfig, wires: Wires) -> QemuConfig:
