@@ -37,7 +37,7 @@ def boot(tmp_path):
             env=environ | more,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 
