@@ -20,6 +20,7 @@ _WORDS = {
     "reset-to-ready": "reset to guest ready",
     "powerdown": "power down",
     "wake-ups": "wake-ups",
+    "cpu-time": "CPU time",
     "cpu-per-second": "host CPU per second",
     "memory-beyond-guest": "memory beyond the guest's",
     "fps": "frame rate",
