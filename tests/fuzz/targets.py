@@ -6,6 +6,7 @@ A finding is any other exception, a broken property, or an input that takes too 
 from __future__ import annotations
 
 import json
+import select
 import socket
 import struct
 import tempfile
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from harness.archive.deb import members
 from harness.archive.index import parse_index
+from harness.channels.qmp import Qmp
 from harness.channels.qmp_lines import LineTooLongError, QmpLines
 from harness.channels.splitter import LineSplitter
 from harness.display import pattern_report
@@ -34,7 +36,7 @@ from harness.hxfr.parser import Parser
 from harness.kernels.bls import parse_bls
 from harness.kernels.grub import parse_grub
 from harness.kernels.unpack import unpack
-from harness.machines import compute_report, fio_report
+from harness.machines import compute_report, fio_report, iperf_report
 from tests.archive.miniature import deb, regular, special
 from tests.gpu.reports import EVENTS
 from tests.kernels.disks import BLS, GRUB_CFG
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 
 ANSWERS_S = 5
 """How long a client waits for a server that says nothing; the servers here hang up."""
+COMMAND_S = 0.2
+"""How long a server waits for a command before it answers all the same."""
 MOST_PIXEL_BYTES = 1 << 16
 
 
@@ -103,6 +107,30 @@ def _qmp(data: bytes) -> None:
     whole, cut = QmpLines(limit=4096), QmpLines(limit=4096)
     assert cut.feed(data[:at]) + cut.feed(data[at:]) == whole.feed(data)
     assert cut.held == whole.held <= 4096
+
+
+def _qmp_replies(data: bytes) -> None:
+    """A QEMU whose first line is its greeting; it hears a command before it says what looks like a reply."""
+    ours, theirs = socket.socketpair()
+
+    def serve() -> None:
+        with theirs, suppress(OSError):
+            for line in data[: 1 << 16].split(b"\n"):
+                reply = b'"return"' in line or b'"error"' in line
+                if reply and select.select([theirs], [], [], COMMAND_S)[0]:
+                    theirs.recv(1 << 16)
+                theirs.sendall(line + b"\n")
+
+    qmp = Qmp(ours)
+    server = threading.Thread(target=serve)
+    server.start()
+    try:
+        qmp.negotiate(ANSWERS_S)
+        while True:
+            qmp.execute("query-status", timeout_s=ANSWERS_S)
+    finally:
+        qmp.close()
+        server.join()
 
 
 def _server_says(data: bytes, ask: Callable[[socket.socket], object]) -> None:
@@ -222,6 +250,17 @@ _COMPUTE = b"\n".join(
     )
 ) + b"\n"  # fmt: skip
 _FIO = (Path(__file__).parents[1] / "machines/fio-3.39-fsync.json").read_bytes()
+_IPERF = (Path(__file__).parents[1] / "machines/iperf-3.18.json").read_bytes()
+_QMP = b"\n".join(
+    json.dumps(line).encode()
+    for line in (
+        {"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 7}, "package": ""}, "capabilities": ["oob"]}},
+        {"return": {}},
+        {"event": "STOP", "data": {}, "timestamp": {"seconds": 1, "microseconds": 2}},
+        {"return": {"status": "paused"}},
+        {"error": {"class": "GenericError", "desc": "no"}},
+    )
+)  # fmt: skip
 _GPU = b"".join(json.dumps(line).encode() + b"\n" for line in EVENTS)
 
 _PATTERN = b"\n".join(
@@ -240,6 +279,7 @@ TARGETS: dict[str, Target] = {
     "packages": Target(_packages, (_STANZA + b"\n" + _STANZA,), (ArchiveCorrupt, UnicodeDecodeError)),
     "console": Target(_console, (b"\x1b[1mlogin:\x1b[0m \xff\xfe\r\n\x1b]0;title\x07text\r\rmore",), ()),
     "qmp": Target(_qmp, (b'{"return": {}}\r\n{"event": "RESET"}\n\n',), (LineTooLongError,)),
+    "qmp-replies": Target(_qmp_replies, (_QMP,)),
     "rfb": Target(_rfb, (_RFB,)),
     "dbus": Target(_dbus, (_DBUS,)),
     "ivshmem": Target(_ivshmem, (_SHARED * 2,)),
@@ -255,6 +295,11 @@ TARGETS: dict[str, Target] = {
     "fio-report": Target(
         lambda data: fio_report.parse_report(data, "fsync", "write", flushes=True),
         (_FIO,),
+        (MeasurementError,),
+    ),
+    "iperf-report": Target(
+        lambda data: iperf_report.parse_report(data, json.loads(_IPERF)["start"]["test_start"]["duration"]),
+        (_IPERF,),
         (MeasurementError,),
     ),
     "gpu-report": Target(gpu_report.parse_report, (_GPU,), (MeasurementError,)),

@@ -21,7 +21,7 @@ def test_seeds_make_sense(name: str) -> None:
     """Otherwise a fuzzer begins from nothing."""
     target = TARGETS[name]
     for seed in target.seeds:
-        if name not in {"rfb", "dbus"}:  # where the server hangs up in the end
+        if name not in {"rfb", "dbus", "qmp-replies"}:  # where the server hangs up in the end
             target.take(seed)
         target(seed)
 
