@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 DEFINITIONS = {
     "bundle-size": "bytes in the file or folder that the application is shipped as",
     "warm/first-window": "from just before the process is asked for to the X server's MapNotify of its first window",
-    "cold/first-window": "the same, with nothing in the host's page cache",
+    "cold/first-window": "as the first window (warm), with nothing in the host's page cache",
     "idle/memory": "PSS of every process that it started, so long after its first window that it had come to rest",
     "idle/cpu-per-second": "CPU time of every process that it started, in a second without anybody at it",
-    "machines/memory": "as idle/memory, with machines running on the host",
-    "machines/cpu-per-second": "as idle/cpu-per-second, with machines running on the host",
+    "machines/memory": "as memory (idle), with machines running on the host",
+    "machines/cpu-per-second": "as host CPU per second (idle), with machines running on the host",
 }
 
 
