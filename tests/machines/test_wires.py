@@ -105,7 +105,7 @@ def test_the_reference_guest_boots(
     arch: Arch, tcg: Callable[..., object], tiny: Callable[[Arch], object]
 ) -> None:
     with tcg.machine(MachineSpec(tiny(arch))) as machine:
-        assert list(machine.boot(timeout_s=180).phases) == list(Phase)
+        assert list(machine.boot(timeout_s=300).phases) == list(Phase)
         machine.powerdown()
         assert machine.state is State.STOPPED
 
