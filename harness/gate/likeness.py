@@ -95,7 +95,7 @@ def other_builds(before: Run, after: Run) -> list[str]:
     """A sentence for each subject with one fingerprint in both runs whose program is another build of one version."""
     old = {subject.id: subject for subject in before.subjects}
     return [
-        f"{subject.id} is another build of {subject.backend_version}: {was} became {now}"
+        f"{subject.id} runs on another build of {subject.backend_version}: {was} became {now}"
         for subject in after.subjects
         if subject.id in old and old[subject.id].fingerprint == subject.fingerprint
         if (was := old[subject.id].config.get("build"))

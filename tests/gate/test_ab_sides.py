@@ -46,7 +46,7 @@ def test_two_builds_of_one_version_are_told_apart_and_two_places_of_one_build_ar
     sides = split(recorder.finish())
     assert unlike_fingerprints(*sides) == []
     assert other_builds(*sides) == [
-        "tcg-arm64-1 is another build of QEMU 7.2.22: v9.1.0-7-gdef, sha256 1 became v9.1.0-8-gabc, sha256 2"
+        "tcg-arm64-1 runs on another build of QEMU 7.2.22: v9.1.0-7-gdef, sha256 1 became v9.1.0-8-gabc, sha256 2"
     ]
 
 
