@@ -161,7 +161,7 @@ def open_disk(image: Path) -> Disk:
     unreadable: list[VisorbenchError] = []
     for name, stream in regions:
         try:
-            volumes += _volumes(name, stream, image)
+            volumes += map(_with_root, _volumes(name, stream, image))
         except (DiskImageCorrupt, DiskImageUnusable) as error:
             unreadable.append(error)
     return Disk(kind, tuple(volumes), tuple(unreadable))
@@ -346,6 +346,15 @@ def _naming_damage(image: Path, where: str) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - what dissect raises on damaged bytes has no common name
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise _corrupt(image, f"{where} cannot be read: {' '.join(said.split())[:200]}") from None
+
+
+def _with_root(volume: Volume) -> Volume:
+    """Itself; raises DiskImageCorrupt for one whose root is no folder, in which nothing would ever be found."""
+    with _naming_damage(volume.image, str(volume)):
+        whole = _kind(volume.root) == stat.S_IFDIR
+    if not whole:
+        raise _corrupt(volume.image, f"the root of {volume} is no folder")
+    return volume
 
 
 def _corrupt(image: Path, what: str) -> DiskImageCorrupt:

@@ -209,6 +209,20 @@ def test_a_file_system_of_noise_is_damaged(kind, tmp_path):
         extract(image, tmp_path / "out", limit_s=60)
 
 
+def test_a_file_system_whose_root_is_no_folder_is_damaged(tmp_path):
+    """Not one without a kernel: its inodes are noise, and nobody can look."""
+    image = FILE_SYSTEMS["ext4"](NAMED, tmp_path / "disk.img")
+    whole = image.read_bytes()
+    with image.open("rb") as file:
+        file.seek(1024 + 24)
+        block = 1024 << int.from_bytes(file.read(4), "little")
+        file.seek(max(block, 2048) + 8)
+        inodes = int.from_bytes(file.read(4), "little") * block
+    image.write_bytes(whole[:inodes] + b"\x77" * 4096 + whole[inodes + 4096 :])
+    with pytest.raises(DiskImageCorrupt, match=r"is damaged: the root of the whole disk .* is no folder"):
+        extract(image, tmp_path / "out", limit_s=60)
+
+
 def test_a_folder_that_goes_in_circles_comes_to_an_end(tmp_path):
     """A cluster chain of FAT that leads back into itself, which its reader follows for ever."""
     image = fat({"boot/vmlinuz-6.1": KERNEL}, tmp_path / "disk.img")
