@@ -82,7 +82,7 @@ class Profile(_Frozen):
     """Up to how many machines are started beside each other."""
     idle_seconds: CountOrNone = 0
     """How long an idle guest is looked at."""
-    load_rounds: CountOrNone = 0
+    overhead_rounds: CountOrNone = 0
     """How often the host's CPU time for the same work is taken, native and in a guest."""
     machine_per_round: bool = False
     """Whether every round of a scenario has a machine of its own: for runs that others are compared with."""

@@ -13,9 +13,9 @@ CPU_TIME = "the host's CPU time for a billion of what the kernel of the workload
 
 
 @pytest.mark.needs("ssh")
-@pytest.mark.profile("load_rounds")
+@pytest.mark.profile("overhead_rounds")
 @pytest.mark.workload("compute")
-def test_load(machine, native, measure, profile):
+def test_overhead(machine, native, measure, profile):
     """The host's CPU time for the same work, native and in a guest in turns: how much the guest adds."""
     machine.boot(timeout_s=BOOT_TIMEOUT_S)
     host = TimedRunner(native)
@@ -23,7 +23,7 @@ def test_load(machine, native, measure, profile):
         (Load.of(host, lambda: host.cpu_s), True),
         (Load.of(SshRunner.of(machine), lambda: usage(machine.pids).cpu_s), False),
     ]
-    for number in measure.rounds(profile.load_rounds):
+    for number in measure.rounds(profile.overhead_rounds):
         for load, is_native in measure.turns(number, *sides):
             for kernel, cpu_s in load.once():
                 measure.record(
