@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.machines.load import OVERHEADS, Load, TimedRunner
+from harness.machines.overhead import OVERHEADS, Load, TimedRunner
 from harness.machines.runner import SshRunner
 from harness.machines.usage import usage
 

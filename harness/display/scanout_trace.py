@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harness.channels.qmp import Qmp
 
 _EVENTS = "virtio_gpu_cmd_set_scanout*"
-_LINE = re.compile(rb"virtio_gpu_cmd_set_scanout(?:_blob)? id (\d+), res 0x([0-9a-f]{1,8}),")
+_LINE = re.compile(rb"virtio_gpu_cmd_set_scanout(?:_blob)? id 0, res 0x([0-9a-f]{1,8}),")
 _MOST = 65536
 """Bytes read at once: as many as a pipe holds."""
 
@@ -85,10 +85,9 @@ def _set(qmp: Qmp, *, on: bool) -> None:
 class ShownResource:
     """Reads the trace as it comes, in ``with``; the descriptors stay the caller's."""
 
-    def __init__(self, pipe: int, wakes: int, scanout: int = 0) -> None:
+    def __init__(self, pipe: int, wakes: int) -> None:
         self._pipe = pipe
         self._wakes = wakes
-        self._scanout = scanout
         self._resource: int | None = None
         self._rest = b""
         self._reading = threading.Lock()
@@ -121,8 +120,8 @@ class ShownResource:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             said = _LINE.search(line)
-            if said and int(said[1]) == self._scanout:
-                self._resource = int(said[2], 16) or None
+            if said:
+                self._resource = int(said[1], 16) or None
 
 
 @contextmanager

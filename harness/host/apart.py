@@ -91,6 +91,8 @@ class Apart(Generic[_T]):
                 if descriptors and sys.platform != "win32":
                     socket.send_fds(self._socket, [b"\0"], descriptors)
                 if not self._connection.poll(self._limit_s):
+                    self._hang_up()  # else a later call would read this one's answer
+                    self._process.end()
                     raise HelperLost(
                         f"{self._purpose}: no answer within {self._limit_s:g} s", fix="measure again"
                     )
@@ -112,13 +114,16 @@ class Apart(Generic[_T]):
         )  # fmt: skip
 
     def _end(self) -> None:
-        """Who serves a socket that was shut down ends."""
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        self._hang_up()
         try:
             self._process.wait(_END_S)
         except TimeoutError:
             self._process.end()
+
+    def _hang_up(self) -> None:
+        """Who serves a socket that was shut down ends."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
 
 def _name(made: type) -> str:

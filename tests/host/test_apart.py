@@ -62,9 +62,9 @@ def test_a_process_that_dies_is_told_with_its_last_words(somebody) -> None:
 
 
 def test_one_that_does_not_answer_is_ended() -> None:
-    with (
-        Apart(Somebody, "somebody", limit_s=0.2) as apart,
-        pytest.raises(HelperLost, match=r"no answer within 0\.2 s"),
-    ):
-        apart.call(Somebody.hang)
-    assert not psutil.pid_exists(apart.pid)
+    with Apart(Somebody, "somebody", limit_s=0.2) as apart:
+        with pytest.raises(HelperLost, match=r"no answer within 0\.2 s"):
+            apart.call(Somebody.hang)
+        assert not psutil.pid_exists(apart.pid)
+        with pytest.raises(HelperLost, match="its process ended"):  # and no answer to what was asked before
+            apart.call(Somebody.add, 1)

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from harness.errors import CommandFailed
-from harness.machines.load import KERNELS, Load, TimedRunner
 from harness.machines.native.runner import NativeRunner
+from harness.machines.overhead import KERNELS, Load, TimedRunner
 
 pytestmark = pytest.mark.skipif(shutil.which("sh") is None, reason="no POSIX shell")
 PATIENCE_S = 300
