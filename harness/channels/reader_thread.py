@@ -12,6 +12,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from harness.host.prompt_thread import run_promptly
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -76,6 +78,7 @@ class ReaderThread:
             self._thread.join()
 
     def _run(self) -> None:
+        run_promptly()  # a stamp is as late as this thread is
         while not self._over:
             ready = {key.fileobj: key.data for key, _ in self._selector.select()}
             rung = ready.pop(self._bell, None)

@@ -45,6 +45,8 @@ GROUP_ENDS_S = 1.0
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+TIOCNOTTY = 0x5422
+"""Not from termios, which would be one import more."""
 
 
 class Watchdog:
@@ -56,6 +58,7 @@ class Watchdog:
         self.untold: dict[int, dict[str, int]] = {}
         """Of those that were reaped while others of their group still end: what is told of them when those have."""
         self.pid = os.getpid()
+        _leave_terminal()
         self.prctl = _prctl()
         self.prctl(PR_SET_CHILD_SUBREAPER, 1)
         self.selector = selectors.DefaultSelector()
@@ -214,6 +217,17 @@ class Watchdog:
     def _tell(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # nobody is left to be told
             watchdog_wire.send(self.link, message)
+
+
+def _leave_terminal() -> None:
+    """On Linux, where the session is that of the harness: no terminal is to stop what is started here."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # there is none
+            terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+            try:
+                fcntl.ioctl(terminal, TIOCNOTTY)
+            finally:
+                os.close(terminal)
 
 
 def _signal_group(group: int, number: int) -> None:

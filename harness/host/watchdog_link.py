@@ -34,6 +34,12 @@ _RUN = "import sys; sys.path.append(sys.argv[1]); from harness.host.watchdog imp
 _ROOT = Path(__file__).parents[2]
 
 
+_AWAY: dict[str, Any] = {"process_group": 0} if sys.platform == "linux" else {"start_new_session": True}
+"""Out of reach of the terminal's Ctrl-C. On Linux in the session of the harness: the scheduler gives every session of
+its own its share of the processor (autogroup, sched(7)), and a thread of one waits for a guest of another, however soon
+it would run (:mod:`harness.host.prompt_thread`). There the watchdog lets go of the terminal itself."""
+
+
 class _Request:
     def __init__(self, child: Child) -> None:
         self.child = child
@@ -56,7 +62,7 @@ class WatchdogLink:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _RUN, _ROOT, str(theirs.fileno()), str(harness)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()], start_new_session=True, cwd="/",
+                pass_fds=[theirs.fileno()], cwd="/", **_AWAY,
             )  # fmt: skip
         hello, _ = watchdog_wire.receive(self._socket)
         if hello is None or "ready" not in hello:

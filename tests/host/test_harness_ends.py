@@ -103,3 +103,31 @@ def test_a_signal_cleans_up_within_three_seconds(tmp_path, marked, number, body)
     assert marked.gone_within(3 - (time.monotonic() - began))
     assert not folder.exists()
     assert list((tmp_path / "run").glob("*/*")) == []
+
+
+ON_TERMINAL = """
+import os, sys
+os.open(sys.argv[1], os.O_RDWR)  # of a session's leader: its terminal from now on
+from harness.host.processes import spawn
+os.close(os.open("/dev/tty", os.O_RDWR))
+print(os.getsid(0), os.getpgid(0), flush=True)
+script = "import os; print(os.getsid(0), os.getpgid(0)); os.open('/dev/tty', os.O_RDWR)"
+spawn([sys.executable, "-c", script], purpose="test", stdout=sys.stdout, stderr=sys.stdout).wait(10)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere owned processes have a session of their own")
+def test_what_is_owned_shares_the_scheduling_of_the_harness_and_not_its_terminal(tmp_path, marked):
+    main, terminal = os.openpty()
+    env = os.environ | marked.env | {"VISORBENCH_RUNTIME_DIR": str(tmp_path / "run")}
+    said = subprocess.run(
+        [sys.executable, "-c", ON_TERMINAL, os.ttyname(terminal)], env=env, stdout=subprocess.PIPE, text=True,
+        start_new_session=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    os.close(main)
+    os.close(terminal)
+    session, group = said[0].split()
+    owned_session, owned_group = said[1].split()
+    assert owned_session == session
+    assert owned_group != group
+    assert said[-1].startswith("OSError: [Errno 6]")  # ENXIO: it has no terminal

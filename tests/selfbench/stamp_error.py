@@ -17,6 +17,8 @@ PAUSE_S = 0.003
 
 WRITER = f"""
 import random, socket, sys, time
+from harness.host.prompt_thread import run_promptly
+run_promptly()
 out = socket.socket(fileno=int(sys.argv[1]))
 for number in range({LINES}):
     time.sleep(random.uniform(0, 2 * {PAUSE_S}))

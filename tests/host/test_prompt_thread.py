@@ -1,0 +1,71 @@
+"""A thread that is to run promptly has a short time slice, and where that is allowed a greater share; no other has."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import struct
+import subprocess
+import sys
+from threading import Thread
+
+import pytest
+
+from harness.host.prompt_thread import NICE, SLICE_NS, run_promptly
+
+_SCHED_GETATTR = {"x86_64": 315, "aarch64": 275, "riscv64": 275}
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux's scheduler")
+
+
+def _scheduled() -> tuple[int, int]:
+    """Time slice in ns (0 before Linux 6.12) and nice value of the calling thread, as the kernel has them."""
+    found = ctypes.create_string_buffer(48)
+    assert ctypes.CDLL(None).syscall(_SCHED_GETATTR[platform.machine()], 0, found, len(found), 0) == 0
+    nice, _, slice_ns = struct.unpack_from("=iIQ", found, 16)
+    return int(slice_ns), int(nice)
+
+
+def _prompt() -> tuple[int, int]:
+    """The same of a thread that is to run promptly."""
+    seen: list[tuple[int, int]] = []
+
+    def run() -> None:
+        run_promptly()
+        seen.append(_scheduled())
+
+    thread = Thread(target=run)
+    thread.start()
+    thread.join()
+    return seen[0]
+
+
+@linux_only
+def test_the_thread_has_a_short_slice_and_no_other() -> None:
+    before = _scheduled()
+    if not before[0]:
+        pytest.skip("before Linux 6.12 threads have no slices of their own")
+    slice_ns, nice = _prompt()
+    assert slice_ns == SLICE_NS
+    assert nice in {NICE, before[1]}
+    assert _scheduled() == before
+
+
+@linux_only
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="only root can give up its privilege"
+)
+def test_without_the_privilege_the_slice_is_short_all_the_same() -> None:
+    script = (
+        "import os; from tests.host.test_prompt_thread import _prompt, _scheduled; "
+        "before = _scheduled(); os.setresuid(65534, 65534, 65534); print(before, _prompt())"
+    )
+    said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    slice_ns, nice, own_slice_ns, own_nice = map(int, said.translate({ord(c): " " for c in "(),"}).split())
+    assert own_nice == nice
+    assert own_slice_ns == (SLICE_NS if slice_ns else 0)
+
+
+def test_another_machine_is_left_as_it_is(monkeypatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "vax")
+    assert run_promptly() is None
