@@ -92,7 +92,8 @@ class Apart(Generic[_T]):
                     socket.send_fds(self._socket, [b"\0"], descriptors)
                 if not self._connection.poll(self._limit_s):
                     self._hang_up()  # else a later call would read this one's answer
-                    self._process.end()
+                    with suppress(TimeoutError):
+                        self._process.end()
                     raise HelperLost(
                         f"{self._purpose}: no answer within {self._limit_s:g} s", fix="measure again"
                     )

@@ -30,7 +30,12 @@ def run_promptly() -> None:
     Where it does not (another system, an older Linux, no privilege) nothing is lost but time.
     """
     number = _SCHED_SETATTR.get(platform.machine())
-    if sys.platform != "linux" or number is None or os.sched_getscheduler(0) != os.SCHED_OTHER:
+    if sys.platform != "linux" or number is None:
+        return
+    try:
+        if os.sched_getscheduler(0) != os.SCHED_OTHER:
+            return
+    except OSError:  # musl has none of this
         return
     for nice in (NICE, os.getpriority(os.PRIO_PROCESS, 0)):
         wanted = _SCHED_ATTR.pack(_SCHED_ATTR.size, 0, 0, nice, 0, SLICE_NS, 0, 0)

@@ -27,7 +27,7 @@ BILLION = 1e9
 OVERHEADS = {"83 % (20 % overhead)": 1 / 1.2, "91 % (10 % overhead)": 1 / 1.1}
 """The band that hardware virtualisation is held against: the same work takes 10 to 20 % more CPU time."""
 
-_TIMED = '"$0" "$@"; status=$?; times >&2; exit $status'
+_TIMED = '"$0" "$@"; status=$?; LC_ALL=C; times >&2; exit $status'
 _TIMES = re.compile(rb"(\d+)m([\d.]+)s (\d+)m([\d.]+)s\s*\Z")
 """The last line of POSIX's ``times``: user and system time of what the shell has run."""
 

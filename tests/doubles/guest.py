@@ -148,6 +148,7 @@ def become(hardware: Hardware, named: str, beside: Callable[[Guest], None]) -> N
             with suppress(ConnectionError):
                 guest.start()
             guest.ended.wait()
+            shutil.rmtree(made.folder, ignore_errors=True)  # what else would do it ends here
         os._exit(0)
     os.waitpid(between, 0)
     made.execute()

@@ -30,7 +30,7 @@ def memory():
     opened = []
 
     def make(size: int) -> int:
-        opened.append(os.memfd_create("surface"))
+        opened.append(os.memfd_create("surface", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING))
         os.ftruncate(opened[-1], size)
         return opened[-1]
 
@@ -147,7 +147,9 @@ def test_shared_memory_is_read_where_it_is_and_never_written(memory):
     assert BITS * BLOCK <= WIDTH
 
 
-@pytest.mark.skipif(not UDMABUF.exists(), reason="the host has no /dev/udmabuf to make a DMA-BUF with")
+@pytest.mark.skipif(
+    not os.access(UDMABUF, os.R_OK | os.W_OK), reason="the host has no /dev/udmabuf to make a DMA-BUF with"
+)
 def test_a_dma_buf_is_read_where_it_is(memory):
     fcntl = pytest.importorskip("fcntl")
     size = -(-WIDTH * HEIGHT * 4 // mmap.PAGESIZE) * mmap.PAGESIZE
@@ -155,7 +157,10 @@ def test_a_dma_buf_is_read_where_it_is(memory):
     fcntl.fcntl(pixels, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)  # who exports memory may not take it away
     maker = os.open(UDMABUF, os.O_RDWR)
     try:
-        buffer = fcntl.ioctl(maker, UDMABUF_CREATE, struct.pack("=IIQQ", pixels, UDMABUF_CLOEXEC, 0, size))
+        asked = bytearray(
+            struct.pack("=IIQQ", pixels, UDMABUF_CLOEXEC, 0, size)
+        )  # bytes would hide the result
+        buffer = fcntl.ioctl(maker, UDMABUF_CREATE, asked)
     finally:
         os.close(maker)
     units = []

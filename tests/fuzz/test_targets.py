@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz import __main__ as fuzz
+from tests.fuzz import targets
 from tests.fuzz.targets import TARGETS, Target
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -24,6 +25,16 @@ def test_seeds_make_sense(name: str) -> None:
         if name not in {"rfb", "dbus", "qmp-replies"}:  # where the server hangs up in the end
             target.take(seed)
         target(seed)
+
+
+def test_the_seed_of_qmp_replies_is_an_answer(monkeypatch) -> None:
+    """It is refused in the end, as every one is; until then the commands are answered."""
+    answers = []
+    execute = targets.Qmp.execute
+    monkeypatch.setattr(targets.Qmp, "execute", lambda *a, **k: answers.append(execute(*a, **k)))
+    (seed,) = TARGETS["qmp-replies"].seeds
+    TARGETS["qmp-replies"](seed)
+    assert answers
 
 
 @pytest.mark.parametrize("name", TARGETS)

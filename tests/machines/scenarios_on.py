@@ -8,6 +8,7 @@ from harness.machines.model import State
 from harness.plugin.measure import Measure
 
 PATIENCE_S = 300
+SSH_PATIENCE_S = 30
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 ONCE = SimpleNamespace(boots=1, lifecycle_rounds=1)
 
@@ -45,4 +46,7 @@ def boots_and_pauses_as_measured(machine, capabilities):
 
 
 def scenario(file, name):
-    return runpy.run_path(str(SCENARIOS / f"{file}.py"))[name]
+    found = runpy.run_path(str(SCENARIOS / f"{file}.py"))[name]
+    if "SSH_MARGIN_S" in found.__globals__:
+        found.__globals__["SSH_MARGIN_S"] = SSH_PATIENCE_S
+    return found

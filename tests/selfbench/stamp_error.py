@@ -1,4 +1,7 @@
-"""How late the console's stamps are: a writer that knows when it wrote, while a TCG guest loads every core."""
+"""How late the console's stamps are: a writer that knows when it wrote, while a TCG guest loads every core.
+
+The writer runs promptly, as the reader does: its own wait between taking the time and writing is no error of the stamp.
+"""
 
 from __future__ import annotations
 
