@@ -27,7 +27,9 @@ LOOK_S = 0.02
 
 def run() -> Result:
     """A quick bench on TCG, interrupted while it proves its backend, while a guest boots, and while it measures one."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background: a bench would not hear it either
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # a shell's background: a bench would not hear it either
         signal.signal(signal.SIGINT, signal.default_int_handler)
     took_s: dict[str, list[float]] = {name: [] for name in MOMENTS}
     left: list[str] = []

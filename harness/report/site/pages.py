@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from contextlib import suppress
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from harness import __version__
-from harness.errors import ToolMissing
 from harness.host.paths import shipped
 from harness.report.changes import sentence
 from harness.report.html import environment
@@ -78,10 +76,14 @@ class Pages:
             several_hosts=len(hosts) > 1, most=LINES_IN_LIST,
         )  # fmt: skip
 
-    def trend(self, trend: Trend) -> str:
-        """The page of one metric."""
+    def trend(self, trend: Trend, changes: Sequence[Sequence[ChangePoint]]) -> str:
+        """The page of one metric; ``changes`` of the level of each line that is drawn."""
+        drawn = [
+            (line, found, _told(line, found))
+            for line, found in zip(trend.lines[:DRAWN], changes, strict=True)
+        ]
         return self._render(
-            "trend", root="../../", trend=trend, drawn=[(line, *_changes(line)) for line in trend.lines[:DRAWN]],
+            "trend", root="../../", trend=trend, drawn=drawn,
             plot=plot, newest=_newest, listed=LISTED, tracked=TRACKED, csv=f"{trend.path.rpartition('/')[2]}.csv",
         )  # fmt: skip
 
@@ -122,16 +124,13 @@ def with_way_back(page: str, run: Facts) -> str:
     return f'{head}{body}\n<nav aria-label="Site">{anchors}</nav>{rest}'
 
 
-def _changes(line: Line) -> tuple[list[ChangePoint], list[tuple[str, Facts]]]:
-    """The changes of a line's level, and what to say of each, with its run; none without ruptures."""
-    with suppress(ToolMissing):  # an environment without it still publishes, and history says what is missing
-        changes = line.level_changes()
-        runs = [line.points[change.at].run for change in changes]
-        return changes, [
-            (sentence(change, run["shown"], line.unit, line.better), run)
-            for change, run in zip(changes, runs, strict=True)
-        ]
-    return [], []
+def _told(line: Line, changes: Sequence[ChangePoint]) -> list[tuple[str, Facts]]:
+    """What to say of each change of a line's level, with its run."""
+    runs = [line.points[change.at].run for change in changes]
+    return [
+        (sentence(change, run["shown"], line.unit, line.better), run)
+        for change, run in zip(changes, runs, strict=True)
+    ]
 
 
 def _newest(line: Line) -> list[Point]:

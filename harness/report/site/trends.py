@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from harness.measure.change_points import change_points
 from harness.report.site.slug import slug
 
 if TYPE_CHECKING:
@@ -60,14 +59,14 @@ class Line:
             return None
         return self.points[-1].median / self.points[-2].median
 
-    def level_changes(self) -> list[ChangePoint]:
-        """Where its level changed among the newest TRACKED points; ``at`` is an index of ``points``.
+    def newest(self) -> list[float]:
+        """The medians of the newest TRACKED points."""
+        return [point.median for point in self.points[-TRACKED:]]
 
-        Raises ToolMissing without ruptures.
-        """
+    def placed(self, changes: Iterable[ChangePoint]) -> list[ChangePoint]:
+        """Changes of level among the newest, ``at`` as an index of all points."""
         first = max(0, len(self.points) - TRACKED)
-        found = change_points([point.median for point in self.points[first:]])
-        return [replace(change, at=first + change.at) for change in found]
+        return [replace(change, at=first + change.at) for change in changes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from harness.cli.main import main
 from harness.errors import UsageError
 from harness.report.site import run_folder
 from harness.report.site.facts import facts_of, from_script, to_script
+from harness.report.site.level_search import level_search
 from harness.report.site.pages import Pages
 from harness.report.site.publish import publish
 from harness.report.site.slug import slug
@@ -299,14 +300,20 @@ def slower_from(made, at, number):
     return run.model_copy(update={"series": series})
 
 
+def level_changes(trend):
+    with level_search(much=False) as search:
+        return search([trend.lines])[0]
+
+
 def test_a_trend_says_where_its_level_changed_and_where_it_did_not(made):
     runs = [facts_of(slower_from(made, 9, number)) for number in range(16)]
     trend = trends(runs)["boot", "guest-ready"]
-    (change,) = trend.lines[0].level_changes()
-    assert (change.at, round(change.after / change.before, 1)) == (9, 1.2)
     steady = trends(map(facts_of, map(made.run, range(16))))["boot", "guest-ready"]
-    assert steady.lines[0].level_changes() == []
-    page, none = (Pages().trend(each) for each in (trend, steady))
+    changes, unchanged = level_changes(trend), level_changes(steady)
+    (change,) = changes[0]
+    assert (change.at, round(change.after / change.before, 1)) == (9, 1.2)
+    assert unchanged[0] == []
+    page, none = Pages().trend(trend, changes), Pages().trend(steady, unchanged)
     assert page.count('class="level-changed"') == page.count('<li class="worse">') == len(trend.lines)
     slug, shown = runs[9]["slug"], runs[9]["shown"]
     assert re.search(rf"worse by (19|20|21) % from {shown} on: .*runs/{slug}/index\.html", page)
@@ -315,7 +322,8 @@ def test_a_trend_says_where_its_level_changed_and_where_it_did_not(made):
 
 def test_only_the_newest_runs_are_searched_for_changes(made):
     facts = [facts_of(slower_from(made, 9, number % 16)) for number in range(16)]
-    line = trends([*facts, *[facts[-1]] * TRACKED])["boot", "guest-ready"].lines[0]
-    assert line.level_changes() == []
+    trend = trends([*facts, *[facts[-1]] * TRACKED])["boot", "guest-ready"]
+    line = trend.lines[0]
     moved = replace(line, points=[*line.points[-TRACKED:], *line.points[:5]])
-    assert [change.at for change in moved.level_changes()] == [TRACKED]
+    changes = level_changes(replace(trend, lines=(line, moved)))
+    assert [[change.at for change in each] for each in changes] == [[], [TRACKED]]
