@@ -17,7 +17,7 @@ from harness.machines.model import GpuMode, MachineSpec, Phase
 from tests.selfbench.result import Result
 
 LIMIT = 1.15
-PAIRS = 6
+PAIRS = 16
 
 BARE_INIT = f"""
 #include <unistd.h>
