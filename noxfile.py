@@ -32,7 +32,13 @@ def bench(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The harness's own tests, with coverage. Arguments go to pytest."""
     prepare(session)
-    arguments = session.posargs or ["--numprocesses=2", "--dist=worksteal", "-rfER", "--cov", "--cov-report=term:skip-covered"]
+    arguments = session.posargs or [
+        "--numprocesses=2",
+        "--dist=worksteal",
+        "-rfER",
+        "--cov",
+        "--cov-report=term:skip-covered",
+    ]
     run(session, "pytest", "--timeout=300", *arguments)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -151,19 +152,22 @@ def _stage_pages(site: Site, staging: Path, search: Search) -> set[str]:
     """The lists, and the pages of stale and of missing trends; returns where every trend lies."""
     pages, runs = Pages(), sorted(site.runs.values(), key=lambda run: (run["started"], run["id"]))
     found = trends(runs)
-    texts = {
-        **dict(pages.fixed()),
-        "index.html": pages.index(runs),
-        "data/runs.js": run_list(runs),
-        "trends.html": pages.trends(found),
-    }
     stale = [
         trend
         for key, trend in found.items()
         if key in site.stale or not (site.folder / f"{trend.path}.html").is_file()
     ]
-    for trend, changes in zip(stale, search([trend.lines[:DRAWN] for trend in stale]), strict=True):
-        texts |= {f"{trend.path}.html": pages.trend(trend, changes), f"{trend.path}.csv": trend_csv(trend)}
+    with ThreadPoolExecutor(1) as beside:
+        asked = beside.submit(search, [trend.lines[:DRAWN] for trend in stale])
+        texts = {
+            **dict(pages.fixed()),
+            "index.html": pages.index(runs),
+            "data/runs.js": run_list(runs),
+            "trends.html": pages.trends(found),
+            **{f"{trend.path}.csv": trend_csv(trend) for trend in stale},
+        }
+    for trend, changes in zip(stale, asked.result(), strict=True):
+        texts[f"{trend.path}.html"] = pages.trend(trend, changes)
     for path, text in texts.items():
         (staging / path).parent.mkdir(parents=True, exist_ok=True)
         (staging / path).write_text(text, encoding="utf-8", newline="\n")
