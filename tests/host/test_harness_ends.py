@@ -111,7 +111,7 @@ os.open(sys.argv[1], os.O_RDWR)  # of a session's leader: its terminal from now 
 from harness.host.processes import spawn
 os.close(os.open("/dev/tty", os.O_RDWR))
 print(os.getsid(0), os.getpgid(0), flush=True)
-script = "import os; print(os.getsid(0), os.getpgid(0)); os.open('/dev/tty', os.O_RDWR)"
+script = "import os; print(os.getsid(0), os.getpgid(0), flush=True); os.open('/dev/tty', os.O_RDWR)"
 spawn([sys.executable, "-c", script], purpose="test", stdout=sys.stdout, stderr=sys.stdout).wait(10)
 """
 
