@@ -162,6 +162,4 @@ def _told(error: Exception) -> Exception:
 
 if __name__ == "__main__":
     _serve(int(sys.argv[1]), sys.argv[2])
-    os._exit(
-        0
-    )  # nothing is left to be done; the interpreter's own end takes a quarter of a second, which is waited for
+    os._exit(0)  # the interpreter's own end takes a quarter of a second, which is waited for

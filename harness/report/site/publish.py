@@ -67,14 +67,16 @@ def publish(
     holds something else, DiskFull, StoreError.
     """
     new = _anything_new(folder, sources)
-    with _without_collection(), level_search(much=new) as search, updating(folder) as staging:
-        site = _read(folder)
+    with level_search(much=new) as search, updating(folder) as staging:
+        with _without_collection():
+            site = _read(folder)
         for source in sources:
             if site.manifest.get(source.name, ("",))[0] != source.stamp:
                 _add(site, source, staging, tell)
         if prune:
             _prune(site, {source.name for source in sources})
-        paths = _stage_pages(site, staging, search)
+        with _without_collection():  # not around what is added: reports that are drawn leave garbage
+            paths = _stage_pages(site, staging, search)
         write_manifest(staging, site.manifest)
         move_in(staging, folder)
         remove_unlinked(folder, set(site.runs), paths)
