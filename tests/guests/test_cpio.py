@@ -52,6 +52,15 @@ def test_nonsense_is_named(data: bytes) -> None:
     assert not data.strip(b"\0")
 
 
+@pytest.mark.parametrize("size", [b"-0A00000", b"+0000000", b" 0000000", b"0_000000", b"0x000000"])
+def test_a_field_is_eight_hexadecimal_digits_and_nothing_else(size: bytes) -> None:
+    """A trailer of a negative size would send its reader back to where it came from, for ever."""
+    packed = bytearray(cpio.pack([]))
+    packed[6 + 8 * 6 : 6 + 8 * 7] = size
+    with pytest.raises(ArchiveCorrupt, match="not hexadecimal"):
+        list(cpio.unpack(bytes(packed)))
+
+
 @given(st.data())
 def test_a_cut_archive_is_named(data) -> None:
     packed = cpio.pack([file("a", b"x" * 30), symlink("b", "a")])

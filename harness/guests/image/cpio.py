@@ -9,6 +9,8 @@ which is how a machine's own keys are added to an image that everybody shares.
 from __future__ import annotations
 
 import stat
+from binascii import unhexlify
+from struct import Struct
 from typing import TYPE_CHECKING
 
 from harness.errors import ArchiveCorrupt
@@ -22,8 +24,8 @@ TRAILER = "TRAILER!!!"
 ARCHIVE_ALIGNMENT = 512
 """A finished archive is a multiple of this many bytes, so that another can be appended."""
 
-_HEADER_BYTES = 110
-_FIELDS = 13
+_FIELDS = Struct(">13I")
+_HEADER_BYTES = len(MAGIC) + 2 * _FIELDS.size
 
 
 def pack(entries: Iterable[Entry]) -> bytes:
@@ -97,8 +99,8 @@ def _parse(archive: bytes, at: int) -> tuple[Entry | None, int]:
     header = archive[at : at + _HEADER_BYTES]
     if len(header) < _HEADER_BYTES or not header.startswith(MAGIC):
         raise ArchiveCorrupt(f"no newc header at byte {at} of a cpio archive", offset=at)
-    try:
-        fields = [int(header[6 + 8 * n : 14 + 8 * n], 16) for n in range(_FIELDS)]
+    try:  # not int(…, 16), which takes signs, spaces and underscores
+        fields = _FIELDS.unpack(unhexlify(header[len(MAGIC) :]))
     except ValueError:
         raise ArchiveCorrupt(f"a newc header at byte {at} is not hexadecimal", offset=at) from None
     mode, uid, gid, size, name_size = fields[1], fields[2], fields[3], fields[6], fields[11]
