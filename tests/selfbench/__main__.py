@@ -9,7 +9,16 @@ from pathlib import Path
 
 from harness.errors import UnknownName
 
-NOT_BENCHMARKS = {"__main__", "drawn", "loaded", "plain_loop", "record_samples", "recorded", "result"}
+NOT_BENCHMARKS = {
+    "__main__",
+    "drawn",
+    "loaded",
+    "plain_loop",
+    "ratio",
+    "record_samples",
+    "recorded",
+    "result",
+}
 
 
 def known() -> list[str]:

@@ -14,6 +14,7 @@ from harness.guests.model import READY_MARKER, Arch, GuestImage
 from harness.guests.toolchain import find_compiler, guest_target
 from harness.machines.catalogue import get
 from harness.machines.model import GpuMode, MachineSpec, Phase
+from tests.selfbench.ratio import typical_ratio
 from tests.selfbench.result import Result
 
 LIMIT = 1.15
@@ -33,11 +34,7 @@ def run() -> Result:
 
 
 def compared(name: str, arch: Arch, pairs: int, gpu: GpuMode = GpuMode.NONE) -> dict[str, float]:
-    """A guest and its kernel with the bare init in turns: their median seconds to ready, and the ratio of both.
-
-    That is the median of every boot of the one ÷ every boot of the other (Hodges and Lehmann's estimator): where a busy
-    host has two speeds, medians jump from the one to the other.
-    """
+    """A guest and its kernel with the bare init in turns: their median seconds to ready, and their typical ratio."""
     with tempfile.TemporaryDirectory() as folder:
         guest = ensure_built(name, arch)
         guests = {name: guest, "bare": _bare(guest, Path(folder))}
@@ -45,9 +42,8 @@ def compared(name: str, arch: Arch, pairs: int, gpu: GpuMode = GpuMode.NONE) -> 
         for pair in range(pairs):
             for each in guests if pair % 2 else reversed(guests):
                 seconds[each].append(_ready_s(guests[each], gpu))
-    ratio = statistics.median(ours / theirs for ours in seconds[name] for theirs in seconds["bare"])
     medians = {each: round(statistics.median(values), 3) for each, values in seconds.items()}
-    return {**medians, "ratio": round(ratio, 4)}
+    return {**medians, "ratio": round(typical_ratio(seconds[name], seconds["bare"]), 4)}
 
 
 def _bare(guest: GuestImage, folder: Path) -> GuestImage:
