@@ -2,7 +2,7 @@
 
 On Linux a thread that wakes up waits until the one that runs has used up its time slice, some 3 ms, unless its own is
 shorter (EEVDF's PREEMPT_SHORT) and it has not had more than its share. Since Linux 6.12 any thread may ask for a short
-slice; a greater share needs a negative nice value, and that the privilege for it:
+slice; a greater share needs a negative nice value, and that root or a limit that allows it (RLIMIT_NICE, limits.conf):
 https://docs.kernel.org/scheduler/sched-eevdf.html, sched_setattr(2).
 """
 
@@ -37,7 +37,7 @@ def run_promptly() -> None:
             return
     except OSError:  # musl has none of this
         return
-    for nice in (NICE, os.getpriority(os.PRIO_PROCESS, 0)):
+    for nice in range(NICE, os.getpriority(os.PRIO_PROCESS, 0) + 1):  # the first that is allowed
         wanted = _SCHED_ATTR.pack(_SCHED_ATTR.size, 0, 0, nice, 0, SLICE_NS, 0, 0)
         if ctypes.CDLL(None).syscall(number, 0, wanted, 0) == 0:
             return

@@ -1,6 +1,7 @@
 """How late the console's stamps are: a writer that knows when it wrote, while a TCG guest loads every core.
 
 The writer runs promptly, as the reader does: its own wait between taking the time and writing is no error of the stamp.
+Without the privilege for a negative nice value (``nice`` in the detail) the last percent is late by 1 to 3 ms.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ LINES = 3000
 PAUSE_S = 0.003
 
 WRITER = f"""
-import random, socket, sys, time
+import os, random, socket, sys, time
 from harness.host.prompt_thread import run_promptly
 run_promptly()
 out = socket.socket(fileno=int(sys.argv[1]))
 for number in range({LINES}):
     time.sleep(random.uniform(0, 2 * {PAUSE_S}))
     out.sendall(b"%d\\n" % time.monotonic_ns())
-out.sendall(b"end\\n")
+out.sendall(b"nice value: %d\\n" % os.getpriority(os.PRIO_PROCESS, 0))
 """
 
 
@@ -39,14 +40,14 @@ def run() -> Result:
         with theirs:
             fd = theirs.fileno()
             subprocess.run([sys.executable, "-c", WRITER, str(fd)], pass_fds=[fd], check=True)
-        console.wait_for("^end$", timeout_s=10)
+        nice = int(console.wait_for("^nice value: ", timeout_s=10).text.split()[-1])
     errors_ms = sorted(error for error in errors_ms if error >= 0)
     return Result(
         "stamp_error",
         errors_ms[int(len(errors_ms) * 0.99)],
         "ms",
         LIMIT_MS,
-        {"median_ms": round(errors_ms[len(errors_ms) // 2], 4), "n": len(errors_ms), **load},
+        {"median_ms": round(errors_ms[len(errors_ms) // 2], 4), "n": len(errors_ms), "nice": nice, **load},
     )
 
 
