@@ -10,10 +10,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from http.client import parse_headers
+from http.client import HTTPException, parse_headers
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ControlLost, ControlRefused, ControlTimeout, InvalidConfiguration
@@ -28,6 +29,8 @@ REQUEST_MAX = 4096
 """What krunkit reads of a request."""
 ANSWER_MAX = 4 << 20
 _END_OF_HEADERS = b"\r\n\r\n"
+_STATUS_LINE = re.compile(rb"HTTP/1\.\S+\s+(?P<status>[1-5][0-9]{2})(\s|$)")
+_LENGTH = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class RestClient:
                 stream.settimeout(timeout_s)
                 self._connect(stream, what)
                 stream.sendall(_request(method, resource, body))
-                answer = self._parsed(what, _read(stream, deadline))
+                answer = parse_answer(_read(stream, deadline))
         except TimeoutError:
             raise ControlTimeout(
                 f"{self._peer} did not answer {what} within {timeout_s:.3g} s",
@@ -71,6 +74,8 @@ class RestClient:
             ) from None
         except OSError as error:
             raise self._lost(f"broke off {what}: {error.strerror or error}") from error
+        except ValueError as error:
+            raise self._lost(f"answered {what}, but that {error}") from None
         if answer.status >= 400:
             said = answer.body.get("error") if isinstance(answer.body, dict) else answer.body
             raise ControlRefused(
@@ -89,28 +94,29 @@ class RestClient:
                 f"{self._peer} does not listen for {what}: {error.strerror or error}", listening=False
             ) from error
 
-    def _parsed(self, what: str, raw: bytes) -> Answer:
-        head, end, body = raw.partition(_END_OF_HEADERS)
-        line, _, fields = head.partition(b"\r\n")
-        words = line.split(None, 2)
-        if not end or len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
-            raise self._lost(f"answered {what} with what is not HTTP: {raw[:60]!r}")
-        length = parse_headers(io.BytesIO(fields + _END_OF_HEADERS)).get("Content-Length")
-        if length and length.isdigit() and len(body) < int(length):
-            raise self._lost(f"ended its answer to {what} after {len(body)} of {length} bytes")
-        status, text = int(words[1]), body[: int(length)] if length and length.isdigit() else body
-        try:
-            return Answer(status, json.loads(text.rstrip(b"\0 \r\n") or b"null"))
-        except ValueError:
-            if status >= 400:  # gin and net/http say some refusals in plain text
-                return Answer(status, text.decode(errors="replace").strip())
-            raise self._lost(f"answered {what} with what is not JSON: {text[:60]!r}") from None
-
     def _lost(self, how: str) -> ControlLost:
         return ControlLost(
             f"{self._peer} {how}",
             fix=f"start the machine anew; if that does not help, {self._peer}'s log may (visorbench boot: --logs)",
         )
+
+
+def parse_answer(raw: bytes) -> Answer:
+    """All that a server said; raises ValueError with what is wrong with it."""
+    head, _, body = raw.partition(_END_OF_HEADERS)
+    line = _STATUS_LINE.match(head)
+    if not line or len(head) == len(raw):
+        raise ValueError(f"is not HTTP: {raw[:60]!r}")
+    status, length = int(line["status"]), _content_length(head)
+    if length is not None and len(body) < length:
+        raise ValueError(f"ended after {len(body)} of {length} bytes")
+    text = body[:length]
+    try:
+        return Answer(status, json.loads(text.rstrip(b"\0 \r\n") or b"null"))
+    except (ValueError, RecursionError):
+        if status >= 400:  # gin and net/http say some refusals in plain text
+            return Answer(status, text.decode(errors="replace").strip())
+        raise ValueError(f"is not JSON: {text[:60]!r}") from None
 
 
 def check_socket_path(path: Path) -> None:
@@ -152,8 +158,15 @@ def _whole(raw: bytes) -> bool:
     head, end, body = raw.partition(_END_OF_HEADERS)
     if not end:
         return False
-    fields = parse_headers(io.BytesIO(head.partition(b"\r\n")[2] + _END_OF_HEADERS))
-    length = fields.get("Content-Length")
-    if length and length.isdigit():
-        return len(body) >= int(length)
-    return body.endswith(b"\0")
+    length = _content_length(head)
+    return body.endswith(b"\0") if length is None else len(body) >= length
+
+
+def _content_length(head: bytes) -> int | None:
+    """In bytes; None where the headers do not say it, or are none."""
+    try:
+        fields = parse_headers(io.BytesIO(head.partition(b"\r\n")[2] + _END_OF_HEADERS))
+    except HTTPException:  # too many, or too long
+        return None
+    said = fields.get("Content-Length", "")
+    return int(said) if _LENGTH.fullmatch(said) else None

@@ -7,6 +7,7 @@ The connection is made at first use and kept; it is made anew when it is lost (a
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import threading
 import time
@@ -56,17 +57,20 @@ class Completed:
         return self.stdout.decode(errors="replace").rstrip("\n")
 
     def number(self) -> float:
-        """Standard output as one number; raises ChannelError."""
+        """Standard output as one finite number; raises ChannelError."""
         try:
-            return float(self.stdout)
+            number = float(self.stdout)
         except ValueError:
-            raise ChannelError(f"the command printed {self.text()[:60]!r}, not a number") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise ChannelError(f"the command printed {self.text()[:60]!r}, not a number")
+        return number
 
     def json(self) -> Any:
         """Standard output as one JSON document; raises ChannelError."""
         try:
             return json.loads(self.stdout)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ChannelError(f"the command printed {self.text()[:60]!r}, not JSON: {error}") from None
 
 

@@ -137,7 +137,10 @@ def _ticket(key: bytes) -> bytes:
     if not isinstance(public, rsa.RSAPublicKey) or public.key_size != 1024:
         raise DisplayRefused("a SPICE server's public key is none of 1024-bit RSA")
     sha1 = hashes.SHA1()  # noqa: S303
-    return public.encrypt(b"\0", padding.OAEP(padding.MGF1(sha1), sha1, None))
+    try:
+        return public.encrypt(b"\0", padding.OAEP(padding.MGF1(sha1), sha1, None))
+    except ValueError:  # numbers that look like a key's, and are none
+        raise DisplayRefused("nothing can be encrypted with a SPICE server's public key") from None
 
 
 def _check(code: int, what: str) -> None:

@@ -70,7 +70,7 @@ def _explain(path: Path, content: bytes, error: ValueError) -> NoReturn:
     numbers: list[str] = []
     try:
         document: Any = json.loads(content, parse_constant=_remember(numbers))
-    except ValueError as syntax:
+    except (ValueError, RecursionError) as syntax:
         _refuse(path, f"is not JSON: {syntax}", fix=f"write it again; {MADE_BY} {path}")
     if numbers:
         _refuse(path, f"holds {numbers[0]}, which nobody measured", fix="take the file as the run wrote it")

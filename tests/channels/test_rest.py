@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from harness.channels.rest import RestClient
+from harness.channels.rest import Answer, RestClient, parse_answer
 from harness.errors import ControlLost, ControlRefused, ControlTimeout, InvalidConfiguration
 from harness.host.paths import private_directory
 from tests.doubles.modes import Mode
@@ -67,12 +67,48 @@ def test_a_refusal_says_what_the_vmm_says(serve, reply, said):
 
 
 @pytest.mark.parametrize(
-    ("mode", "said"), [(Mode.HALF, "ended its answer to GET /vm/state after"), (Mode.GARBAGE, "not HTTP")]
+    ("mode", "said"),
+    [(Mode.HALF, "answered GET /vm/state, but that ended after"), (Mode.GARBAGE, "not HTTP")],
 )
 def test_an_answer_that_makes_no_sense_is_a_lost_channel(serve, mode, said):
     client, _ = serve(mode)
     with pytest.raises(ControlLost, match=said):
         client.get("/vm/state")
+
+
+@pytest.mark.parametrize(
+    ("raw", "answer"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}more", Answer(200, {})),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\n{}", Answer(200, {})),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n{}", Answer(200, {})),
+        (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n{}", Answer(200, {})),
+        (b"HTTP/1.1 500 no\r\n\r\n" + b"[" * 100_000, Answer(500, "[" * 100_000)),
+    ],
+    ids=[
+        "the length said",
+        "a digit of another script",
+        "a number too long",
+        "too many headers",
+        "a refusal",
+    ],
+)
+def test_what_can_be_understood_is(raw, answer):
+    assert parse_answer(raw) == answer
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", "not HTTP"),
+        (b"HTTP/1.1 " + b"2" * 5000 + b"\r\n\r\n{}", "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100_000, "not JSON"),
+    ],
+    ids=["no end of headers", "a status too long", "too deep"],
+)
+def test_what_cannot_is_said_in_one_error(raw, said):
+    with pytest.raises(ValueError, match=said):
+        parse_answer(raw)
 
 
 @pytest.mark.parametrize("mode", [Mode.JAMMED, Mode.DRIPS])

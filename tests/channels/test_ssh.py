@@ -76,10 +76,12 @@ def test_standard_input_arrives_whole(ssh):
 def test_readings_of_the_output(ssh):
     assert ssh.run("echo 42").number() == 42
     assert ssh.run("echo '[1, 2]'").json() == [1, 2]
-    with pytest.raises(ChannelError, match="not a number"):
-        ssh.run("echo many").number()
-    with pytest.raises(ChannelError, match="not JSON"):
-        ssh.run("echo {").json()
+    for said in ("many", "nan", "inf"):
+        with pytest.raises(ChannelError, match="not a number"):
+            ssh.run(f"echo {said}").number()
+    for said in ("echo {", "head -c 100000 /dev/zero | tr '\\0' '['"):
+        with pytest.raises(ChannelError, match="not JSON"):
+            ssh.run(said).json()
 
 
 def test_another_status_is_an_error_with_the_facts(ssh):

@@ -14,13 +14,16 @@ SIZES = {1024: rsa.generate_private_key(65537, 1024), 2048: rsa.generate_private
 CAPABILITIES = 1 | 2 | 8
 
 
+def public_key(bits):
+    public = SIZES[bits].public_key()
+    return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
 def reply(
     *, error=0, bits=1024, words=(CAPABILITIES,), offset=178, magic=b"REDQ", major=2, size=None, key=None
 ):
     """A link reply, right unless told otherwise."""
-    public = SIZES[bits].public_key()
-    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    body = struct.pack("<I162sIII", error, (der if key is None else key)[:162], len(words), 0, offset)
+    body = struct.pack("<I162sIII", error, (key or public_key(bits))[:162], len(words), 0, offset)
     body += struct.pack(f"<{len(words)}I", *words)
     return struct.pack("<4sIII", magic, major, 2, len(body) if size is None else size) + body
 
@@ -64,6 +67,7 @@ def test_both_sides_say_what_the_protocol_asks_for():
         ([reply(words=(2,))], DisplayRefused, "how clients prove"),
         ([reply(key=b"nonsense")], DisplayRefused, "public key"),
         ([reply(bits=2048)], DisplayRefused, "public key"),
+        ([reply(key=public_key(1024)[:-6] + b"\0" + public_key(1024)[-5:])], DisplayRefused, "encrypted"),
         ([reply(), welcome(verdict=7)], DisplayRefused, "does not let us in: permission denied"),
         ([reply(words=(3,)), welcome()], DisplayRefused, "long message header"),
         ([reply(), welcome(kind=104)], DisplayRefused, "kind 104"),

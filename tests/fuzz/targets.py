@@ -20,10 +20,12 @@ from harness.archive.deb import members
 from harness.archive.index import parse_index
 from harness.channels.qmp import Qmp
 from harness.channels.qmp_lines import LineTooLongError, QmpLines
+from harness.channels.rest import parse_answer
 from harness.channels.splitter import LineSplitter
 from harness.display import pattern_report
 from harness.display.dbus_wire import DbusWire
 from harness.display.ivshmem import MAGIC, SharedMemoryDisplay
+from harness.display.spice import SpiceLink
 from harness.display.vnc import VncDisplay
 from harness.errors import ArchiveCorrupt, MeasurementError, VisorbenchError
 from harness.gpu import report as gpu_report
@@ -31,6 +33,7 @@ from harness.guests.image import cpio
 from harness.guests.image.entry import file, symlink
 from harness.guests.image.modules import read_module
 from harness.guests.image.pe import read_pe, section_data
+from harness.host import nameserver
 from harness.hxfr.messages import FourCC, FrameRequest, Message, Type
 from harness.hxfr.parser import Parser
 from harness.kernels.bls import parse_bls
@@ -168,6 +171,17 @@ def _rfb(data: bytes) -> None:
     _server_says(data, ask)
 
 
+def _spice(data: bytes) -> None:
+    def ask(sock: socket.socket) -> None:
+        link = SpiceLink(sock)
+        try:
+            link.greet(ANSWERS_S)
+        finally:
+            link.close()
+
+    _server_says(data, ask)
+
+
 def _dbus(data: bytes) -> None:
     def ask(sock: socket.socket) -> None:
         wire = DbusWire(sock)
@@ -237,6 +251,20 @@ _RFB = (
 )  # fmt: skip
 _REPLY = bytes.fromhex("6c020001 04000000 01000000 08000000 0501750001000000 2a000000")  # 42, little-endian
 _DBUS = b"OK 1234deadbeef\r\nAGREE_UNIX_FD\r\n" + _REPLY
+_SPICE_KEY = (  # RSA of 1024 bits, which SPICE has; nobody holds the other half
+    "30819f300d06092a864886f70d010101050003818d0030818902818100c146cf45961efac47a2820c2c2a98c5409f4d4d97e609808a9c1ffde"
+    "0210bf1bc9211bdf3e01699bc7930d96d27066583ccc546d5ae9674d0bd6a572c579c7139a0a65e098e8a3ed96589ed48a13b82fab552202ad"
+    "145926e8bbc22cc4bad4fa46c78d6eacd48c32f909b828a42f532514fa83a6030491f339c00605e4796ba70203010001"
+)
+_SPICE = (
+    struct.pack("<4sIII", b"REDQ", 2, 2, 182)
+    + struct.pack("<I162sIIII", 0, bytes.fromhex(_SPICE_KEY), 1, 0, 178, 11)
+    + struct.pack("<IHII", 0, 103, 32, 7)
+    + bytes(28)
+)
+_DNS = struct.pack(">6H", 1, 0x8180, 1, 1, 0, 0) + bytes.fromhex(
+    "0161 00 0001 0001 c00c 0001 0001 00000001 0004 7f000001"
+)
 _SHARED = struct.pack("<9I92x", MAGIC, 2, 16, 16, 64, 0x34325258, 4, 1024, 1) + struct.pack(
     "<5I", 2, 0, 0, 16, 4
 )
@@ -282,6 +310,11 @@ TARGETS: dict[str, Target] = {
     "qmp-replies": Target(_qmp_replies, (_QMP,)),
     "rfb": Target(_rfb, (_RFB,)),
     "dbus": Target(_dbus, (_DBUS,)),
+    "spice": Target(_spice, (_SPICE,)),
+    "rest": Target(
+        parse_answer, (b'HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{"state": "a"}\0',), (ValueError,)
+    ),
+    "dns": Target(lambda data: nameserver.read(data, 1), (_DNS,), ()),
     "ivshmem": Target(_ivshmem, (_SHARED * 2,)),
     "hxfr": Target(
         _hxfr, (Message(Type.FRAME_REQUEST, 1, _REQUEST).to_bytes(), Message(Type.PING, 0).to_bytes())

@@ -44,7 +44,7 @@ def test_empty(tmp_path, content):
     assert "is empty" in refused(tmp_path, content)
 
 
-@pytest.mark.parametrize("content", ["{", "\x00\x01", "boot 7.1 s"])
+@pytest.mark.parametrize("content", ["{", "\x00\x01", "boot 7.1 s", "[" * 100_000])
 def test_not_json(tmp_path, content):
     assert "is not JSON" in refused(tmp_path, content)
 

@@ -184,7 +184,7 @@ def test_a_vfkit_that_ends_at_its_start_is_quoted(machine):
     [
         (Mode.JAMMED, ControlTimeout, "did not answer GET /vm/state|was not there"),
         (Mode.DRIPS, ControlTimeout, "did not answer GET /vm/state|was not there"),
-        (Mode.HALF, ControlLost, "ended its answer"),
+        (Mode.HALF, ControlLost, "that ended after"),
         (Mode.GARBAGE, ControlLost, "not HTTP"),
     ],
 )
