@@ -63,7 +63,7 @@ class Scenario:
     name: str
     metrics: tuple[Metric, ...]
     facts: tuple[tuple[str, Pairs], ...]
-    """Subject, and name and value of what was recorded of it besides numbers."""
+    """Subjects, and name and value of what was recorded of them besides numbers."""
     definitions: Pairs
     """What a metric is called, and how it is computed."""
 
@@ -92,16 +92,22 @@ def scenarios(run: Run) -> list[Scenario]:
 
 
 def _facts(metrics: dict[str, list[Series]], names: dict[str, str]) -> Iterator[tuple[str, Pairs]]:
-    """Subject → fact → value → the groups it holds for, which are named where a subject has several values."""
-    told: dict[str, dict[str, dict[str, list[str]]]] = {}
+    """Every subject with its facts, those together of whom the same is told; a fact of several values says for which
+    groups each holds."""
+    told: dict[str, dict[str, dict[str, list[str]]]] = {}  # subject → fact → value → groups
     for series in (series for found in metrics.values() for series in found):
         for fact, value in series.facts.items():
             values = told.setdefault(names[series.subject], {}).setdefault(fact.replace("_", " "), {})
             groups, group = values.setdefault(host.fact(value), []), group_of(series.metric)
             if group and group not in groups:
                 groups.append(group)
+    alike: dict[Pairs, list[str]] = {}
     for subject, facts in told.items():
-        yield subject, tuple((fact, _by_group(values)) for fact, values in facts.items())
+        alike.setdefault(tuple((fact, _by_group(values)) for fact, values in facts.items()), []).append(
+            subject
+        )
+    for pairs, subjects in alike.items():
+        yield ", ".join(subjects), pairs
 
 
 def _by_group(values: dict[str, list[str]]) -> str:

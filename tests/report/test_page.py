@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from harness.host.facts import collect
-from harness.report import host, html, pictures, units
+from harness.report import host, html, pictures, tables, units
 from harness.report.markdown import render as markdown
 from harness.report.svg import ROLES
 from harness.results.pictures import encode_png
@@ -261,3 +261,16 @@ def test_what_the_host_does_not_say_is_no_answer():
     assert host.in_one_line(recorded(replace(HOST, container="docker"))).endswith(
         "KVM virtual machine, docker container"
     )
+
+
+def test_subjects_of_which_the_same_is_told_stand_together(tmp_path):
+    with RunRecorder("quick", {}, reports=tmp_path) as made:
+        for backend, sender in (("tcg", "cubic"), ("kvm", "bbr"), ("native", "bbr")):
+            subject = made.subject(backend=backend)
+            made.sample("network", "bandwidth", unit="B/s", better="higher", subject=subject, value=1)
+            made.about("network", "bandwidth", subject=subject, facts={"congestion_control": sender})
+        (scenario,) = tables.scenarios(made.finish())
+    assert [(len(who.split(", ")), facts) for who, facts in scenario.facts] == [
+        (1, (("congestion control", "cubic"),)),
+        (2, (("congestion control", "bbr"),)),
+    ]
