@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from statistics import linear_regression
 
 import pytest
 
@@ -18,6 +19,14 @@ MIB = 1 << 20
 WORK = "while :; do dd if=/dev/urandom of=/tmp/work bs=1M count=64; sha256sum /tmp/work; done"
 SHARE = 0.75
 """Of what a guest frees: the rest is in pieces of less than 2 MiB, which Linux does not report."""
+BESIDE = "from spawn to ready: the first machine alone, each further one beside all those before it, which are idle"
+GROWTH = (
+    "by how much a boot takes longer for each idle machine beside it: the least-squares slope of ready beside"
+)
+EACH = "PSS of all machines ÷ their number, after each boot"
+DENSITY = (
+    "idle machines that the host's memory has room for: what was available at first ÷ memory each at last"
+)
 
 
 def record(measure, machine, when):
@@ -84,6 +93,8 @@ def test_reporting(machine_factory, measure, profile):
 @pytest.mark.needs("start")
 def test_density(machine_factory, measure, profile):
     """Machines beside each other until the host's memory is spoken for: how their boots grow, and what each costs."""
+    free_bytes, each_bytes = available_bytes(), 0.0
+    boots_s = []
     with ExitStack() as running:
         machines = []
         for number in measure.rounds(profile.density_machines):
@@ -93,7 +104,12 @@ def test_density(machine_factory, measure, profile):
                 break
             timeline = machine.boot(until=Phase.GUEST_READY, timeout_s=BOOT_TIMEOUT_S)
             machines.append(machine)
-            seconds = timeline.seconds(Phase.GUEST_READY)
-            measure.record(f"ready-beside-{number:02}", seconds, unit="s", better="lower")
+            boots_s.append(timeline.seconds(Phase.GUEST_READY))
+            measure.record("ready-beside", boots_s[-1], unit="s", better="lower", definition=BESIDE)
             every = [pid for one in machines for pid in one.pids]
-            measure.record("memory-each", usage(every).memory_bytes / len(machines), unit="B", better="lower")
+            each_bytes = usage(every).memory_bytes / len(machines)
+            measure.record("memory-each", each_bytes, unit="B", better="lower", definition=EACH)
+    measure.record("density", free_bytes // each_bytes, unit="machines", better="higher", definition=DENSITY)
+    if len(boots_s) > 1:
+        slope = linear_regression(range(len(boots_s)), boots_s).slope
+        measure.record("ready-growth", slope, unit="s", better="lower", definition=GROWTH, signed=True)
