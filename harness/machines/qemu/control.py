@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _FORWARD = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+(\S+)\s+(\d+)")
 """``info usernet``: protocol and state, descriptor, source address and port, destination address and port."""
 _SCREENDUMP_TIMEOUT_S = 20
+_RESET_TIMEOUT_S = 30
+"""Every virtual CPU stops, every device begins anew, kernel and initrd are copied again: 6 s on a host at load 11."""
 
 
 class QemuControl:
@@ -38,7 +40,7 @@ class QemuControl:
         """Let them run again."""
         return self._and_event("cont", "RESUME", timeout_s)
 
-    def reset(self, timeout_s: float = 5) -> Event:
+    def reset(self, timeout_s: float = _RESET_TIMEOUT_S) -> Event:
         """Reset the machine; from now on a reboot is one, also where it was to end the machine."""
         self.qmp.execute("set-action", {"reboot": "reset"}, timeout_s=timeout_s)
         return self._and_event("system_reset", "RESET", timeout_s)
