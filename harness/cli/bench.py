@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from harness.errors import NothingMeasured, RunNotStored, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from harness.plugin.session import Session
 
 
 @click.command()
@@ -98,13 +101,28 @@ def measure(
     if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and not (
         session.run_started and session.recorder.sample_count
     ):
-        raise NothingMeasured(
-            "nothing was measured",
-            fix="`visorbench doctor` says what this host can run; `bench --list` what there is",
-        )
+        raise _nothing(session, expression, chosen=code == pytest.ExitCode.OK)
     if session.run_started:
         console.print(page, markup=False, highlight=False, soft_wrap=True)
     return _exit_code(code), session.recorder.folder if session.run_started else None
+
+
+def _nothing(session: Session, expression: str | None, *, chosen: bool) -> NothingMeasured:
+    """Why there is no number; ``chosen``: there were scenarios to run."""
+    if session.left_out:
+        return NothingMeasured(
+            f"nothing was measured: the profile {session.config.profile} leaves out {' and '.join(session.left_out)}",
+            fix="name one that does not: --profile full, or one of yours in visorbench.toml",
+        )
+    if expression and not chosen:
+        return NothingMeasured(
+            f"nothing was measured: no scenario of what was named matches -k {shlex.quote(expression)}",
+            fix="`visorbench bench --list` names them",
+        )
+    return NothingMeasured(
+        "nothing was measured",
+        fix="`visorbench doctor` says what this host can run; `bench --list` what there is",
+    )
 
 
 def _pytest_arguments(paths: tuple[Path, ...], expression: str | None, options: dict[str, Any]) -> list[str]:

@@ -127,7 +127,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what the profile does not ask for."""
-    profile = config.stash[SESSION].profile
+    session = config.stash[SESSION]
+    profile = session.profile
     unasked = [
         item
         for item in items
@@ -139,11 +140,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if unasked:
         config.hook.pytest_deselected(items=unasked)
         items[:] = [item for item in items if item not in unasked]
+        named = {scenario_name(item) for item in unasked if is_scenario(item) and _named(item, config)}
+        session.left_out = sorted(named - {scenario_name(item) for item in items if is_scenario(item)})
 
 
 def _named(item: pytest.Item, config: pytest.Config) -> bool:
     """Whether the user asked for this very scenario: by a word of ``-k``, or by its file."""
-    words = re.findall(r"\w+", config.getoption("keyword") or "")
+    words = re.findall(r"(?<!not )\b\w+", config.getoption("keyword") or "")
     files = [Path(argument.partition("::")[0]).name for argument in config.args]
     return scenario_name(item) in words or item.path.name in files
 

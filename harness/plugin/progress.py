@@ -125,6 +125,11 @@ class Progress:
         self._unknown = {test for test, seconds in known.items() if seconds is None}
         if self._bar:
             self._bar.update(self._task, total=sum(self._expected.values()) or 1)
+        if self.session and self.session.left_out and session.items:
+            left_out = " and ".join(self.session.left_out)
+            self._console.print(
+                f"the profile {self.session.config.profile} leaves out {left_out}", soft_wrap=True
+            )
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A scenario begins."""

@@ -70,6 +70,8 @@ class Session:
         self.planner: Callable[[Config, Progress | None], Plan] = plan
         self.gave_up: VisorbenchError | None = None
         """Why the session ended before its first scenario."""
+        self.left_out: list[str] = []
+        """Scenarios that were asked for by name, and that the profile does not measure."""
         self.lock_wait_s: float = 600
         """How long to wait for another harness that measures on this host; 0: HostBusy at once."""
         self.resources = ExitStack()

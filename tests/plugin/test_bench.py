@@ -147,7 +147,12 @@ def test_a_disk_that_fills_up_ends_the_bench_with_what_was_measured(bench) -> No
         (["--arch", "x86_64"], 2, "x86-64"),
         (["--proflie", "quick"], 2, "--profile"),
         (["no/such/file.py"], 2, "there is no scenario file"),
-        (["-k", "no_such_scenario"], 4, "nothing was measured"),
+        (["-k", "no_such_scenario"], 4, "no scenario of what was named matches -k no_such_scenario"),
+        (
+            ["-k", "idle or overhead", "--profile", "quick"],
+            4,
+            "the profile quick leaves out idle and overhead",
+        ),
         (["--qemu", "/no/such/qemu"], 3, "/no/such/qemu"),
         (["--backend", "whpx"], 3, "whpx"),
         (["--store", "nosuchdatabase://x"], 2, "nosuchdatabase"),
