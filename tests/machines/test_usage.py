@@ -6,6 +6,7 @@ import mmap
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -64,3 +65,13 @@ def test_of_a_real_machine_most_is_not_its_guests(sector) -> None:
     assert guests is not None
     assert 0 < guests <= 64 * MIB
     assert usage(machine.pids).memory_bytes > guests
+
+
+@linux
+def test_processor_time_is_told_to_less_than_a_tick() -> None:
+    """A hundredth of a second is more than an idle program's whole second."""
+    before_s = time.process_time()
+    told_s = usage([os.getpid()]).cpu_s
+    children_s = sum(os.times()[2:4])
+    assert before_s <= told_s - children_s <= time.process_time()
+    assert told_s * 100 % 1 != 0
