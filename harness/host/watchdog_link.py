@@ -106,7 +106,7 @@ class WatchdogLink:
         self.lost = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):  # it ends without us as well
             self._process.wait(ENDING_S)
         if threading.current_thread() is not self._reader:
             self._reader.join(1)
