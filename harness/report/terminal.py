@@ -43,9 +43,12 @@ def print_table(run: Run, console: Console | None = None) -> None:
     for notice in run.notices:
         out.print(Text(plain(notice), style="yellow"))
         out.print()
-    for table in key_tables(summary.key_table(run), names, out.width):
+    key = summary.key_table(run)
+    for table in key_tables(key, names, out.width):
         out.print(table)
         out.print()
+    if key.omitted_subjects:
+        out.print(Text(f"{counted(key.omitted_subjects, 'more subject')} in the report\n", style="dim"))
     for aims in target_tables(run):
         print_targets(aims, out)
         out.print()

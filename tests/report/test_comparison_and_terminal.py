@@ -11,7 +11,7 @@ from rich.console import Console
 from harness.errors import NothingCompared
 from harness.gate.compare import compare
 from harness.gate.decide import decide
-from harness.report import units
+from harness.report import summary, units
 from harness.report.terminal import print_comparison, print_runs, print_table
 from harness.results.recorder import RunRecorder
 from harness.results.store import RunLine
@@ -193,6 +193,17 @@ def test_the_table_keeps_every_name_whatever_number_of_subjects(tmp_path, width)
         assert sum(line.startswith(f"  {name}") for line in lines) == tables
     for ratio in ("2.00\u00d7", "3.00\u00d7", "4.00\u00d7", "5.00\u00d7"):
         assert sum(line.count(ratio) for line in lines) == len(metrics)
+
+
+def test_the_table_says_how_many_subjects_it_leaves_to_the_report(tmp_path):
+    with RunRecorder("full", {}, reports=tmp_path) as recorder:
+        for number in range(20):
+            subject = recorder.subject(backend="tcg", guest="tiny", variant=f"lane-{number}")
+            recorder.sample("network", "bandwidth", unit="B/s", better="higher", subject=subject, value=1)
+        run = recorder.finish()
+    key = summary.key_table(run)
+    assert len(key.subjects) + key.omitted_subjects == 20
+    assert f"\n{key.omitted_subjects} more subjects in the report\n" in printed(print_table, run)
 
 
 def test_two_samples_have_no_interval_to_show(tmp_path):
