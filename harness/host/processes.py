@@ -204,12 +204,16 @@ def spawn(
     return process
 
 
+_ONE_SIGNAL_S = 1.0
+"""What comes within it is one: coreutils' timeout signals its child, and then the group that the child is in."""
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM or SIGHUP: unwinds the harness exactly as Ctrl-C does."""
 
 
 def install_endings() -> None:
-    """Make SIGTERM and SIGHUP unwind the harness's context managers; the second one ends it at once.
+    """Make SIGTERM and SIGHUP unwind the harness's context managers; one that comes later ends it at once.
 
     For the main thread of a command line or test run. A signal that is ignored (nohup) or handled already is
     left.
@@ -226,7 +230,14 @@ def signal_name(number: int) -> str:
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_DFL)
+    first_s = time.monotonic()
+
+    def again(number: int, _frame: FrameType | None) -> None:
+        if time.monotonic() - first_s > _ONE_SIGNAL_S:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    signal.signal(number, again)
     raise Terminated(signal.Signals(number).name)
 
 

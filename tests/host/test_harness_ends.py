@@ -105,6 +105,38 @@ def test_a_signal_cleans_up_within_three_seconds(tmp_path, marked, number, body)
     assert list((tmp_path / "run").glob("*/*")) == []
 
 
+TWICE = """
+import time
+from harness.host import processes
+processes._ONE_SIGNAL_S = {one_signal_s}
+processes.install_endings()
+try:
+    print("ready", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("ending", flush=True)
+    input()
+    print("ended", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send")
+@pytest.mark.parametrize(("one_signal_s", "said", "status"), [(60, "ended\n", 0), (0, "", -signal.SIGTERM)])
+def test_a_signal_that_comes_twice_is_one_and_a_later_one_ends_at_once(one_signal_s, said, status):
+    script = TWICE.format(one_signal_s=one_signal_s)
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as harness:
+        assert harness.stdout.readline() == "ready\n"
+        harness.send_signal(signal.SIGTERM)
+        assert harness.stdout.readline() == "ending\n"
+        harness.send_signal(signal.SIGTERM)
+        if status:
+            harness.wait(30)
+        assert harness.communicate("go on\n" if not status else None, timeout=30)[0] == said
+        assert harness.returncode == status
+
+
 ON_TERMINAL = """
 import os, sys
 os.open(sys.argv[1], os.O_RDWR)  # of a session's leader: its terminal from now on
