@@ -5,6 +5,7 @@ import shutil
 import signal
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from harness.errors import ChannelError, GuestPanicked, GuestRebooted, GuestSilent, MachineDied
@@ -61,6 +62,25 @@ def test_arm64_from_boot_to_power_off(tcg, tiny):
         assert machine.ssh.run("uname -m").text().strip() == "aarch64"
         machine.powerdown()
         assert machine.state is State.STOPPED
+
+
+def test_a_guest_that_powers_off_while_its_button_is_pressed_again_has_powered_off(tcg, tiny, monkeypatch):
+    monkeypatch.setattr("harness.machines.qemu.machine.POWER_BUTTON_AGAIN_S", 0)
+    with tcg.machine(MachineSpec(tiny(Arch.X86_64))) as machine:
+        machine.boot()
+        press, qemu = machine.control.press_power_button, psutil.Process(machine.pids[0])
+        pressed = []
+
+        def press_and_wait():
+            if pressed:
+                qemu.wait(120)
+            pressed.append(press)
+            press()
+
+        monkeypatch.setattr(machine.control, "press_power_button", press_and_wait)
+        machine.powerdown()
+        assert machine.state is State.STOPPED
+        assert len(pressed) == 2
 
 
 def test_without_a_ready_port_the_console_says_that_it_is_ready_and_who_waits_hears_of_its_death(

@@ -15,6 +15,7 @@ from harness.errors import (
     ControlTimeout,
     GuestSilent,
     InvalidConfiguration,
+    MachineDied,
     NoHotPlug,
     WrongState,
 )
@@ -297,13 +298,17 @@ class QemuMachine(VmmMachine[Vmm]):
             raise
 
     def _powers_off(self, vmm: Vmm, since: Stamp, deadline: float) -> bool:
-        self._asking(vmm.control.press_power_button)
-        patience_s = max(0.0, min(POWER_BUTTON_AGAIN_S, deadline - time.monotonic()))
         try:
-            self._asking(lambda: vmm.qmp.wait_event("SHUTDOWN", patience_s, since))
-        except ControlTimeout:
-            return False
-        return True
+            self._asking(vmm.control.press_power_button)
+            patience_s = max(0.0, min(POWER_BUTTON_AGAIN_S, deadline - time.monotonic()))
+            with suppress(ControlTimeout):
+                self._asking(lambda: vmm.qmp.wait_event("SHUTDOWN", patience_s, since))
+                return True
+        except MachineDied:
+            if self.state is not State.STOPPED:
+                raise
+            return True  # it powered off while its button was pressed once more
+        return False
 
     def _await_exit(self, vmm: Vmm, timeout_s: float) -> None:
         self._asked_to_end = True
