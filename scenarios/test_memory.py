@@ -109,7 +109,10 @@ def test_density(machine_factory, measure, profile):
             every = [pid for one in machines for pid in one.pids]
             each_bytes = usage(every).memory_bytes / len(machines)
             measure.record("memory-each", each_bytes, unit="B", better="lower", definition=EACH)
-    measure.record("density", free_bytes // each_bytes, unit="machines", better="higher", definition=DENSITY)
+    if each_bytes:
+        measure.record(
+            "density", free_bytes // each_bytes, unit="machines", better="higher", definition=DENSITY
+        )
     if len(boots_s) > 1:
         slope = linear_regression(range(len(boots_s)), boots_s).slope
         measure.record("ready-growth", slope, unit="s", better="lower", definition=GROWTH, signed=True)

@@ -120,7 +120,7 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send")
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows SIGTERM is TerminateProcess")
 @pytest.mark.parametrize(("one_signal_s", "said", "status"), [(60, "ended\n", 0), (0, "", -signal.SIGTERM)])
 def test_a_signal_that_comes_twice_is_one_and_a_later_one_ends_at_once(one_signal_s, said, status):
     script = TWICE.format(one_signal_s=one_signal_s)
