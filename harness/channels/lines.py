@@ -13,6 +13,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from harness.channels.arrivals import arrivals
 from harness.channels.pattern import Line, LinePattern
 from harness.channels.reader_thread import ReaderThread
 from harness.channels.source import owned
@@ -30,10 +31,8 @@ KEPT = 256 << 10
 _BLOCK_COST = 200
 """What holding a block costs beside its characters."""
 
-_READ_BYTES = 96 << 10
-"""Below what malloc maps afresh each time (glibc: 128 KiB), a flood is split three times as fast."""
 _LAST_READS = 64
-"""After close(), what has arrived is still read, but a flood not for ever."""
+"""What has arrived already is still read at a close(), but a flood not for ever."""
 SHOWN_LINES = 100
 """Of what arrives at once, listeners get this many of the first and of the last lines."""
 
@@ -78,6 +77,7 @@ class LineReader:
         thread: ReaderThread | None = None,
     ) -> None:
         self.source = owned(source)
+        self._arrivals = arrivals(self.source)
         self.first_byte: Stamp | None = None
         self.closed_at: Stamp | None = None
         self.fatal: tuple[int, Line] | None = None
@@ -98,7 +98,7 @@ class LineReader:
         self._lock = threading.Lock()
         self._thread = thread or ReaderThread(name)
         self._shared = thread is not None
-        self._thread.add(self.source, self._on_readable)
+        self._thread.add(self._arrivals, self._on_readable)
 
     def mark(self) -> int:
         """Where the channel is now; a line that has begun and not ended counts as after it."""
@@ -110,18 +110,15 @@ class LineReader:
 
         A peer that begins anew leaves a prompt or half a line behind, which is no beginning of what it says next.
         """
-        done = threading.Event()
 
         def end_the_line() -> None:
             if self.closed_at is None:
                 self._take(self._splitter.finish(), self._last_ns)
-            done.set()
 
         if self._thread.here:
             end_the_line()
         else:
-            self._have_done(end_the_line)
-            done.wait(timeout_s)
+            self._once_read(end_the_line, timeout_s)
         return self.mark()
 
     def watch(self, pattern: str | re.Pattern[str], since: int) -> Watch:
@@ -163,9 +160,7 @@ class LineReader:
 
     def settle(self, timeout_s: float) -> bool:
         """Wait until the listeners have had every line that came before this call; False when time ran out."""
-        settled = threading.Event()
-        self._have_done(settled.set)
-        return settled.wait(timeout_s)
+        return self._once_read(lambda: None, timeout_s)
 
     def on_fatal(self, listener: Callable[[Line], None]) -> None:
         """Call from the reader's thread when the fatal pattern appears; at once when it has."""
@@ -194,7 +189,9 @@ class LineReader:
         closed = threading.Event()
 
         def leave() -> None:
+            self._arrivals.leave()
             self._read_the_last()
+            self._arrivals.close()
             self.source.close()
             closed.set()
 
@@ -211,20 +208,20 @@ class LineReader:
     def _read_the_last(self) -> None:
         """What has arrived already, and then nothing more."""
         if self.closed_at is None:
-            for _ in range(_LAST_READS):
-                if not self._read():
-                    break
+            self._read_on()
             self._ended()
+
+    def _read_on(self) -> None:
+        for _ in range(_LAST_READS):
+            if not self._read():
+                break
 
     def _read(self) -> bytes | None:
         """Take in what has come: nothing yet (None), or nothing any more."""
         try:
-            data = self.source.read(_READ_BYTES)
+            data, at_ns = self._arrivals.take()
         except BlockingIOError:
             return None
-        except OSError:  # EIO: the far side of a pty is gone; ECONNRESET: that of a socket
-            data = b""
-        at_ns = time.monotonic_ns()
         if data:
             self._arrived(data, at_ns)
         return data
@@ -237,6 +234,20 @@ class LineReader:
                 self._thread.call(errand)
         if ended:
             errand()
+
+    def _once_read(self, errand: Callable[[], None], timeout_s: float) -> bool:
+        """Have it done when what had come before was read; False when time ran out first. In another thread."""
+        done = threading.Event()
+
+        def read_first() -> None:
+            if self.closed_at is None:
+                self._arrivals.settle()
+                self._read_on()
+            errand()
+            done.set()
+
+        self._have_done(read_first)
+        return done.wait(timeout_s)
 
     def _replay(self, listening: _Listening) -> None:
         """Catch it up; in the reader's thread, so that nothing arrives meanwhile."""
@@ -299,7 +310,7 @@ class LineReader:
 
     def _ended(self) -> None:
         at_ns = time.monotonic_ns()
-        self._thread.remove(self.source)
+        self._thread.remove(self._arrivals)
         self._take(self._splitter.finish(), at_ns)
         with self._lock:
             self.closed_at = Stamp(at_ns)

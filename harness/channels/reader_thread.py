@@ -17,7 +17,7 @@ from harness.host.prompt_thread import run_promptly
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.channels.source import Source
+    from harness.channels.source import HasFileno
 
 _MOST_RINGS = 4096
 
@@ -40,7 +40,7 @@ class ReaderThread:
         """Whether this is the thread that asks."""
         return threading.current_thread() is self._thread
 
-    def add(self, source: Source, on_readable: Callable[[], None]) -> None:
+    def add(self, source: HasFileno, on_readable: Callable[[], None]) -> None:
         """Call whenever the source has something to read, or is at its end: from when this returns."""
         added = threading.Event()
 
@@ -51,7 +51,7 @@ class ReaderThread:
         self.call(register)
         added.wait()
 
-    def remove(self, source: Source) -> None:
+    def remove(self, source: HasFileno) -> None:
         """In this thread: it is read no more."""
         self._selector.unregister(source)
 

@@ -8,10 +8,14 @@ import sys
 from typing import Protocol
 
 
-class Source(Protocol):
-    """Something that never blocks, and that a selector waits for."""
+class HasFileno(Protocol):
+    """What a selector waits for."""
 
     def fileno(self) -> int: ...
+
+
+class Source(HasFileno, Protocol):
+    """Something that never blocks."""
 
     def read(self, count: int) -> bytes:
         """What is there, nothing at the end; raises BlockingIOError, OSError."""

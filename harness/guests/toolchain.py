@@ -34,6 +34,7 @@ FLAGS = (
     "-Werror",
     "-s",
 )
+SHARED = ("-shared", "-fPIC", "-fvisibility=hidden", "-pthread")
 BUILD_TIMEOUT_S = 600
 
 _PROCESSORS = {Arch.ARM64: "generic", Arch.X86_64: "x86_64"}
@@ -124,18 +125,20 @@ class Compiler:
         flags: Sequence[str] = (),
         *,
         library: SharedLibrary | None = None,
+        shared: bool = False,
     ) -> None:
         """Build ``program`` from C sources of ``folder``; the same sources, version and flags give the same bytes.
 
-        Without a ``library`` it is static where the system has static programs. The first build for a target also
-        builds its C library, which takes half a minute on two cores. Everything the compiler keeps lies under the
-        cache. Raises BuildFailed, DiskFull, CacheReadOnly.
+        ``shared``: it is a library itself. Without a ``library`` a program is static where the system has static
+        programs. The first build for a target also builds its C library, which takes half a minute on two cores.
+        Everything the compiler keeps lies under the cache. Raises BuildFailed, DiskFull, CacheReadOnly.
         """
         # Sources are relative to the working directory: no path of this host gets into the program.
         argv = [
             str(self.program),
             "cc",
-            *(target.dynamic_arguments if library else target.arguments),
+            *(target.dynamic_arguments if library or shared else target.arguments),
+            *(SHARED if shared else ()),
             *FLAGS,
             *flags,
             *sources,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import CacheReadOnly, UnknownName
 from harness.guests.shaders import write_shader_headers
-from harness.guests.toolchain import FLAGS, find_compiler
+from harness.guests.toolchain import FLAGS, SHARED, find_compiler
 from harness.guests.wgpu_native import identity, wgpu_native
 from harness.host.paths import cache_dir, shipped
 from harness.host.storage import locked, new_folder
@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A workload: the C files of ``native/<name>/`` become one program, its shaders inside it."""
+    """A workload: the C files of ``native/<name>/`` become one program, its shaders inside it; or one library."""
 
     name: str
     program: str
     flags: tuple[str, ...] = ()
     uses_wgpu: bool = False
+    shared: bool = False
+    """It is a library that the harness loads."""
 
     @property
     def folder(self) -> Path:
@@ -47,7 +49,12 @@ class Recipe:
     def key(self, target: Target, compiler_version: str) -> str:
         """SHA-256 of everything the program is made of."""
         digest = hashlib.sha256()
-        linked = [*target.dynamic_arguments, identity(target)] if self.uses_wgpu else target.arguments
+        dynamic = self.uses_wgpu or self.shared
+        linked = [
+            *(target.dynamic_arguments if dynamic else target.arguments),
+            *([identity(target)] if self.uses_wgpu else ()),
+            *(SHARED if self.shared else ()),
+        ]
         for part in (self.program, *linked, *FLAGS, *self.flags, "zig", compiler_version):
             digest.update(f"{part}\0".encode())
         own = (path for kind in ("c", "h", "wgsl") for path in self.folder.glob(f"*.{kind}"))
@@ -65,7 +72,9 @@ class Recipe:
         with tempfile.TemporaryDirectory() as headers:
             write_shader_headers(self.folder, Path(headers))
             every_flag = [*self.flags, *([f"-I{headers}"] if self.uses_wgpu else []), *flags]
-            find_compiler().compile(self.folder, self.sources(), program, target, every_flag, library=library)
+            find_compiler().compile(
+                self.folder, self.sources(), program, target, every_flag, library=library, shared=self.shared
+            )
         program.chmod(0o755)
         if library:
             shutil.copy(library.file, folder)
@@ -81,6 +90,7 @@ RECIPES = {
         Recipe("transport", "vb-transport", ("-std=c17", "-Wpedantic", "-D_GNU_SOURCE")),
         Recipe("pattern", "vb-pattern", ("-D_GNU_SOURCE",)),
         Recipe("watch", "vb-watch", ("-std=c17", "-Wpedantic", "-D_GNU_SOURCE")),
+        Recipe("stamp", "libvbstamp.so", ("-std=c17", "-Wpedantic", "-D_GNU_SOURCE"), shared=True),
     ]
 }
 

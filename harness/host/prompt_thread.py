@@ -24,8 +24,9 @@ _SCHED_ATTR = struct.Struct("=IIQiIQQQ")
 """size, policy (0: SCHED_OTHER), flags, nice, priority, runtime, deadline, period."""
 
 
-def run_promptly() -> None:
-    """Let the calling thread, which has little to do at a time, run before others, as far as the host allows it.
+def run_promptly(thread: int = 0) -> None:
+    """Let a thread that has little to do at a time run before others, as far as the host allows it: the calling one, or
+    that of this number (threading.get_native_id()).
 
     Where it does not (another system, an older Linux, no privilege) nothing is lost but time.
     """
@@ -33,11 +34,11 @@ def run_promptly() -> None:
     if sys.platform != "linux" or number is None:
         return
     try:
-        if os.sched_getscheduler(0) != os.SCHED_OTHER:
+        if os.sched_getscheduler(thread) != os.SCHED_OTHER:
             return
     except OSError:  # musl has none of this
         return
-    for nice in range(NICE, os.getpriority(os.PRIO_PROCESS, 0) + 1):  # the first that is allowed
+    for nice in range(NICE, os.getpriority(os.PRIO_PROCESS, thread) + 1):  # the first that is allowed
         wanted = _SCHED_ATTR.pack(_SCHED_ATTR.size, 0, 0, nice, 0, SLICE_NS, 0, 0)
-        if ctypes.CDLL(None).syscall(number, 0, wanted, 0) == 0:
+        if ctypes.CDLL(None).syscall(number, thread, wanted, 0) == 0:
             return

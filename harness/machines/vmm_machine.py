@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from harness.channels.native_stamper import stamper
 from harness.errors import WrongState
 from harness.machines.boot import Watched
 from harness.machines.budget import of_host
@@ -46,6 +47,7 @@ class VmmMachine(ABC, Generic[VmmT]):
         self._asked_to_end = False
         self._end: State | None = None
         self._kept = ExitStack()
+        stamper()  # where it is still to be built, no clock runs yet
 
     @property
     def name(self) -> str:

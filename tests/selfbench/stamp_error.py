@@ -1,7 +1,7 @@
 """How late the console's stamps are: a writer that knows when it wrote, while a TCG guest loads every core.
 
 The writer runs promptly, as the reader does: its own wait between taking the time and writing is no error of the stamp.
-Without the privilege for a negative nice value (``nice`` in the detail) the last percent is late by 1 to 3 ms.
+``nice`` in the detail says whether they had the privilege for a negative nice value.
 """
 
 from __future__ import annotations
