@@ -17,6 +17,7 @@ from harness.machines.qemu.backend import QemuBackend
 from harness.machines.qemu.command import build
 from harness.machines.qemu.config import Port
 from harness.machines.qemu.devices import Nowhere, Stdio
+from tests.selfbench.ratio import typical_ratio
 from tests.selfbench.result import Result
 
 LIMIT = 1.02
@@ -34,7 +35,7 @@ echo $(( ${ready/./} - ${started/./} ))
 
 
 def run() -> Result:
-    """The ratio of the medians of PAIRS interleaved pairs, the order of each pair turned round."""
+    """The typical ratio over PAIRS interleaved pairs, the order of each pair turned round."""
     harness_s, shell_s = [], []
     with tempfile.TemporaryDirectory() as folder:
         guest = _with_keys(Path(folder))
@@ -44,10 +45,13 @@ def run() -> Result:
                     harness_s.append(_through_harness(guest))
                 else:
                     shell_s.append(_through_shell(guest))
-    ours, bare = statistics.median(harness_s), statistics.median(shell_s)
-    spread = {"harness_s": [round(min(harness_s), 3), round(ours, 3), round(max(harness_s), 3)]}
-    spread |= {"shell_s": [round(min(shell_s), 3), round(bare, 3), round(max(shell_s), 3)]}
-    return Result("boot_overhead", ours / bare, "ratio", LIMIT, {**spread, "pairs": PAIRS})
+    spread = {
+        name: [round(each(values), 3) for each in (min, statistics.median, max)]
+        for name, values in (("harness_s", harness_s), ("shell_s", shell_s))
+    }
+    return Result(
+        "boot_overhead", typical_ratio(harness_s, shell_s), "ratio", LIMIT, {**spread, "pairs": PAIRS}
+    )
 
 
 def _with_keys(folder: Path) -> GuestImage:
