@@ -49,6 +49,10 @@ class Application:
                 f"the command {command!r} is not one: {error}", fix="quote it"
             ) from None
         program = shutil.which(words[0]) if words else None
+        if program is None and words and Path(words[0]).is_file():
+            raise InvalidConfiguration(
+                f"{words[0]} is no program: nobody may run it", fix=f"chmod +x {shlex.quote(words[0])}"
+            )
         if program is None:
             raise ToolMissing(
                 f"there is no program {words[0] if words else ''!r}", fix="install it, or name its path"

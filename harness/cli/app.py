@@ -86,8 +86,15 @@ def _applications(
     from harness.apps.application import Application  # noqa: PLC0415
 
     commands = [each for each in (of_a, of_b) if each is not None] or [each for each in (command,) if each]
-    if not commands or (command and (of_a or of_b)) or (of_a is None) != (of_b is None):
-        raise UsageError("nothing to measure, or too much", fix="name one CMD, or two with --a and --b")
+    if not commands:
+        raise UsageError("no application to measure", fix="name one CMD, or two with --a and --b")
+    if command and (of_a or of_b):
+        raise UsageError(
+            f"{command!r} beside --a and --b is one application too many", fix="name it as one of the two"
+        )
+    if (of_a is None) != (of_b is None):
+        there, lacking = ("--a", "--b") if of_b is None else ("--b", "--a")
+        raise UsageError(f"{there} has nothing to be compared with", fix=f"name the other with {lacking}")
     if len(bundles) > len(commands):
         raise UsageError(f"{len(bundles)} bundles for {len(commands)} applications", fix="name one for each")
     named = [*bundles, *[None] * len(commands)]

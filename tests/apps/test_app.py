@@ -119,6 +119,10 @@ def test_a_bundle_is_a_file_a_folder_or_what_is_named(tmp_path, monkeypatch):
         Application.of("visorbench-has-no-such-program")
     with pytest.raises(ToolMissing, match="no program"):
         Application.of("")
+    (tmp_path / "app").touch()
+    with pytest.raises(InvalidConfiguration, match="nobody may run it") as refused:
+        Application.of(str(tmp_path / "app"))
+    assert refused.value.fix == f"chmod +x {tmp_path / 'app'}"
     with pytest.raises(InvalidConfiguration, match="is not one"):
         Application.of("sh 'unclosed")
     with pytest.raises(InvalidConfiguration, match="is not there"):
@@ -129,8 +133,9 @@ def test_a_bundle_is_a_file_a_folder_or_what_is_named(tmp_path, monkeypatch):
     ("arguments", "words"),
     [
         ((), "name one CMD"),
-        (("--a", "sh"), "name one CMD"),
-        (("sh", "--a", "sh", "--b", "sh"), "name one CMD"),
+        (("--a", "sh"), "name the other with --b"),
+        (("--b", "sh"), "name the other with --a"),
+        (("sh", "--a", "sh", "--b", "sh"), "name it as one of the two"),
         (("sh", "--bundle", "/bin", "--bundle", "/bin"), "2 bundles for 1"),
     ],
 )
