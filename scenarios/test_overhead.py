@@ -9,7 +9,7 @@ from harness.machines.runner import SshRunner
 from harness.machines.usage import usage
 
 BOOT_TIMEOUT_S = 300
-CPU_TIME = "the host's CPU time for a billion of what the kernel of the workload compute counts"
+CPU_TIME = "the host's CPU time for a million of what the kernel of the workload compute counts"
 
 
 @pytest.mark.needs("ssh")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KERNELS = ("integer", "float")
 WORK_MS = 1000
 """Of each at a time: what starts it is little beside it."""
-BILLION = 1e9
+MILLION = 1e6
 OVERHEADS = {"83 % (20 % overhead)": 1 / 1.2, "91 % (10 % overhead)": 1 / 1.1}
 """The band that hardware virtualisation is held against: the same work takes 10 to 20 % more CPU time."""
 
@@ -79,9 +79,9 @@ class Load:
         return cls(runner, cpu_s, tuple(plans))
 
     def once(self) -> Iterator[tuple[str, float]]:
-        """Every kernel, and the CPU seconds for a billion of what it counts; raises what :meth:`Plan.once` does."""
+        """Every kernel, and the CPU seconds for a million of what it counts; raises what :meth:`Plan.once` does."""
         for kernel, plan in self.plans:
             before = self.cpu_s()
             (did,) = plan.once(self.runner, warmups=0)
             spent_s = self.cpu_s() - before
-            yield kernel, spent_s * BILLION / (did.iterations * did.per_iteration)
+            yield kernel, spent_s * MILLION / (did.iterations * did.per_iteration)

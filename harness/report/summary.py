@@ -12,11 +12,16 @@ from harness.report.units import DASH, THIN_SPACE, quantity, significant
 from harness.report.words import is_stage, phase_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from harness.results.models import Better, Run, Series, Subject
 
 _BOOT_GOALS = {Phase.FIRST_COMMAND.value: "boots to first command in", Phase.GUEST_READY.value: "boots in"}
+
+OVERHEAD = "overhead"
+"""A scenario of its own words: a share of native's speed says nothing of CPU time."""
+_OFTEN = 2.0
+"""From here on a ratio is easier to read than percents."""
 
 KEY_SUBJECTS = 4
 KEY_METRICS = 10
@@ -94,7 +99,12 @@ def headlines(run: Run) -> list[Headline]:
         Headline(subject, names[subject], clauses)
         for subject, found in by_subject.items()
         if (
-            clauses := (*_boot_clauses(found), *_ratio_clauses(found), *_idle_clauses(found))
+            clauses := (
+                *_boot_clauses(found),
+                *_ratio_clauses(found),
+                *_overhead_clauses(found),
+                *_idle_clauses(found),
+            )
             or _count_clause(found)
         )
     ]
@@ -168,10 +178,27 @@ def _ratio_clauses(found: list[Series]) -> list[str]:
     for series in found:
         whole = series.is_speed and not is_stage(series.metric)
         counts = series.targets if series.scenario in aimed else whole
-        if counts and series.native and series.native.ratio > 0:
+        if counts and series.native and series.native.ratio > 0 and series.scenario != OVERHEAD:
             value = series.native.ratio
             speeds.setdefault(series.scenario, []).append(value if series.better == "higher" else 1 / value)
     return [f"{scenario} at {_share(values)}" for scenario, values in speeds.items()]
+
+
+def _overhead_clauses(found: list[Series]) -> list[str]:
+    """What the scenario ``overhead`` says: more CPU time than native in percent, or where that is much, how often."""
+    times = sorted(series.native.ratio for series in found if series.scenario == OVERHEAD and series.native)
+    if not times:
+        return []
+    if times[-1] < _OFTEN:
+        return [
+            f"the same work takes {_range([100 * (each - 1) for each in times])}{THIN_SPACE}% more CPU time"
+        ]
+    return [f"the same work takes {_range(times)} times native's CPU time"]
+
+
+def _range(ordered: Sequence[float]) -> str:
+    ends = (significant(ordered[0], 2), significant(ordered[-1], 2))
+    return DASH.join(dict.fromkeys(ends))
 
 
 def _idle_clauses(found: list[Series]) -> list[str]:
@@ -186,12 +213,11 @@ def _idle_clauses(found: list[Series]) -> list[str]:
 
 
 def _share(speeds: list[float]) -> str:
-    mean, low, high = (
-        significant(share * 100, 2) for share in (geometric_mean(speeds), min(speeds), max(speeds))
-    )
-    if low == high:
-        return f"{mean}{THIN_SPACE}% of native"
-    return f"{low}{DASH}{high}{THIN_SPACE}% of native, geometric mean {mean}{THIN_SPACE}%"
+    ends = _range([100 * min(speeds), 100 * max(speeds)])
+    if DASH not in ends:
+        return f"{ends}{THIN_SPACE}% of native"
+    mean = significant(100 * geometric_mean(speeds), 2)
+    return f"{ends}{THIN_SPACE}% of native, geometric mean {mean}{THIN_SPACE}%"
 
 
 def _count_clause(found: list[Series]) -> tuple[str, ...]:

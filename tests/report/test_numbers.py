@@ -106,6 +106,26 @@ def test_headlines_name_the_backend_and_its_share_of_native(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        ((1.1, 1.18), "the same work takes 10-18 % more CPU time"),
+        ((1.125, 1.125), "the same work takes 12 % more CPU time"),
+        ((2.9, 50.0), "the same work takes 2.9-50 times native's CPU time"),
+    ],
+)
+def test_overhead_is_no_share_of_a_speed(tmp_path, times, words):
+    with RunRecorder("full", {}, reports=tmp_path) as recorder:
+        native = recorder.subject(backend="native", arch="x86-64")
+        tcg = recorder.subject(backend="tcg", guest="tiny", arch="x86-64")
+        for metric, ratio in zip(("integer/cpu-time", "float/cpu-time"), times, strict=True):
+            for subject, value in ((native, 1.0), (tcg, ratio)):
+                recorder.sample("overhead", metric, unit="s", better="lower", subject=subject, value=value)
+        run = recorder.finish()
+    (headline,) = headlines(run)
+    assert list(map(spaced, headline.clauses)) == [words]
+
+
 def test_a_quality_or_a_part_is_no_share_of_a_speed(tmp_path):
     with RunRecorder("full", {}, reports=tmp_path) as recorder:
         native = recorder.subject(backend="native", arch="x86-64")
