@@ -31,7 +31,7 @@ KEPT = 256 << 10
 _BLOCK_COST = 200
 """What holding a block costs beside its characters."""
 
-_LAST_READS = 64
+_LAST_BYTES = 6 << 20
 """What has arrived already is still read at a close(), but a flood not for ever."""
 SHOWN_LINES = 100
 """Of what arrives at once, listeners get this many of the first and of the last lines."""
@@ -77,7 +77,6 @@ class LineReader:
         thread: ReaderThread | None = None,
     ) -> None:
         self.source = owned(source)
-        self._arrivals = arrivals(self.source)
         self.first_byte: Stamp | None = None
         self.closed_at: Stamp | None = None
         self.fatal: tuple[int, Line] | None = None
@@ -98,6 +97,7 @@ class LineReader:
         self._lock = threading.Lock()
         self._thread = thread or ReaderThread(name)
         self._shared = thread is not None
+        self._arrivals = arrivals(self.source)
         self._thread.add(self._arrivals, self._on_readable)
 
     def mark(self) -> int:
@@ -212,9 +212,9 @@ class LineReader:
             self._ended()
 
     def _read_on(self) -> None:
-        for _ in range(_LAST_READS):
-            if not self._read():
-                break
+        left = _LAST_BYTES
+        while left > 0 and (data := self._read()):
+            left -= len(data)
 
     def _read(self) -> bytes | None:
         """Take in what has come: nothing yet (None), or nothing any more."""

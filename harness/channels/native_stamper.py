@@ -11,6 +11,9 @@ import ctypes
 import errno
 import os
 import sys
+import time
+import weakref
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +53,16 @@ class NativeArrivals:
         self._stream = stamper.add(fd, started)
         if self._stream is None:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-        if started.value:
-            run_promptly(started.value)
+        self._free = weakref.finalize(self, stamper.free, self._stream)
+        self._free.atexit = False  # the process ends anyway
         self._stamper = stamper
         self._take_here = take_here
         self._bell: int = stamper.bell(self._stream)
         self._bytes, self._at_ns = ctypes.c_void_p(), ctypes.c_int64()
         self._left = False
+        if started.value:
+            with suppress(OSError):
+                run_promptly(started.value)
 
     def fileno(self) -> int:
         """As :meth:`harness.channels.arrivals.Arrivals.fileno`."""
@@ -70,7 +76,7 @@ class NativeArrivals:
             self._stamper.consume(self._stream, count)
             return data, self._at_ns.value
         if count < 0:
-            return b"", self._at_ns.value
+            return b"", time.monotonic_ns()
         if self._left:
             return self._take_here()
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
@@ -88,13 +94,13 @@ class NativeArrivals:
 
     def close(self) -> None:
         """As :meth:`harness.channels.arrivals.Arrivals.close`."""
-        self.leave()
-        self._stamper.free(self._stream)
+        self._left = True
+        self._free()
 
 
 @cache
 def stamper() -> Stamper | None:
-    """This host's, built when it is missing; None where there can be none (no compiler, no room, Windows)."""
+    """This host's, built when it is missing; None where there can be none: no compiler, no room, Windows."""
     if sys.platform == "win32":
         return None
     from harness.guests.toolchain import host_target  # noqa: PLC0415 - only who opens a console pays for it

@@ -188,9 +188,10 @@ def find_compiler() -> Compiler:
     programs = [
         path for folder in folders for path in sorted(Path(folder).glob("zig*")) if path.stem == "zig"
     ]
-    if not programs:
-        raise ToolMissing("the compiler for workloads is not installed", fix="pip install ziglang")
-    return Compiler(programs[0], metadata.version("ziglang"))
+    try:
+        return Compiler(programs[0], metadata.version("ziglang"))
+    except (IndexError, metadata.PackageNotFoundError):
+        raise ToolMissing("the compiler for workloads is not installed", fix="pip install ziglang") from None
 
 
 def _environment(zig_cache: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@
 
 enum {
     RING_BYTES = 256 << 10,
-    RING_READS = 4096, /* that were not taken yet */
+    RING_READS = 16384, /* that were not taken yet: serial consoles come byte by byte */
     READ_MOST = 64 << 10,
     TAKE_MOST = 96 << 10,
     BEHIND = 64 << 10 /* who is this far behind is told more at once, and no line's own time */

@@ -25,7 +25,6 @@ struct vb_stamp {
     atomic_bool rung; /* it rings, or is about to */
     atomic_bool full; /* not read until something was taken */
     atomic_bool ended;
-    int64_t ended_ns;
     struct ring ring;
 };
 
@@ -58,24 +57,18 @@ static int64_t now_ns(void)
 /* Both -1 where that fails. */
 static int make_pipe(int ends[2])
 {
-    if (pipe(ends) != 0) {
-        ends[0] = ends[1] = -1;
-        return -1;
-    }
-    for (int each = 0; each < 2; each++) {
+#ifdef __APPLE__
+    int failed = pipe(ends);
+    for (int each = 0; failed == 0 && each < 2; each++) {
         (void)fcntl(ends[each], F_SETFD, FD_CLOEXEC);
         (void)fcntl(ends[each], F_SETFL, O_NONBLOCK);
     }
-    return 0;
-}
-
-static void close_pipe(int ends[2])
-{
-    for (int each = 0; each < 2; each++) {
-        if (ends[each] >= 0)
-            close(ends[each]);
-        ends[each] = -1;
-    }
+#else
+    int failed = pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+#endif
+    if (failed)
+        ends[0] = ends[1] = -1;
+    return failed;
 }
 
 /* Into a pipe of ours: if it is full, its reader has something to read already. */
@@ -129,8 +122,7 @@ static void read_once(vb_stamp *stream)
     if (got > 0) {
         ring_put(&stream->ring, (size_t)got, at_ns);
     } else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
-        stream->ended_ns = at_ns; /* EIO: the far side of a pty is gone; ECONNRESET: that of a socket */
-        atomic_store(&stream->ended, true);
+        atomic_store(&stream->ended, true); /* EIO: the far side of a pty is gone; ECONNRESET: that of a socket */
     } else {
         return;
     }
@@ -181,11 +173,28 @@ static void *run(void *unused)
     return unused;
 }
 
+/* In the child of a fork: its parent has the thread, and all streams. */
+static void forget(void)
+{
+    pthread_mutex_init(&lock, NULL);
+    pthread_cond_init(&changed, NULL);
+    running = false;
+    wanted.count = 0;
+    known = atomic_load(&version);
+    close(wake[0]);
+    close(wake[1]);
+    wake[0] = wake[1] = -1;
+}
+
 /* With the lock: the thread, deaf to signals, which are for the interpreter's. Errno, or 0. */
 static int start(void)
 {
+    static bool forgets;
     pthread_t thread;
     sigset_t all, before;
+    if (!forgets && pthread_atfork(NULL, NULL, forget) != 0)
+        return ENOMEM;
+    forgets = true;
     if (wake[0] < 0 && make_pipe(wake) != 0)
         return errno;
     sigfillset(&all);
@@ -198,13 +207,23 @@ static int start(void)
     return failed;
 }
 
-/* With the lock, while the thread runs: when this returns it reads by what is wanted now. */
+/* With the lock, while the thread runs: when this returns it reads by what is wanted now. The thread is woken without the
+   lock: it runs at once, and would wait for whom it has just taken the processor from. */
 static void tell_thread(void)
 {
     uint64_t mine = atomic_fetch_add(&version, 1) + 1;
+    pthread_mutex_unlock(&lock);
     ring_once(wake[1]);
+    pthread_mutex_lock(&lock);
     while (known < mine)
         pthread_cond_wait(&changed, &lock);
+}
+
+/* macOS's poll knows not every kind of device. */
+static bool can_be_polled(int fd)
+{
+    struct pollfd once = {.fd = fd, .events = POLLIN};
+    return poll(&once, 1, 0) >= 0 && !(once.revents & POLLNVAL);
 }
 
 /* With the lock; errno, or 0. */
@@ -230,6 +249,8 @@ vb_stamp *vb_stamp_add(int fd, int *started)
         return NULL;
     stream->fd = fd;
     int failed = make_pipe(stream->bell) == 0 ? 0 : errno;
+    if (!failed && !can_be_polled(fd))
+        failed = ENOTSUP;
     if (!failed) {
         pthread_mutex_lock(&lock);
         failed = join(stream, started);
@@ -253,10 +274,8 @@ ptrdiff_t vb_stamp_peek(vb_stamp *stream, const void **bytes, int64_t *at_ns)
     size_t count = ring_peek(&stream->ring, bytes, at_ns);
     if (count)
         return (ptrdiff_t)count;
-    if (ended) {
-        *at_ns = stream->ended_ns;
+    if (ended)
         return -1;
-    }
     hush(stream);
     return 0;
 }
@@ -282,15 +301,19 @@ void vb_stamp_remove(vb_stamp *stream)
 {
     pthread_mutex_lock(&lock);
     for (size_t each = 0; each < wanted.count; each++)
-        if (wanted.each[each] == stream)
+        if (wanted.each[each] == stream) {
             wanted.each[each] = wanted.each[--wanted.count];
-    tell_thread();
+            tell_thread();
+            break;
+        }
     pthread_mutex_unlock(&lock);
-    atomic_store(&stream->full, false); /* whoever takes what is left need wake nobody */
 }
 
 void vb_stamp_free(vb_stamp *stream)
 {
-    close_pipe(stream->bell);
+    vb_stamp_remove(stream);
+    for (int each = 0; each < 2; each++)
+        if (stream->bell[each] >= 0)
+            close(stream->bell[each]);
     free(stream);
 }

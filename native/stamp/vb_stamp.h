@@ -17,17 +17,17 @@
 
 typedef struct vb_stamp vb_stamp;
 
-/* Read `fd`, which does not block and stays open until after vb_stamp_remove. `started` becomes the number of the
+/* Read `fd`, which does not block and stays open until it is removed. `started` becomes the number of the
    thread, as the kernel knows it, where that was started for this; 0 where it ran already, or the system has no such
-   numbers. NULL, and errno, when there is no memory, descriptor or thread for it. */
+   numbers. NULL, and errno, when there is no memory, descriptor or thread for it, or it cannot be polled. */
 vb_stamp *vb_stamp_add(int fd, int *started);
 
 /* Readable while there is something to peek at, the end included; stays the stream's. */
 int vb_stamp_bell(const vb_stamp *stream);
 
 /* How many bytes have arrived and where they are, until they are consumed; `at_ns` is when the last of them came, in ns
-   of the clock of Python's time.monotonic_ns(). They end with the read that ended a line, so that the line's time is
-   told, unless much more waits; the first that ever came are told alone. 0: nothing has come; -1: nothing will. */
+   of the clock of Python's time.monotonic_ns(). They end with the first read that ended a line, so that its time is told,
+   unless much more waits; the first read of all is told alone. 0: nothing has come; -1: nothing will. */
 ptrdiff_t vb_stamp_peek(vb_stamp *stream, const void **bytes, int64_t *at_ns);
 
 /* So many of them were taken. */
@@ -37,10 +37,10 @@ void vb_stamp_consume(vb_stamp *stream, size_t count);
    goes. */
 void vb_stamp_settle(void);
 
-/* Read its descriptor no more; when this returns nobody does. What has arrived can still be taken. Once. */
+/* Read its descriptor no more; when this returns nobody does. What has arrived can still be taken. Idempotent. */
 void vb_stamp_remove(vb_stamp *stream);
 
-/* After vb_stamp_remove. */
+/* Removed, if it is not yet, and gone. */
 void vb_stamp_free(vb_stamp *stream);
 
 #pragma GCC visibility pop

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import select
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -20,9 +22,10 @@ from harness.channels import arrivals as module
 from harness.channels import native_stamper
 from harness.channels.arrivals import TakenArrivals, arrivals
 from harness.channels.console import Console
+from harness.channels.lines import LineReader
 from harness.channels.native_stamper import NativeArrivals
 from harness.channels.source import owned
-from harness.errors import ToolMissing
+from harness.errors import ChannelClosed, InvalidConfiguration, ToolMissing
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there Python reads everything")
 
@@ -224,7 +227,94 @@ def test_many_come_and_go_and_leave_nothing_behind():
     for each in going:
         each.join()
     assert not wrong
-    assert (me.num_fds(), me.num_threads()) == before
+    deadline = time.monotonic() + PATIENCE_S  # the kernel's part of a thread ends a moment after Python's
+    while (me.num_fds(), me.num_threads()) != before:
+        assert time.monotonic() < deadline, (me.num_fds(), me.num_threads(), before)
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def held_up():
+    """A console whose listener stands still until it is let go, and its guest's end."""
+    guest, host = socket.socketpair()
+    go, heard = threading.Event(), []
+
+    def listen(line):
+        heard.append(line.text)
+        go.wait(PATIENCE_S)
+
+    with guest, closing(Console(host)) as console:
+        console.on_line(listen)
+        yield guest, console, heard, go
+        go.set()
+
+
+@pytest.mark.parametrize("size", [1, 4])
+@pytest.mark.parametrize("done", ["close", "settle", "cut"])
+def test_all_that_waits_is_read_before_a_console_is_closed_settled_or_cut(held_up, done, size):
+    guest, console, heard, go = held_up
+    text = b"".join(b"%d\r\n" % number for number in range(80))
+    for start in range(0, len(text), size):
+        guest.sendall(text[start : start + size])
+    threading.Timer(0.2, go.set).start()
+    if done == "settle":
+        assert console.settle(PATIENCE_S)
+    elif done == "cut":
+        assert console.cut(PATIENCE_S) == len(text)
+    else:
+        console.close()
+    assert heard == text.decode().split()
+
+
+def test_a_console_that_nobody_closed_leaves_nothing_behind():
+    me = psutil.Process()
+    with _stream(_native):
+        before = me.num_fds()
+        for _ in range(20):
+            guest, host = socket.socketpair()
+            console = Console(host)
+            guest.sendall(b"the last\n")
+            guest.close()
+            with pytest.raises(ChannelClosed):
+                console.wait_for("never", PATIENCE_S)
+        del console
+        gc.collect()
+        assert me.num_fds() == before
+
+
+FORKED = """
+import os, socket
+from harness.channels.arrivals import NativeArrivals, arrivals
+from harness.channels.console import Console
+ours, theirs = socket.socketpair()
+parents = Console(ours)
+child = os.fork()
+guest, host = socket.socketpair()
+console = Console(host)
+assert isinstance(console._reader._arrivals, NativeArrivals)
+guest.sendall(b"ready\\n")
+assert console.wait_for("ready", 20).text == "ready"
+console.close()
+if not child:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+theirs.sendall(b"still there\\n")
+parents.wait_for("still there", 20)
+"""
+
+
+def test_a_forked_child_has_a_thread_of_its_own():
+    subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=2 * PATIENCE_S)
+
+
+def test_a_failed_console_is_read_by_nobody():
+    guest, host = socket.socketpair()
+    with _stream(_native), guest:
+        with pytest.raises(InvalidConfiguration):
+            LineReader(host, name="bad", fatal="(")
+        gc.collect()
+        with pytest.raises(OSError, match=r"(?i)pipe|reset"):
+            guest.sendall(b"is there somebody?")
 
 
 class _Refusing:
