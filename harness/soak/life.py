@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,7 @@ class Lives:
         self._logs = logs
         self._chance = chance
         self._lives = 0
+        self._machine: Machine | None = None
 
     def go_on(self, over: Event, tell: Callable[[Happened], None]) -> None:
         """Until ``over`` is set; a life that has begun is lived to its end."""
@@ -70,7 +72,7 @@ class Lives:
         """One life; it does no more steps when ``over`` is set, and ends."""
         self._lives += 1
         logs = self._logs / f"{self.name}-{self._lives}"
-        machine = self._made(logs).machine(self._spec)
+        machine = self._machine = self._made(logs).machine(self._spec)
         steps = {"work": _work, "pause": _pause, "reset": _reset}
         endings = {"powerdown": _powerdown, "stop": _stop, "kill": _kill, "crash": _crash}
         lives = self._step(machine, "boot", _boot, logs, tell)
@@ -84,6 +86,12 @@ class Lives:
         machine.kill()
         if lives:
             shutil.rmtree(logs, ignore_errors=True)
+
+    def kill(self) -> None:
+        """From any thread: the VMM of this moment, if there is one, so that no step waits for it."""
+        with suppress(VisorbenchError, ProcessLookupError):  # it is starting, or has ended
+            for pid in self._machine.pids[:1] if self._machine else []:
+                os.kill(pid, _KILL)
 
     def _step(
         self,

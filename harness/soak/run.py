@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CENSUS_EVERY_S = 5
 SETTLES_S = 30
+_KILLED_EVERY_S = 0.05
 """How long what a machine left behind may take to be gone."""
 
 
@@ -41,8 +42,11 @@ def soak(
     """
     steps: list[Happened] = []
     lock = threading.Lock()
+    interrupted = False
 
     def told(step: Happened) -> None:
+        if interrupted:  # what fails now fails for that
+            return
         with lock:
             steps.append(step)
             tell(step)
@@ -68,6 +72,14 @@ def soak(
             with lock:
                 count(censuses[-1])
             time.sleep(min(CENSUS_EVERY_S, left))
+    except BaseException:
+        interrupted = True
+        over.set()
+        while any(thread.is_alive() for thread in threads):
+            for each in lives:
+                each.kill()
+            time.sleep(_KILLED_EVERY_S)
+        raise
     finally:
         over.set()
         for thread in threads:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from harness.guests.model import Arch
 from harness.machines import catalogue
 from harness.machines.model import MachineSpec
+from harness.soak.life import BOOT_TIMEOUT_S
 from harness.soak.run import soak
 
 pytestmark = pytest.mark.guest_boot
@@ -52,6 +55,35 @@ def test_a_leak_and_a_guest_that_panics_are_found(reference, tmp_path):
     assert {step.step for step in outcome.failures} == {"boot"}
     assert outcome.failures[0].failure.startswith("GuestPanicked: ")
     assert list(outcome.failures[0].logs.rglob("console.log"))
+
+
+def test_who_interrupts_waits_for_no_step(reference, tmp_path):
+    guest = reference("tiny", Arch.X86_64)
+    never_ready = MachineSpec(replace(guest, append=f"{guest.append} rdinit=/bin/sleep -- 9999"))
+    running = []
+
+    def made(folder):
+        backend = catalogue.get("tcg", logs=folder)
+        if "first" in folder.name:
+            return backend
+        running.append(backend.machine(never_ready))
+        return SimpleNamespace(machine=lambda _: running[-1])
+
+    def interrupt(_):
+        while not any(machine.pids for machine in running):
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    told = []
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        soak(
+            [MachineSpec(guest)], made, machines=2, seconds=BOOT_TIMEOUT_S, seed=1, logs=tmp_path,
+            tell=told.append, count=interrupt,
+        )  # fmt: skip
+    assert time.monotonic() - began < BOOT_TIMEOUT_S
+    assert {step.machine for step in told} == {"tiny-first-1"}, "what the interruption broke is no failure"
+    assert not any(machine.pids for machine in running)
 
 
 def test_more_machines_than_fit_and_a_typo_are_refused():
