@@ -98,18 +98,31 @@ class NativeArrivals:
         self._free()
 
 
-@cache
 def stamper() -> Stamper | None:
     """This host's, built when it is missing; None where there can be none: no compiler, no room, Windows."""
+    found = _find()
+    return found if isinstance(found, Stamper) else None
+
+
+def why_none() -> str:
+    """Why there is none; empty where there is one."""
+    found = _find()
+    return "" if isinstance(found, Stamper) else found
+
+
+@cache
+def _find() -> Stamper | str:
     if sys.platform == "win32":
-        return None
+        return "Windows has none"
     from harness.guests.toolchain import host_target  # noqa: PLC0415 - only who opens a console pays for it
     from harness.guests.workloads import workload  # noqa: PLC0415
 
     try:
         return Stamper(workload("stamp", host_target()))
-    except (VisorbenchError, OSError):
-        return None
+    except VisorbenchError as error:
+        return error.message
+    except OSError as error:
+        return str(error)
 
 
 def _function(function: Any, result: Any, *arguments: Any) -> Any:

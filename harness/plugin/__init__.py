@@ -29,7 +29,7 @@ from harness.plugin.fixtures import (
 from harness.plugin.keeper import Keeper
 from harness.plugin.keys import LOCK_HELD, RECORDS, SESSION, is_scenario, scenario_name, subject_of
 from harness.plugin.measure import Measure
-from harness.plugin.noise import NoiseMeter
+from harness.plugin.noise import NoiseMeter, late_stamps
 from harness.plugin.outcome import records_of
 from harness.plugin.session import Session, prepare
 from harness.plugin.subjects import host_itself, with_guest
@@ -212,7 +212,11 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
                 config.stash[LOCK_HELD] = True
             prepare(vb, map(subject_of, scenarios), workloads, with_gpu, runtimes)
             if alone:
-                _ = vb.recorder  # its folder can be written, or says why not before anything is measured
+                recorder = (
+                    vb.recorder
+                )  # its folder can be written, or says why not before anything is measured
+                if late := late_stamps():
+                    recorder.notice(late)
                 meter = NoiseMeter()
         except VisorbenchError as error:
             _give_up(vb, error)

@@ -1,4 +1,4 @@
-"""How noisy the host is before, while and after a session measures: told to the run, with advice."""
+"""How noisy the host is before, while and after a session measures, and how late stamps may be: told to the run."""
 
 from __future__ import annotations
 
@@ -34,3 +34,11 @@ class NoiseMeter:
         )
         if told := advice(during):
             recorder.notice(told)
+
+
+def late_stamps() -> str:
+    """What a run has to say of its times where no native thread takes them; empty where one does."""
+    from harness.channels.native_stamper import why_none  # noqa: PLC0415 - builds it where it is missing
+
+    why = why_none()
+    return f"Consoles are read by Python, on a busy host up to 3 ms late: {why}." if why else ""

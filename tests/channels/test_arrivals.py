@@ -26,6 +26,7 @@ from harness.channels.lines import LineReader
 from harness.channels.native_stamper import NativeArrivals
 from harness.channels.source import owned
 from harness.errors import ChannelClosed, InvalidConfiguration, ToolMissing
+from harness.plugin.noise import late_stamps
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there Python reads everything")
 
@@ -317,6 +318,13 @@ def test_a_failed_console_is_read_by_nobody():
             guest.sendall(b"is there somebody?")
 
 
+class _Silent:
+    """A source that nobody reads."""
+
+    def fileno(self):
+        return -1
+
+
 class _Refusing:
     """A stamper that no thread or descriptor is left for."""
 
@@ -337,9 +345,16 @@ def test_where_there_is_no_compiler_python_reads(monkeypatch):
         raise ToolMissing("the compiler for workloads is not installed", fix="pip install ziglang")
 
     monkeypatch.setattr("harness.guests.workloads.find_compiler", none)
-    assert native_stamper.stamper.__wrapped__() is None
-    monkeypatch.setattr(module, "stamper", lambda: None)
-    guest, host = socket.socketpair()
-    with guest, closing(Console(host)) as console:
-        guest.sendall(b"ready\n")
-        assert console.wait_for("ready", PATIENCE_S).text == "ready"
+    native_stamper._find.cache_clear()
+    try:
+        assert late_stamps() == (
+            "Consoles are read by Python, on a busy host up to 3 ms late: "
+            "the compiler for workloads is not installed."
+        )
+        assert isinstance(arrivals(_Silent()), TakenArrivals)
+    finally:
+        native_stamper._find.cache_clear()
+
+
+def test_a_run_with_native_stamps_says_nothing_of_them():
+    assert late_stamps() == ""
