@@ -24,6 +24,7 @@ pytestmark = [
 BOOT_TIMEOUT_S = 300
 SEEN = "from the request to the VMM until the guest's kernel tells of it, as the harness hears"
 LET_GO = "from the request to the VMM until the device is no more there: a guest is asked, but for USB"
+HANDSHAKE = "from the request that hands QEMU a client's connection until its server has greeted the client"
 CONTENT = os.urandom(1 << 20)
 KEY_A, BUTTON_LEFT = 30, 272
 """linux/input-event-codes.h."""
@@ -133,6 +134,6 @@ def test_servers(machine_factory, measure, profile):
                 continue
             with machine:
                 machine.start()
-                with measure.timed(f"{name}/handshake"):
+                with measure.timed(f"{name}/handshake", definition=HANDSHAKE):
                     client = servers[name].open(machine.control.qmp)
                 client.close()

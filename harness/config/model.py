@@ -25,12 +25,12 @@ class _Frozen(BaseModel):
 class Profile(_Frozen):
     """How much a bench measures."""
 
-    boots: Count
+    boots: Count = 3
     """Measured boots of each subject, with a warm page cache."""
     cold_boots: CountOrNone = 0
     """Measured boots of each subject with a cold page cache, where the host lets one drop it."""
-    lifecycle_rounds: Count
-    compute_rounds: Count
+    lifecycle_rounds: Count = 2
+    compute_rounds: Count = 3
     """Repetitions of every compute kernel, guest and native interleaved."""
     gpu_rounds: CountOrNone = 0
     """Repetitions of every GPU scene on every route, guests and native in turns."""

@@ -145,10 +145,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _named(item: pytest.Item, config: pytest.Config) -> bool:
-    """Whether the user asked for this very scenario: by a word of ``-k``, or by its file."""
-    words = re.findall(r"(?<!not )\b\w+", config.getoption("keyword") or "")
+    """Whether the user asked for this very scenario, or for this part of it: by a word of ``-k``, or by its file."""
+    words = re.findall(r"(?<!not )\b\w+", (config.getoption("keyword") or "").lower())
     files = [Path(argument.partition("::")[0]).name for argument in config.args]
-    return scenario_name(item) in words or item.path.name in files
+    part = getattr(item, "originalname", item.name).removeprefix("test_")
+    return scenario_name(item) in words or part in words or item.path.name in files
 
 
 def _of_other_archs(items: list[pytest.Item], profile: Profile) -> list[pytest.Item]:

@@ -75,6 +75,15 @@ class Measure:
             yield number
         self._attempt.clear()
 
+    def steps(self, total: int) -> Iterator[int]:
+        """0, 1, … ``total`` - 1 that belong together: all of them in every turn, and no more for any precision."""
+        for number in range(total):
+            self.tick(number, total)
+            self._attempt.clear()
+            yield number
+        self.tick(total, total)
+        self._attempt.clear()
+
     def _rounds(self, total: int) -> Iterator[int]:
         if self.turn:
             yield from self.turn.round_of(total)
@@ -119,11 +128,14 @@ class Measure:
             self._say({"say": "about", **series, **about})
 
     @contextmanager
-    def timed(self, metric: str, *, on: Machine | None = None) -> Iterator[None]:
+    def timed(self, metric: str, *, on: Machine | None = None, definition: str = "") -> Iterator[None]:
         """Record the seconds that the block takes; nothing when it raises."""
         started = time.monotonic_ns()
         yield
-        self.record(metric, (time.monotonic_ns() - started) / 1e9, unit="s", better="lower", on=on)
+        self.record(
+            metric, (time.monotonic_ns() - started) / 1e9, unit="s", better="lower", on=on,
+            definition=definition,
+        )  # fmt: skip
 
     def record_phases(self, timeline: Timeline, *, prefix: str = "", on: Machine | None = None) -> None:
         """Record every phase that a boot reached, in seconds from spawn; a polled one notes its resolution."""

@@ -248,8 +248,8 @@ def _every_backend(config: Config, progress: Progress | None) -> list[Subject]:
 def with_guest(subjects: Iterable[Subject], guest: str) -> tuple[Subject, ...]:
     """The subjects of ``guest``; where there are none, every backend, architecture and QEMU of the plan with it.
 
-    A scenario that only one guest can run measures it whatever guest the others boot; two sides with different guests
-    have nothing to compare there.
+    A scenario that only one guest can run measures it whatever guest the others boot, with the memory that this one
+    needs; two sides with different guests have nothing to compare there.
     """
     every = tuple(subject for subject in subjects if subject.attach is None)
     if any(subject.side for subject in every):  # all else that is compared stays as it is
@@ -258,7 +258,7 @@ def with_guest(subjects: Iterable[Subject], guest: str) -> tuple[Subject, ...]:
             return every if guests == {guest} else ()
         return tuple(replace(each, guest=guest, pair=f"{each.pair}/{guest}") for each in every)
     own = tuple(subject for subject in every if subject.guest == guest)
-    others = (replace(each, guest=guest, memory_mib=None, machine_type=None) for each in every)
+    others = (replace(each, guest=guest, memory_mib=None) for each in every)
     return own or tuple(dict.fromkeys(others))
 
 

@@ -56,6 +56,7 @@ class KeyTable:
     subjects: tuple[Subject, ...]
     rows: tuple[KeyMetric, ...]
     omitted_subjects: int = 0
+    omitted_metrics: int = 0
 
 
 def labels(run: Run) -> dict[str, str]:
@@ -139,7 +140,12 @@ def key_table(run: Run) -> KeyTable:
     metrics = {(s.scenario, s.metric): s for s in general if s.subject in wanted}
     ranked = sorted(metrics.values(), key=lambda series: _rank(series, found, wanted))
     rows = [_key_metric(series, shown, found) for series in ranked if _rank(series, found, wanted) < 3]
-    return KeyTable(shown, tuple(rows[:KEY_METRICS]), omitted_subjects=len(guests) - len(shown))
+    return KeyTable(
+        shown,
+        tuple(rows[:KEY_METRICS]),
+        omitted_subjects=len(guests) - len(shown),
+        omitted_metrics=max(0, len(rows) - KEY_METRICS),
+    )
 
 
 def _rank(series: Series, found: dict[tuple[str, str, str], Series], wanted: Iterable[str]) -> int:

@@ -47,8 +47,9 @@ def print_table(run: Run, console: Console | None = None) -> None:
     for table in key_tables(key, names, out.width):
         out.print(table)
         out.print()
-    if key.omitted_subjects:
-        out.print(Text(f"{counted(key.omitted_subjects, 'more subject')} in the report\n", style="dim"))
+    omitted = {"more subject": key.omitted_subjects, "more metric": key.omitted_metrics}
+    if told := [counted(count, what) for what, count in omitted.items() if count]:
+        out.print(Text(f"{' and '.join(told)} in the report\n", style="dim"))
     for aims in target_tables(run):
         print_targets(aims, out)
         out.print()

@@ -95,7 +95,7 @@ def test_unknown_key_names_the_nearest(write, text: str, place: str, guess: str)
             "[profiles.p]\nboots = 0\nlifecycle_rounds = 1\ncompute_rounds = 1",
             "profiles.p.boots in .* must be 1 or more, not 0",
         ),
-        ("[profiles.p]\nlifecycle_rounds = 1\ncompute_rounds = 1", "profiles.p.boots in .* is missing"),
+        ("[guests.g]\nkernel = 'vmlinuz'", "guests.g.arch in .* is missing"),
         ("[profiles]\np = 1", "profiles.p in .* must be a table, not 1"),
         ("profile = ", "is not TOML"),
         (

@@ -166,6 +166,13 @@ def test_mistakes_are_one_sentence_and_their_own_exit_code(bench, arguments, cod
     assert not (bench.folder / "reports").exists()
 
 
+@pytest.mark.parametrize("word", ["memory", "density", "Hot_Plug"])
+def test_a_long_scenario_is_named_by_its_part_as_well(bench, word) -> None:
+    done = bench.run("--backend", "tcg", "--list", "-k", word)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert word.lower() in done.stdout.lower()
+
+
 def test_an_expression_that_cannot_be_read_makes_no_report_and_names_none(bench) -> None:
     done = bench.run("-k", "boot and")
     assert done.returncode == 2

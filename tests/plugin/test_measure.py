@@ -15,7 +15,7 @@ from harness.machines.model import Phase, Timeline
 from harness.measure.adaptive import Goal
 from harness.plugin.measure import Measure
 from harness.plugin.record import apply
-from harness.plugin.turn import Precision
+from harness.plugin.turn import Precision, Turn
 from harness.results.recorder import RunRecorder
 
 GUEST = {
@@ -146,6 +146,12 @@ def test_with_a_goal_rounds_go_on_until_every_median_is_known(recorder):
     low, high = wide.summary.ci95
     assert (high - low) / 2 <= 0.05
     assert not any("asked for" in note for series in run.series for note in series.notes)
+
+
+def test_steps_belong_together_whatever_the_goal_or_the_turn(recorder):
+    one = replace(measure(partial(apply, recorder)), precision=Precision(Goal(precision=0.01, budget_s=60)))
+    for which in (one, replace(one, turn=Turn(1))):
+        assert list(which.steps(3)) == [0, 1, 2]
 
 
 def test_a_budget_that_is_spent_ends_the_rounds_and_is_noted(recorder):

@@ -69,11 +69,13 @@ def test_a_machine_with_a_gpu_is_a_variant() -> None:
 
 
 def test_a_scenario_of_one_guest_measures_it_on_every_backend_and_qemu_of_the_plan() -> None:
-    mine = Subject("tcg", Arch.ARM64, "mine", label="my QEMU", machine_type="virt", qemu="/opt/qemu")
+    mine = Subject(
+        "tcg", Arch.ARM64, "mine", label="my QEMU", machine_type="sbsa-ref", memory_mib=64, qemu="/opt/qemu"
+    )
     planned = (Subject("tcg", Arch.X86_64), Subject("tcg", Arch.X86_64), mine)
     assert with_guest(planned, "gpu") == (
         Subject("tcg", Arch.X86_64, "gpu"),
-        Subject("tcg", Arch.ARM64, "gpu", label="my QEMU", qemu="/opt/qemu"),
+        Subject("tcg", Arch.ARM64, "gpu", label="my QEMU", machine_type="sbsa-ref", qemu="/opt/qemu"),
     )
     own = Subject("tcg", Arch.X86_64, "gpu", gpu="venus")
     assert with_guest((*planned, own), "gpu") == (own,)
