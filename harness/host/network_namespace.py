@@ -35,6 +35,9 @@ _IFREQ = 40
 """Bytes of a struct ifreq: a name of 16, and a union."""
 
 
+_TUN = "/dev/net/tun"
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkNamespace:
     """An unnamed one, as long as its descriptor is open."""
@@ -63,10 +66,19 @@ class NetworkNamespace:
         self._inside(make)
 
     def tap(self, bridge: str, name: str) -> int:
-        """Make a tap and plug it into the bridge; its descriptor, for a VMM, closed by whoever asked for it."""
+        """Make a tap and plug it into the bridge; its descriptor, for a VMM, closed by whoever asked for it.
+
+        Raises HostLacks where the host makes none.
+        """
 
         def make() -> int:
-            tap = os.open("/dev/net/tun", os.O_RDWR)
+            try:
+                tap = os.open(_TUN, os.O_RDWR)
+            except OSError as error:
+                raise HostLacks(
+                    f"this host makes no taps: {_TUN}: {error.strerror}",
+                    fix=f"modprobe tun, or give the container its device: --device {_TUN}",
+                ) from error
             try:
                 flags = struct.pack("=H", _IFF_TAP | _IFF_NO_PI | _IFF_VNET_HDR)
                 _ioctl(tap, _TUNSETIFF, _ifreq(name, flags))

@@ -58,6 +58,9 @@ def test_whenever_it_ends_nothing_is_left_and_no_sample_is_lost(tmp_path, marked
         folder = tmp_path / str(moment)
         folder.mkdir()
         env = os.environ | marked.env | {"VISORBENCH_RUNTIME_DIR": str(folder / "run")}
+        env.pop(
+            "COVERAGE_PROCESS_CONFIG", None
+        )  # a Ctrl-C while its measuring holds its lock is its deadlock
         with subprocess.Popen(
             [sys.executable, "-c", HARNESS, folder],
             env=env,
