@@ -213,9 +213,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
                 config.stash[LOCK_HELD] = True
             prepare(vb, map(subject_of, scenarios), workloads, with_gpu, runtimes)
             if alone:
-                recorder = (
-                    vb.recorder
-                )  # its folder can be written, or says why not before anything is measured
+                recorder = vb.recorder  # its folder can be written, or says why not before any measuring
                 if late := late_stamps():
                     recorder.notice(late)
                 meter = NoiseMeter()

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 CENSUS_EVERY_S = 5
 SETTLES_S = 30
-_KILLED_EVERY_S = 0.05
 """How long what a machine left behind may take to be gone."""
+_KILLED_EVERY_S = 0.05
+"""How often, when interrupted: a machine that is only starting has no VMM yet."""
 
 
 def soak(
