@@ -14,10 +14,10 @@ import sys
 import time
 import weakref
 from contextlib import suppress
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import VisorbenchError
+from harness.host.once import once
 from harness.host.prompt_thread import run_promptly
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def why_none() -> str:
     return "" if isinstance(found, Stamper) else found
 
 
-@cache
+@once
 def _find() -> Stamper | str:
     if sys.platform == "win32":
         return "Windows has none"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from cffi import FFI
 
 from harness.encoder.build import library
 from harness.errors import BuildFailed, HostLacks
+from harness.host.once import once
 from harness.host.paths import shipped
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Binding:
     c: Any
 
 
-@cache
+@once
 def load() -> Binding:
     """The library of this host, built when it is missing; raises what :func:`harness.encoder.build.library` raises."""
     return load_library(library())

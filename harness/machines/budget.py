@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING
 
 from harness.host.memory import total_bytes
+from harness.host.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +78,7 @@ class Budget:
             self._changed.wait_for(ready)
 
 
-@cache
+@once
 def of_host() -> Budget:
     """That of every machine of this process: an eighth of the host's memory stays its own."""
     return Budget(total_bytes() * 7 // 8, max(LEAST_BOOTS, os.cpu_count() or 1))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import runpy
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from harness.machines import budget
 from harness.machines.budget import BEYOND_BYTES, Budget
 from harness.machines.model import Phase, State
 
@@ -17,16 +19,16 @@ PATIENCE_S = 300
 @pytest.fixture
 def small():
     """Room for two machines of 32 MiB, and one boot at a time; ``notes`` are what it told."""
-    budget = Budget(2 * (32 * MIB + BEYOND_BYTES), 1)
-    budget.notes = []
-    budget.waits = threading.Event()
+    room = Budget(2 * (32 * MIB + BEYOND_BYTES), 1)
+    room.notes = []
+    room.waits = threading.Event()
 
     def tell(note):
-        budget.notes.append(note)
-        budget.waits.set()
+        room.notes.append(note)
+        room.waits.set()
 
-    budget.tell = tell
-    return budget
+    room.tell = tell
+    return room
 
 
 def test_one_may_always_start_however_large_and_who_has_one_is_not_made_to_wait(small) -> None:
@@ -61,6 +63,19 @@ def test_boots_are_one_after_the_other(small) -> None:
         for each in boots:
             each.result(PATIENCE_S)
     assert most == [1] * 8
+
+
+def test_a_process_has_one_even_where_threads_ask_for_it_together() -> None:
+    """As those do that start twenty machines at once; in a module that nobody has asked yet."""
+    of_host = runpy.run_path(budget.__file__)["of_host"]
+    asking = threading.Barrier(20)
+
+    def ask(_):
+        asking.wait(PATIENCE_S)
+        return of_host()
+
+    with ThreadPoolExecutor(20) as threads:
+        assert len(set(threads.map(ask, range(20)))) == 1
 
 
 @pytest.mark.guest_boot
