@@ -3,7 +3,8 @@
 QEMU's user network accepts a connection before anything listens in the guest, so only the banner's bytes
 count. A refused attempt is repeated after INTERVAL_S; one that is accepted and silent is kept, since a slow
 guest may still be at it, and joined by another after PATIENCE_S, since the user network may have lost its
-first packet.
+first packet. Of those that are kept the oldest stays: however long a starved guest takes to answer, one has waited
+that long.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def wait_banner(
             check()
             if now >= next_start:
                 if len(pending) >= MOST_AT_ONCE:
-                    _drop(selector, pending, pending[0])
+                    _drop(selector, pending, _least_missed(pending, now))
                 attempt = _Attempt(address, number)
                 gap_s, last_start = (max(INTERVAL_S, now - last_start) if number else INTERVAL_S), now
                 number += 1
@@ -119,6 +120,12 @@ def wait_banner(
         port=port,
         attempts=number,
     )
+
+
+def _least_missed(pending: list[_Attempt], now: float) -> _Attempt:
+    """The one whose neighbours in age are nearest to each other: the ages that stay grow as powers do."""
+    ages = [*(max(PATIENCE_S, now - attempt.started) for attempt in pending), PATIENCE_S]
+    return min(zip(pending[1:], ages, ages[2:], strict=False), key=lambda at: at[1] / at[2])[0]
 
 
 def _hear(attempt: _Attempt, address: tuple[str, int]) -> bool:

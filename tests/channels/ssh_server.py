@@ -5,6 +5,7 @@ It can misbehave on purpose: see the attributes of :class:`Server`.
 
 from __future__ import annotations
 
+import select
 import socket
 import subprocess
 import threading
@@ -39,6 +40,8 @@ class Server:
         """Open channels, but do not answer the request to run a command."""
         self.refuse_first = 0
         """Close this many connections at once: nothing listens in the guest yet."""
+        self.silent_s = 0.0
+        """Say nothing to a connection for so long: the guest has no processor to itself."""
         self.connections = 0
         self._peers: list[socket.socket] = []
         self._transports: list[paramiko.Transport] = []
@@ -79,6 +82,8 @@ class Server:
                     threading.Thread(target=self._serve, args=(peer,), daemon=True).start()
 
     def _serve(self, peer: socket.socket) -> None:
+        if self.silent_s and select.select([peer], [], [], self.silent_s)[0]:  # the client has hung up
+            return
         transport = _Transport(peer)
         transport.add_server_key(pkey(self.host))
         self._transports.append(transport)

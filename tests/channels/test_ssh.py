@@ -12,7 +12,7 @@ import time
 import pytest
 
 from harness.channels.ssh import Ssh
-from harness.channels.ssh_banner import Greeted
+from harness.channels.ssh_banner import MOST_AT_ONCE, PATIENCE_S, Greeted
 from harness.channels.ssh_connection import connect, load_key, pinned
 from harness.errors import (
     ChannelClosed,
@@ -181,6 +181,14 @@ def test_the_banner_is_waited_for_through_refusals(server, ssh):
     assert before < stamp.at_ns <= time.monotonic_ns()
     assert stamp.resolution_ns > 0
     assert server.connections == 4
+
+
+def test_a_starved_guest_is_waited_for_however_late_it_answers_a_connection(server, ssh):
+    """Later than all the attempts that may be open at once have been made."""
+    server.silent_s = 2 * MOST_AT_ONCE * PATIENCE_S
+    ssh.wait_banner(10 * server.silent_s)
+    assert server.connections > MOST_AT_ONCE
+    assert ssh.run("echo in").text() == "in"
 
 
 def test_a_connection_that_is_accepted_and_silent_is_no_banner():
