@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
 import sys
 import tempfile
@@ -92,34 +91,49 @@ def _unix_lock_dir() -> Path:
     return _LOCKS if of_locks & stat.S_ISVTX and of_locks & stat.S_IWOTH else Path("/tmp")  # noqa: S108
 
 
-@contextmanager
-def private_directory(prefix: str = "vb-", *, on_disk: bool = False) -> Iterator[Path]:
-    """A fresh 0700 directory with a path short enough for unix sockets inside it, removed afterwards.
+def scratch_dir() -> Path:
+    """For large files that are soon gone, on the disk that the cache is on: a system's own folder for them may be in
+    memory. Raises DiskFull, CacheReadOnly."""
+    path = cache_dir() / "scratch"
+    with naming_write_errors("a folder", path, elsewhere="set VISORBENCH_CACHE_DIR"):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
 
-    ``on_disk``: on the disk that the cache is on, as the system's own may be in memory; its path may be long. It is
-    entered in the registry, so that ``visorbench reap`` removes what a crash left behind. Raises DiskFull,
+
+def large_files_dir() -> Path:
+    """Where QEMU itself puts what guests write on disks that stay as they are: no system has /var/tmp in memory."""
+    if sys.platform == "win32":
+        return Path(tempfile.gettempdir())
+    return Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108 - what is made in it is private
+
+
+@contextmanager
+def private_directory(prefix: str = "vb-", *, root: Path | None = None) -> Iterator[Path]:
+    """A fresh 0700 directory in ``root``, removed afterwards; without a root with a path short enough for unix sockets.
+
+    It is entered in the registry, so that ``visorbench reap`` removes what a crash left behind. Raises DiskFull,
     CacheReadOnly.
     """
-    root = cache_dir() / "scratch" if on_disk else Path(tempfile.gettempdir())
-    if on_disk:
-        with naming_write_errors("a folder", root, elsewhere="set VISORBENCH_CACHE_DIR"):
-            root.mkdir(parents=True, exist_ok=True)
-    elif (
-        sys.platform != "win32" and len(os.fsencode(root)) > SOCKADDR_UN_MAX - 48
-    ):  # macOS hands out /var/folders/…/T
-        root = Path("/tmp")  # noqa: S108 - mkdtemp makes it private
-    from harness.host.registry import note_directory  # noqa: PLC0415 - the registry needs runtime_dir
+    from harness.host import registry  # noqa: PLC0415 - it needs runtime_dir
 
+    root = root or _for_sockets()
     with naming_write_errors("a private directory", root, elsewhere="set TMPDIR"):
-        path = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+        path = registry.new_directory(root, prefix)
     entry = None
     try:
-        entry = note_directory(path)
+        entry = registry.note_directory(path)
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        registry.remove(path)
         if entry is not None:
-            entry.unlink(missing_ok=True)
+            registry.remove(entry)
+
+
+def _for_sockets() -> Path:
+    root = Path(tempfile.gettempdir())
+    if sys.platform == "win32" or len(os.fsencode(root)) <= SOCKADDR_UN_MAX - 48:
+        return root
+    return Path("/tmp")  # noqa: S108 - macOS hands out /var/folders/…/T; a private directory is private there as well
 
 
 def _moved(variable: str) -> Path | None:

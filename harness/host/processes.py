@@ -166,7 +166,7 @@ class OwnedProcess:
 
     def _forget(self) -> None:
         if self._entry is not None:
-            self._entry.unlink(missing_ok=True)
+            registry.remove(self._entry)
 
 
 def spawn(

@@ -3,12 +3,17 @@
 One small JSON file for each, in ``runtime_dir()/processes`` and ``runtime_dir()/directories``, written whole
 or not at all. A process is named by its :class:`~harness.host.identity.Identity`, a directory by path and
 inode, so that nothing else is ever ended or removed; a file that cannot be read is ignored.
+
+Ctrl-C may come at any moment, also where a context manager is just entered or left: what this process has on disk it
+knows before it makes it, and removes at its end.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import secrets
 import shutil
 import stat
 import time
@@ -27,6 +32,8 @@ if TYPE_CHECKING:
 
 GRACE_S = 1.0
 """Between SIGTERM and SIGKILL of an orphan."""
+_ours: dict[Path, int] = {}
+"""Private directories and entries → the process that made them: a fork has none of its parent's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,35 @@ def note_process(pid: int, argv: Sequence[str], purpose: str) -> Path | None:
         return None
     entry = Entry(process, _me(), tuple(argv), purpose, time.time())
     return _write("processes", f"{entry.owner.pid}-{pid}", asdict(entry))
+
+
+def new_directory(root: Path, prefix: str) -> Path:
+    """A fresh 0700 directory in ``root``; raises OSError."""
+    path = root / f"{prefix}{secrets.token_urlsafe(6)}"
+    _ours[path] = os.getpid()
+    try:
+        path.mkdir(mode=0o700)
+    except OSError:
+        del _ours[path]
+        raise
+    return path
+
+
+def remove(path: Path) -> None:
+    """A private directory of this process, or an entry of its own; nothing where it is gone."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+    _ours.pop(path, None)
+
+
+@atexit.register  # before the owner of processes registers its own end, and so called after it
+def _remove_what_is_left() -> None:
+    for path, pid in list(_ours.items()):
+        if pid == os.getpid():
+            with suppress(OSError):
+                remove(path)
 
 
 def note_directory(path: Path) -> Path:
@@ -167,14 +203,17 @@ def _write(kind: str, name: str, fields: dict[str, Any]) -> Path:
     with naming_write_errors(
         "the registry of owned processes", file.parent, elsewhere="set VISORBENCH_RUNTIME_DIR"
     ):
+        _ours[partial] = _ours[file] = os.getpid()
         try:
             file.parent.mkdir(mode=0o700, exist_ok=True)
             partial.write_text(json.dumps(fields))
             partial.replace(file)
         except OSError:
             with suppress(OSError):
-                partial.unlink()
+                remove(partial)
+            del _ours[file]
             raise
+        del _ours[partial]
     return file
 
 

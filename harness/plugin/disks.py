@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import ToolMissing
-from harness.host.paths import private_directory
+from harness.host.paths import private_directory, scratch_dir
 from harness.host.qemu_img import find_qemu_img
 from harness.plugin.skips import skip_scenario
 
@@ -46,5 +46,5 @@ def disk_factory(subject: Subject) -> Iterator[DiskFactory]:
         qemu_img = find_qemu_img(Path(subject.qemu) if subject.qemu else None)
     except ToolMissing as error:
         skip_scenario("no-qemu-img", error.message, error.fix or "")
-    with private_directory(on_disk=True) as folder:
+    with private_directory(root=scratch_dir()) as folder:
         yield DiskFactory(folder, qemu_img)

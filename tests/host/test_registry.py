@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -119,6 +121,46 @@ def test_a_private_directory_is_registered_while_it_exists(registry_dir):
         assert folder.is_dir()
     assert not folder.exists()
     assert list((registry_dir / "directories").iterdir()) == []
+
+
+INTERRUPTED = """
+import itertools, os, sys
+from harness.host import paths, registry
+
+def interrupt(number):
+    left = itertools.count(number, -1)
+    def trace(frame, event, _):
+        if frame.f_code.co_filename not in (paths.__file__, registry.__file__):
+            return None
+        if event == "line" and not next(left):
+            raise KeyboardInterrupt  # and no trace from here on
+        return trace
+    sys.settrace(trace)
+
+for number in itertools.count():
+    if (child := os.fork()) == 0:
+        interrupt(number)
+        with paths.private_directory() as folder:
+            (folder / "socket").touch()
+        sys.settrace(None)
+        sys.exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
+        break
+print(number)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+def test_ctrl_c_in_any_line_of_a_private_directory_leaves_nothing(registry_dir):
+    with tempfile.TemporaryDirectory(dir="/tmp") as private:
+        env = {**os.environ, "TMPDIR": private}
+        env.pop("COVERAGE_PROCESS_CONFIG", None)  # it has no trace besides its own
+        run = [sys.executable, "-c", INTERRUPTED]
+        done = subprocess.run(run, env=env, timeout=120, check=True, capture_output=True)
+        assert int(done.stdout) > 20
+        assert b"KeyboardInterrupt" in done.stderr
+        assert not [*Path(private).iterdir()]
+        assert not [*registry_dir.glob("*/*")]
 
 
 def left_behind(folder, gone: Identity) -> None:

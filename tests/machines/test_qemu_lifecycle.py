@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -34,6 +35,19 @@ def test_nothing_but_kill_is_allowed_before_the_start(sector):
     machine.kill()
     assert machine.state is State.DEFINED
     assert machine.pids == []
+
+
+def test_what_a_guest_writes_on_a_disk_that_stays_as_it_is_goes_with_the_machine(
+    sector, tmp_path, monkeypatch
+):
+    """QEMU alone leaves it in /var/tmp where it is killed before it has unlinked it."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with sector(ready="hello from") as machine:
+        machine.boot(until=Phase.GUEST_READY, timeout_s=60)
+        overlays = Path(psutil.Process(machine.pids[0]).environ()["TMPDIR"])
+        assert overlays.parent == tmp_path
+        assert overlays.stat().st_mode & 0o777 == 0o700
+    assert not overlays.exists()
 
 
 def test_a_life(sector, tmp_path):

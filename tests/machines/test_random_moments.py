@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -51,13 +53,22 @@ while True:
 """
 
 
+@pytest.fixture
+def sockets():
+    """Where private folders are made: a path that is short enough for sockets."""
+    with TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill-9"])
-def test_whenever_it_ends_nothing_is_left_and_no_sample_is_lost(tmp_path, marked, number) -> None:
+def test_whenever_it_ends_nothing_is_left_and_no_sample_is_lost(tmp_path, sockets, marked, number) -> None:
     moments = random.Random(7)
     for moment in range(max(1, MOMENTS // 2)):
-        folder = tmp_path / str(moment)
+        folder, private = tmp_path / str(moment), sockets / str(moment)
         folder.mkdir()
-        env = os.environ | marked.env | {"VISORBENCH_RUNTIME_DIR": str(folder / "run")}
+        private.mkdir()
+        env = os.environ | marked.env
+        env |= {"VISORBENCH_RUNTIME_DIR": str(folder / "run"), "TMPDIR": str(private)}
         env.pop(
             "COVERAGE_PROCESS_CONFIG", None
         )  # a Ctrl-C while its measuring holds its lock is its deadlock
@@ -76,4 +87,4 @@ def test_whenever_it_ends_nothing_is_left_and_no_sample_is_lost(tmp_path, marked
         kept = recover(run).series
         assert sum(series.summary.n for series in kept) in (recorded, recorded + 1)
         if number == signal.SIGINT:
-            assert not [*folder.glob("run/*/*")]  # its registry, of processes and folders
+            assert not [*folder.glob("run/*/*"), *private.iterdir()]  # its registry, and what that names

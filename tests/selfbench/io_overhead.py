@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.guests.catalogue import ensure_built
 from harness.guests.model import Arch
 from harness.host.loopback import free_port
-from harness.host.paths import private_directory
+from harness.host.paths import private_directory, scratch_dir
 from harness.host.qemu_img import find_qemu_img
 from harness.machines.disk import Disk
 from harness.machines.ends import RUNTIME, GuestEnd, HostEnd
@@ -63,7 +63,7 @@ def _compare(harness: Callable[[], float], by_hand: Callable[[], float]) -> dict
 
 @contextmanager
 def _disk() -> Iterator[tuple[Callable[[], float], Callable[[], float]]]:
-    with private_directory(on_disk=True) as folder:
+    with private_directory(root=scratch_dir()) as folder:
         image = Disk("data", folder / "data.qcow2")
         find_qemu_img().create(image.file, SIZE_MIB << 20, image.format)
         spec = MachineSpec(ensure_built("storage", Arch.X86_64), disks=(image,))

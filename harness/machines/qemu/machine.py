@@ -20,7 +20,7 @@ from harness.errors import (
     WrongState,
 )
 from harness.host.firmware import identity
-from harness.host.paths import private_directory
+from harness.host.paths import large_files_dir, private_directory
 from harness.machines.boot import BootWatch
 from harness.machines.login import SSH_PORT, Login
 from harness.machines.model import Phase, State
@@ -198,9 +198,12 @@ class QemuMachine(VmmMachine[Vmm]):
         private = self._kept.enter_context(private_directory())
         self._login, initrd = Login.prepare(self._spec.guest, private)
         config = booting(self._config, self._spec, initrd, private)
+        overlays = private
+        if any(drive.snapshot for drive in config.drives):
+            overlays = self._kept.enter_context(private_directory(root=large_files_dir()))
         self._vmm = vmm = launch(
             config, self._logs() if self._logs else private, private=self._logs is None, purpose=self.name,
-            window=private, inherits=descriptors(self._spec.networks),
+            window=private, overlays=overlays, inherits=descriptors(self._spec.networks),
         )  # fmt: skip
         self._milestones.begin(Stamp(vmm.process.spawned_ns))
         self._watch = BootWatch(vmm, self._spec.guest, self._milestones, self._failure, self.name)

@@ -103,10 +103,18 @@ class Vmm:
 
 
 def launch(
-    config: QemuConfig, logs: Path, *, private: bool, purpose: str, window: Path, inherits: Sequence[int] = ()
+    config: QemuConfig,
+    logs: Path,
+    *,
+    private: bool,
+    purpose: str,
+    window: Path,
+    overlays: Path,
+    inherits: Sequence[int] = (),
 ) -> Vmm:
     """Start QEMU with the machine's channels in place of the configuration's; ``window`` is a private folder for the
-    sockets of a window system, ``inherits`` are descriptors that the configuration names.
+    sockets of a window system, ``overlays`` is one for what guests write on disks that stay as they are, ``inherits``
+    are descriptors that the configuration names.
 
     ``logs`` gets console.log, qmp.log, stderr.log and argv; ``private``: it is gone when the machine is. Raises
     ToolMissing, InvalidConfiguration, ControlTimeout, DiskFull, CacheReadOnly.
@@ -138,7 +146,8 @@ def launch(
                 purpose=purpose,
                 stderr=stderr,
                 pass_fds=[*fds, *inherited],
-                env=environment(config.environment, window),
+                env=environment(config.environment, window)
+                | dict.fromkeys(("TMPDIR", "TMP"), os.fspath(overlays)),
             )
 
         reader = ReaderThread("console")
