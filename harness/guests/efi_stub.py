@@ -35,6 +35,11 @@ def stubs_folder() -> Path:
     return cache_dir() / "efi-stubs"
 
 
+def has_stub(arch: Arch) -> bool:
+    """Whether the cache has this architecture's."""
+    return (stubs_folder() / arch / _FACTS).is_file()
+
+
 def with_efi_stub(
     image: GuestImage,
     *,
@@ -49,9 +54,9 @@ def with_efi_stub(
     DiskFull, CacheReadOnly.
     """
     folder = stubs_folder() / image.arch
-    if not (folder / _FACTS).is_file():
+    if not has_stub(image.arch):
         with locked(folder.with_name(f"{folder.name}.lock")):
-            if not (folder / _FACTS).is_file():  # another process was first
+            if not has_stub(image.arch):  # another process was first
                 _take(folder, image.arch, progress, mirror, keyring, offline=offline)
     manifest = {**image.manifest, "efi_stub": json.loads((folder / _FACTS).read_bytes())}
     canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, Ty
 
 from harness.errors import HelperLost, HostLacks, VisorbenchError
 from harness.host.paths import private_directory
-from harness.host.processes import spawn
+from harness.host.processes import install_endings, spawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,6 +32,8 @@ _R = TypeVar("_R")
 LIMIT_S = 300.0
 """For one call."""
 _END_S = 5.0
+_TOLD, _RETURNED, _RAISED = "told", "returned", "raised"
+"""What the process says of a call."""
 
 
 class Apart(Generic[_T]):
@@ -40,7 +42,8 @@ class Apart(Generic[_T]):
     Entering raises HostLacks on Windows, and what :func:`harness.host.processes.spawn` raises.
     """
 
-    def __init__(self, made: type[_T], purpose: str, *, limit_s: float = LIMIT_S) -> None:
+    def __init__(self, made: type[_T], purpose: str, *, limit_s: float | None = LIMIT_S) -> None:
+        """``limit_s``: between a call and its answer, or what is heard before that; None: as long as it takes."""
         self._class = made
         self._purpose = purpose
         self._limit_s = limit_s
@@ -75,8 +78,17 @@ class Apart(Generic[_T]):
         return self._process.pid
 
     def call(self, method: Callable[Concatenate[_T, _P], _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        """The method's result. Raises what it raises, and HelperLost: the process has ended, or does not answer."""
+        """The method's result. Raises what it raises, and HelperLost: the process has ended, or does not answer.
+
+        Who is interrupted while waiting ends the process.
+        """
         result: _R = self._answer((method.__name__, args, kwargs), ())
+        return result
+
+    def hear(self, heard: Callable[..., None], method: Callable[Concatenate[_T, _P], _R], *args: Any) -> _R:
+        """The same for a method whose first argument is a function: what it is called with, ``heard`` is called with
+        here."""
+        result: _R = self._answer((method.__name__, args, {}), (), heard)
         return result
 
     def hand(self, method: Callable[[_T, Sequence[int]], _R], *descriptors: int) -> _R:
@@ -84,25 +96,37 @@ class Apart(Generic[_T]):
         result: _R = self._answer((method.__name__, (), {}), descriptors)
         return result
 
-    def _answer(self, request: tuple[str, object, object], descriptors: Sequence[int]) -> Any:
+    def _answer(
+        self,
+        request: tuple[str, object, object],
+        descriptors: Sequence[int],
+        heard: Callable[..., None] | None = None,
+    ) -> Any:
         with self._calling:
             try:
-                self._connection.send((*request, len(descriptors)))
+                self._connection.send((*request, len(descriptors), heard is not None))
                 if descriptors and sys.platform != "win32":
                     socket.send_fds(self._socket, [b"\0"], descriptors)
-                if not self._connection.poll(self._limit_s):
-                    self._hang_up()  # else a later call would read this one's answer
-                    with suppress(TimeoutError):
-                        self._process.end()
-                    raise HelperLost(
-                        f"{self._purpose}: no answer within {self._limit_s:g} s", fix="measure again"
-                    )
-                done, result = self._connection.recv()
+                while (answer := self._next_word())[0] == _TOLD:
+                    if heard:
+                        heard(*answer[1])
             except (EOFError, ConnectionError):
                 raise self._ended() from None
-        if not done:
+            except BaseException:  # Ctrl-C included: a later call would read this one's answer
+                self._hang_up()
+                with suppress(TimeoutError):
+                    self._process.end()
+                raise
+        word, result = answer
+        if word == _RAISED:
             raise result
         return result
+
+    def _next_word(self) -> tuple[str, Any]:
+        if not self._connection.poll(self._limit_s):
+            raise HelperLost(f"{self._purpose}: no answer within {self._limit_s:g} s", fix="measure again")
+        word: tuple[str, Any] = self._connection.recv()
+        return word
 
     def _ended(self) -> HelperLost:
         with suppress(TimeoutError):
@@ -140,14 +164,16 @@ def _serve(descriptor: int, name: str) -> None:
     with socket.socket(fileno=descriptor) as ours, Connection(os.dup(descriptor)) as connection:
         while True:
             try:
-                method, args, kwargs, count = connection.recv()
+                method, args, kwargs, count, heard = connection.recv()
             except (EOFError, ConnectionError):
                 return
-            handed = [socket.recv_fds(ours, 1, count)[1]] if count else []
+            first: list[Any] = [socket.recv_fds(ours, 1, count)[1]] if count else []
+            if heard:
+                first.append(lambda *words: connection.send((_TOLD, words)))
             try:
-                answer = True, getattr(made, method)(*handed, *args, **kwargs)
+                answer = _RETURNED, getattr(made, method)(*first, *args, **kwargs)
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told
-                answer = False, _told(error)
+                answer = _RAISED, _told(error)
             with suppress(ConnectionError):
                 connection.send(answer)
 
@@ -161,5 +187,6 @@ def _told(error: Exception) -> Exception:
 
 
 if __name__ == "__main__":
+    install_endings()
     _serve(int(sys.argv[1]), sys.argv[2])
     os._exit(0)  # the interpreter's own end takes a quarter of a second, which is waited for

@@ -11,6 +11,7 @@ from harness.config.load import load, profile, reports_folder
 from harness.errors import AcceleratorUnusable, HostLacks, UnknownName, VisorbenchError
 from harness.host.paths import runtime_dir
 from harness.host.provenance import commit
+from harness.plugin import preparing
 from harness.plugin.attached import attached_guest
 from harness.plugin.keep import keep
 from harness.plugin.record import Record, apply
@@ -101,12 +102,8 @@ class Session:
     def gpu_qemu(self, arch: Arch) -> Path | None:
         """What a subject whose guest has a GPU names as its QEMU: as configured, else the host's own (None) where
         that has Venus, else the managed runtime's, installed now if it is not. Raises what gpu_qemu_folder does."""
-        from harness.runtimes.choice import gpu_qemu_folder  # noqa: PLC0415 - only with a GPU
-
         chosen, qemu = self.config.runtime, self.config.qemu
-        return gpu_qemu_folder(
-            chosen, arch.value, qemu=qemu, progress=self._transfers(), mirror=self.config.mirror
-        )
+        return preparing.gpu_qemu(chosen, arch, qemu, self._transfers(), self.config.mirror)
 
     def with_gpu(self, subject: Subject) -> Subject:
         """The subject on a QEMU that can give its guest a GPU: its own if it names one, else :meth:`gpu_qemu`.
@@ -125,9 +122,7 @@ class Session:
 
     def install(self, runtime: str) -> None:
         """Install a runtime that is not; raises what :func:`harness.runtimes.catalogue.ensure` raises."""
-        from harness.runtimes.catalogue import ensure  # noqa: PLC0415 - few scenarios use one
-
-        ensure(runtime, progress=self._transfers(), mirror=self.config.mirror)
+        preparing.runtime(runtime, self._transfers(), self.config.mirror)
 
     def _transfers(self) -> Progress:
         """Shows downloads; also names each where no line is redrawn."""
@@ -190,19 +185,17 @@ class Session:
                 _own_guest(name, own) if own else self._built(name, arch)
             )
             if efi and image.kernel:
-                from harness.guests.efi_stub import with_efi_stub  # noqa: PLC0415 - few subjects boot that way
-
-                image = with_efi_stub(image, progress=self.watcher.transfer, mirror=self.config.mirror)
+                image = preparing.efi_guest(image, self.watcher.transfer, self.config.mirror)
             self._guests[key] = image
         return self._guests[key]
 
     def _built(self, name: str, arch: Arch) -> GuestImage:
-        from harness.guests.catalogue import ensure_built, known  # noqa: PLC0415 - heavy
+        from harness.guests.catalogue import known  # noqa: PLC0415 - heavy
 
         if name not in known():
             raise UnknownName("guest", name, [*known(), *self.config.guests])
         self.watcher.step(f"guest {name} for {arch.value}")
-        return ensure_built(name, arch, progress=self.watcher.transfer, mirror=self.config.mirror)
+        return preparing.guest(name, arch, self.watcher.transfer, self.config.mirror)
 
     def facts(self, subject: Subject) -> dict[str, Any]:
         """What the recorder is told of a subject: everything that makes two subjects the same."""

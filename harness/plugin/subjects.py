@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import AcceleratorUnusable
 from harness.guests.model import Arch
 from harness.machines.attached.attach import Attach
+from harness.plugin import preparing
 from harness.plugin.automatic import automatic
 
 if TYPE_CHECKING:
@@ -225,9 +226,7 @@ def from_config(entry: SubjectConfig, config: Config, progress: Progress | None)
 def _qemu(runtime: str | None, named: Path | None, config: Config, progress: Progress | None) -> Path | None:
     if runtime is None:
         return named
-    from harness.runtimes.choice import qemu_folder  # noqa: PLC0415 - only who names a runtime
-
-    return qemu_folder(runtime, qemu=named, progress=progress, mirror=config.mirror)
+    return preparing.qemu(runtime, named, progress, config.mirror)
 
 
 def _every_backend(config: Config, progress: Progress | None) -> list[Subject]:

@@ -6,8 +6,12 @@ import os
 import signal
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 from harness.errors import FramesWrong
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Unpicklable(Exception):
@@ -43,5 +47,26 @@ class Somebody:
         sys.stderr.flush()
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def count(self, tell, last: int) -> str:
+        for number in range(last):
+            tell("at", number)
+        return "done"
+
+    def linger(self, tell, folder: Path) -> None:
+        try:
+            tell("in it")
+            threading.Event().wait()
+        finally:
+            (folder / "unwound").touch()
+
     def hang(self) -> None:
         threading.Event().wait()
+
+
+def work(total: int, *, progress, what: str = "work") -> tuple[int, str]:
+    """For an errand."""
+    if not total:
+        raise FramesWrong("there is no work", fix="wait")
+    for done in range(total):
+        progress(what, done, total)
+    return os.getpid(), what

@@ -45,6 +45,23 @@ def test_descriptors_are_handed_over_in_order(somebody) -> None:
         os.close(each)
 
 
+def test_what_a_method_tells_on_its_way_is_heard_here(somebody) -> None:
+    heard = []
+    assert somebody.hear(lambda *words: heard.append(words), Somebody.count, 3) == "done"
+    assert heard == [("at", 0), ("at", 1), ("at", 2)]
+    assert somebody.call(Somebody.add, 40) == 42
+
+
+def test_who_is_interrupted_ends_it_and_it_clears_up(somebody, tmp_path) -> None:
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        somebody.hear(interrupted, Somebody.linger, tmp_path)
+    assert not psutil.pid_exists(somebody.pid)
+    assert (tmp_path / "unwound").exists()
+
+
 def test_errors_cross_over_and_end_nothing(somebody) -> None:
     with pytest.raises(FramesWrong, match="two are lost") as raised:
         somebody.call(Somebody.fail, "named")

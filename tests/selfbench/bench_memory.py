@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 LIMIT_MB = 150
 SAMPLE_S = 0.05
 BENCHES = (("--profile", "quick"), ("--profile", "standard", "-k", "display or encode"))
-ELSEWHERE = {"harness.report": "report", "EncoderHost": "encoder", "StoreCheck": "store"}
-"""What a process of its own has in its command line → what it is: the store is looked at before the measuring, the
-report comes after it, and the encoder is measured itself."""
+ELSEWHERE = {"harness.report": "report", "EncoderHost": "encoder", "StoreCheck": "store", "Errand": "builder"}
+"""What a process of its own has in its command line → what it is: the store is looked at and guests are built before
+the measuring, the report comes after it, and the encoder is measured itself."""
 
 
 def run() -> Result:
