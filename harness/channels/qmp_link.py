@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from harness.channels.doorbell import doorbell
 from harness.channels.qmp_lines import LINE_LIMIT, LineTooLongError, QmpLines
 from harness.errors import ControlLost, ControlTimeout, WrongState
+from harness.host.prompt_thread import run_promptly
 from harness.host.unix_sockets import send_fds
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ class Link:
             self._lose(f"{self.name} talks nonsense on its control channel: {str(error).splitlines()[0]}")
 
     def _read(self) -> None:
+        run_promptly()
         while self.lost is None:
             self._bell.wait()
             with self._gate:
