@@ -3,8 +3,8 @@
 QEMU's user network accepts a connection before anything listens in the guest, so only the banner's bytes
 count. A refused attempt is repeated after INTERVAL_S; one that is accepted and silent is kept, since a slow
 guest may still be at it, and joined by another after PATIENCE_S, since the user network may have lost its
-first packet. Of those that are kept the oldest stays: however long a starved guest takes to answer, one has waited
-that long.
+first packet. Of those that are kept the oldest stays: however long a starved guest takes to answer, its first
+connection has waited that long.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -298,17 +299,14 @@ def _qemu(arch: Arch, options: dict[str, Any], config: Config, *, install: bool)
     if config.runtime is None and not gpu:
         return config.qemu
     from harness.cli.transfers import transfers  # noqa: PLC0415 - only where something may be fetched
+    from harness.runtimes.catalogue import ensure, installed  # noqa: PLC0415
     from harness.runtimes.choice import gpu_qemu_folder, qemu_folder  # noqa: PLC0415
 
     with transfers() as progress:
+        have = partial(ensure, progress=progress, mirror=config.mirror) if install else installed
         if gpu:
-            return gpu_qemu_folder(
-                config.runtime, arch.value, qemu=config.qemu, progress=progress, mirror=config.mirror,
-                install=install,
-            )  # fmt: skip
-        return qemu_folder(
-            config.runtime, qemu=config.qemu, progress=progress, mirror=config.mirror, install=install
-        )
+            return gpu_qemu_folder(config.runtime, arch.value, qemu=config.qemu, have=have)
+        return qemu_folder(config.runtime, qemu=config.qemu, have=have)
 
 
 def _backend(name: str | None, arch: Arch, options: dict[str, Any]) -> Backend:

@@ -47,12 +47,13 @@ def doctor(*, as_json: bool, qemu: str | None, runtime: str | None) -> int:
     2 for a mistake in visorbench.toml or VISORBENCH_*.
     """
     from harness.config.load import load  # noqa: PLC0415 - pydantic
+    from harness.runtimes.catalogue import installed  # noqa: PLC0415
     from harness.runtimes.choice import qemu_folder  # noqa: PLC0415
 
     config = load(options={"qemu": qemu, "runtime": runtime})
     # The variable is left to the search, which then names it as where a QEMU came from.
     named = config.qemu if qemu or not os.environ.get("VISORBENCH_QEMU") else None
-    examination = examine(qemu_folder(config.runtime, qemu=named, install=False))
+    examination = examine(qemu_folder(config.runtime, qemu=named, have=installed))
     if as_json:
         print_json(examination)
     else:

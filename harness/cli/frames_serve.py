@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,11 +137,14 @@ def _machine(
     from harness.machines.catalogue import get  # noqa: PLC0415
     from harness.machines.model import GpuMode, MachineSpec  # noqa: PLC0415
     from harness.machines.qemu.machine import QemuMachine  # noqa: PLC0415
+    from harness.runtimes.catalogue import ensure  # noqa: PLC0415
     from harness.runtimes.choice import MANAGED, qemu_folder  # noqa: PLC0415
 
     arch = Arch(host_arch()) if host_arch() in list(Arch) else Arch.X86_64
     with transfers() as progress:
-        folder = qemu_folder(runtime or (None if qemu else MANAGED), qemu=qemu, progress=progress)
+        folder = qemu_folder(
+            runtime or (None if qemu else MANAGED), qemu=qemu, have=partial(ensure, progress=progress)
+        )
     if guest not in catalogue.known():
         raise UnknownName("guest", guest, catalogue.known())
     image = catalogue.ensure_built(guest, arch)

@@ -6,6 +6,7 @@ import re
 import sys
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +136,7 @@ def _contenders(
     from harness.machines.catalogue import AUTO, NATIVE, get, guest_backends  # noqa: PLC0415
     from harness.machines.native.gpu import native_contenders  # noqa: PLC0415
     from harness.machines.native.runner import NativeRunner  # noqa: PLC0415
+    from harness.runtimes.catalogue import ensure  # noqa: PLC0415
     from harness.runtimes.choice import gpu_qemu_folder  # noqa: PLC0415
 
     if backend is not None and backend not in (AUTO, NATIVE, *guest_backends()):
@@ -147,9 +149,8 @@ def _contenders(
     qemu = chosen = None
     if backend != NATIVE:
         with transfers() as progress:
-            qemu = gpu_qemu_folder(
-                config.runtime, guest_arch.value, qemu=config.qemu, progress=progress, mirror=config.mirror
-            )
+            have = partial(ensure, progress=progress, mirror=config.mirror)
+            qemu = gpu_qemu_folder(config.runtime, guest_arch.value, qemu=config.qemu, have=have)
         if config.qemu is not None:  # a mistake in it is told before anything draws
             qemu_for(guest_arch.value, qemu)
         chosen = get(backend_name(backend, guest_arch, qemu), qemu=qemu)

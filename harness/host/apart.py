@@ -11,7 +11,9 @@ import pickle
 import socket
 import sys
 import threading
+import traceback
 from contextlib import ExitStack, suppress
+from functools import partial
 from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
@@ -62,7 +64,7 @@ class Apart(Generic[_T]):
             ours, theirs = socket.socketpair()
             self._socket = undo.enter_context(ours)
             with theirs, self._log.open("wb") as log:
-                argv = [sys.executable, "-m", __name__, str(theirs.fileno()), _name(self._class)]
+                argv = [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), _name(self._class)]
                 self._process = spawn(argv, purpose=self._purpose, pass_fds=[theirs.fileno()], stderr=log)
             undo.callback(self._end)
             self._connection = undo.enter_context(Connection(os.dup(ours.fileno())))
@@ -80,7 +82,7 @@ class Apart(Generic[_T]):
     def call(self, method: Callable[Concatenate[_T, _P], _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """The method's result. Raises what it raises, and HelperLost: the process has ended, or does not answer.
 
-        Who is interrupted while waiting ends the process.
+        Who is interrupted while waiting for its answer ends the process.
         """
         result: _R = self._answer((method.__name__, args, kwargs), ())
         return result
@@ -102,30 +104,40 @@ class Apart(Generic[_T]):
         descriptors: Sequence[int],
         heard: Callable[..., None] | None = None,
     ) -> Any:
+        asked = pickle.dumps((*request, len(descriptors), heard is not None))
         with self._calling:
             try:
-                self._connection.send((*request, len(descriptors), heard is not None))
-                if descriptors and sys.platform != "win32":
-                    socket.send_fds(self._socket, [b"\0"], descriptors)
+                self._ask(asked, descriptors)
                 while (answer := self._next_word())[0] == _TOLD:
                     if heard:
                         heard(*answer[1])
-            except (EOFError, ConnectionError):
-                raise self._ended() from None
             except BaseException:  # Ctrl-C included: a later call would read this one's answer
                 self._hang_up()
                 with suppress(TimeoutError):
-                    self._process.end()
+                    self._process.end(_END_S)
                 raise
         word, result = answer
         if word == _RAISED:
             raise result
         return result
 
+    def _ask(self, asked: bytes, descriptors: Sequence[int]) -> None:
+        try:
+            self._connection.send_bytes(asked)
+            if descriptors and sys.platform != "win32":
+                socket.send_fds(self._socket, [b"\0"], descriptors)
+        except ConnectionError:
+            raise self._ended() from None
+
     def _next_word(self) -> tuple[str, Any]:
-        if not self._connection.poll(self._limit_s):
-            raise HelperLost(f"{self._purpose}: no answer within {self._limit_s:g} s", fix="measure again")
-        word: tuple[str, Any] = self._connection.recv()
+        try:
+            if not self._connection.poll(self._limit_s):
+                raise HelperLost(
+                    f"{self._purpose}: no answer within {self._limit_s:g} s", fix="measure again"
+                )
+            word: tuple[str, Any] = self._connection.recv()
+        except (EOFError, ConnectionError):
+            raise self._ended() from None
         return word
 
     def _ended(self) -> HelperLost:
@@ -169,7 +181,7 @@ def _serve(descriptor: int, name: str) -> None:
                 return
             first: list[Any] = [socket.recv_fds(ours, 1, count)[1]] if count else []
             if heard:
-                first.append(lambda *words: connection.send((_TOLD, words)))
+                first.append(partial(_tell, connection))
             try:
                 answer = _RETURNED, getattr(made, method)(*first, *args, **kwargs)
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller is told
@@ -178,7 +190,14 @@ def _serve(descriptor: int, name: str) -> None:
                 connection.send(answer)
 
 
+def _tell(connection: Connection, *words: object) -> None:
+    with suppress(ConnectionError):  # who does not listen any more ends this process: work is not to mind
+        connection.send((_TOLD, words))
+
+
 def _told(error: Exception) -> Exception:
+    if not isinstance(error, VisorbenchError):  # nobody foresaw it: where it came from is all there is
+        error.add_note("".join(traceback.format_exception(error)))
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - what was pickled here
     except Exception:  # noqa: BLE001 - an error of a library, made in a way of its own

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.host.apart import Apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
@@ -25,7 +24,7 @@ class Errand:
 
 
 def run_apart(
-    purpose: str, function: Callable[_P, _R], progress: Callable[..., None], *args: Any, **kwargs: Any
+    purpose: str, function: Callable[..., _R], progress: Callable[..., None], *args: Any, **kwargs: Any
 ) -> _R:
     """``function(*args, progress=progress, **kwargs)``, all of which crosses over; ``progress`` is called here.
 

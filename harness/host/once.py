@@ -16,8 +16,9 @@ def once(make: Callable[[], T]) -> Callable[[], T]:
     """``make``'s first result, for everybody: threads that ask together wait for the one that makes it.
 
     :func:`functools.cache` would let each make its own. What ``make`` raises is not kept: who asks next tries again.
+    ``make`` must not ask for what it makes.
     """
-    lock = threading.RLock()
+    lock = threading.Lock()
     made: list[T] = []
 
     @wraps(make)

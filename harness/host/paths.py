@@ -101,10 +101,11 @@ def scratch_dir() -> Path:
 
 
 def large_files_dir() -> Path:
-    """Where QEMU itself puts what guests write on disks that stay as they are: no system has /var/tmp in memory."""
+    """Where QEMU itself puts what guests write on disks that stay as they are: /tmp may be in memory."""
     if sys.platform == "win32":
         return Path(tempfile.gettempdir())
-    return Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108 - what is made in it is private
+    named = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - what is made in it is private
+    return Path("/var/tmp" if named in ("", "/tmp") else named)  # noqa: S108
 
 
 @contextmanager
@@ -125,7 +126,7 @@ def private_directory(prefix: str = "vb-", *, root: Path | None = None) -> Itera
         yield path
     finally:
         registry.remove(path)
-        if entry is not None:
+        if entry is not None and not path.exists():
             registry.remove(entry)
 
 

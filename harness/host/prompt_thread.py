@@ -20,6 +20,8 @@ NICE = -20
 
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274, "riscv64": 274}
 """Its number, by machine: glibc has the function since 2.41 only."""
+_RESET_ON_FORK = 1
+"""What such a thread starts is like any other."""
 _SCHED_ATTR = struct.Struct("=IIQiIQQQ")
 """size, policy (0: SCHED_OTHER), flags, nice, priority, runtime, deadline, period."""
 
@@ -39,6 +41,6 @@ def run_promptly(thread: int = 0) -> None:
     except OSError:  # musl has none of this
         return
     for nice in range(NICE, os.getpriority(os.PRIO_PROCESS, thread) + 1):  # the first that is allowed
-        wanted = _SCHED_ATTR.pack(_SCHED_ATTR.size, 0, 0, nice, 0, SLICE_NS, 0, 0)
+        wanted = _SCHED_ATTR.pack(_SCHED_ATTR.size, 0, _RESET_ON_FORK, nice, 0, SLICE_NS, 0, 0)
         if ctypes.CDLL(None).syscall(number, thread, wanted, 0) == 0:
             return

@@ -4,8 +4,8 @@ One small JSON file for each, in ``runtime_dir()/processes`` and ``runtime_dir()
 or not at all. A process is named by its :class:`~harness.host.identity.Identity`, a directory by path and
 inode, so that nothing else is ever ended or removed; a file that cannot be read is ignored.
 
-Ctrl-C may come at any moment, also where a context manager is just entered or left: what this process has on disk it
-knows before it makes it, and removes at its end.
+Ctrl-C may come where a context manager is just entered or left: what this process has on disk it knows before it makes
+it, and removes at its end.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def note_process(pid: int, argv: Sequence[str], purpose: str) -> Path | None:
 
 def new_directory(root: Path, prefix: str) -> Path:
     """A fresh 0700 directory in ``root``; raises OSError."""
-    path = root / f"{prefix}{secrets.token_urlsafe(6)}"
+    path = root.absolute() / f"{prefix}{secrets.token_urlsafe(6)}"
     _ours[path] = os.getpid()
     try:
         path.mkdir(mode=0o700)
@@ -101,9 +101,14 @@ def new_directory(root: Path, prefix: str) -> Path:
 
 
 def remove(path: Path) -> None:
-    """A private directory of this process, or an entry of its own; nothing where it is gone."""
+    """A private directory of this process, or an entry of its own.
+
+    What something still writes into is removed at the end of this process, when what it has started has ended.
+    """
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
+        if path.exists():
+            return
     else:
         path.unlink(missing_ok=True)
     _ours.pop(path, None)

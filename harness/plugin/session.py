@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harness.config.model import Config, GuestConfig, Profile
     from harness.guests.model import Arch, GuestImage
     from harness.results.recorder import RunRecorder
+    from harness.runtimes.model import Runtime
 
 
 class Watcher(Protocol):
@@ -102,8 +103,10 @@ class Session:
     def gpu_qemu(self, arch: Arch) -> Path | None:
         """What a subject whose guest has a GPU names as its QEMU: as configured, else the host's own (None) where
         that has Venus, else the managed runtime's, installed now if it is not. Raises what gpu_qemu_folder does."""
+        from harness.runtimes.choice import gpu_qemu_folder  # noqa: PLC0415 - only with a GPU
+
         chosen, qemu = self.config.runtime, self.config.qemu
-        return preparing.gpu_qemu(chosen, arch, qemu, self._transfers(), self.config.mirror)
+        return gpu_qemu_folder(chosen, arch.value, qemu=qemu, have=self.runtime)
 
     def with_gpu(self, subject: Subject) -> Subject:
         """The subject on a QEMU that can give its guest a GPU: its own if it names one, else :meth:`gpu_qemu`.
@@ -120,9 +123,9 @@ class Session:
             self._with_gpu[subject] = replace(found, version=probe.version, build=probe.build)
         return self._with_gpu[subject]
 
-    def install(self, runtime: str) -> None:
-        """Install a runtime that is not; raises what :func:`harness.runtimes.catalogue.ensure` raises."""
-        preparing.runtime(runtime, self._transfers(), self.config.mirror)
+    def runtime(self, name: str) -> Runtime:
+        """An installed runtime; raises what :func:`harness.runtimes.catalogue.ensure` raises."""
+        return preparing.runtime(name, self._transfers(), self.config.mirror)
 
     def _transfers(self) -> Progress:
         """Shows downloads; also names each where no line is redrawn."""
@@ -292,7 +295,7 @@ def prepare(
             session.with_gpu(subject)
     for name in dict.fromkeys(runtimes):
         with suppress(HostLacks):
-            session.install(name)
+            session.runtime(name)
 
 
 def _versions(guest: GuestImage) -> dict[str, str]:

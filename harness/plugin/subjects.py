@@ -6,6 +6,7 @@ import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,7 +206,8 @@ def from_config(entry: SubjectConfig, config: Config, progress: Progress | None)
     if entry.gpu in ("virgl", "venus"):
         from harness.runtimes.choice import gpu_qemu_folder  # noqa: PLC0415 - heavy
 
-        qemu = gpu_qemu_folder(runtime, entry.arch.value, qemu=named, progress=progress, mirror=config.mirror)
+        have = partial(preparing.runtime, progress=progress, mirror=config.mirror)
+        qemu = gpu_qemu_folder(runtime, entry.arch.value, qemu=named, have=have)
     else:
         qemu = _qemu(runtime, named, config, progress)
     return Subject(
@@ -226,7 +228,10 @@ def from_config(entry: SubjectConfig, config: Config, progress: Progress | None)
 def _qemu(runtime: str | None, named: Path | None, config: Config, progress: Progress | None) -> Path | None:
     if runtime is None:
         return named
-    return preparing.qemu(runtime, named, progress, config.mirror)
+    from harness.runtimes.choice import qemu_folder  # noqa: PLC0415 - only who names a runtime
+
+    have = partial(preparing.runtime, progress=progress, mirror=config.mirror)
+    return qemu_folder(runtime, qemu=named, have=have)
 
 
 def _every_backend(config: Config, progress: Progress | None) -> list[Subject]:

@@ -13,7 +13,9 @@ from harness.runtimes.model import LAUNCHERS, read
 from harness.runtimes.ways import way_for
 
 if TYPE_CHECKING:
-    from harness.archive.fetch import Progress
+    from collections.abc import Callable
+
+    from harness.runtimes.model import Runtime
 
 SYSTEM = "system"
 """The host's own QEMU, whatever it lacks."""
@@ -31,16 +33,14 @@ def qemu_folder(
     choice: str | None,
     *,
     qemu: Path | None = None,
-    progress: Progress | None = None,
-    mirror: str | None = None,
-    install: bool = True,
+    have: Callable[[str], Runtime] | None = None,
 ) -> Path | None:
     """What to hand on as ``--qemu PATH`` for a ``--runtime``: ``system``, ``managed``, a folder, or None, not given.
 
     ``qemu`` is what the user named with --qemu, and comes back when no runtime is chosen. Raises UnknownName for a
     word like those two, InvalidConfiguration for both at once and for a folder that is no runtime, HostLacks for one
-    that does not run here, and what :func:`harness.runtimes.catalogue.ensure` raises; without ``install``,
-    ToolMissing for one that is not installed.
+    that does not run here, and what ``have`` raises, which gives the managed one:
+    :func:`harness.runtimes.catalogue.ensure` where nothing else is named, which installs it.
     """
     if choice in (None, SYSTEM):
         return qemu
@@ -49,10 +49,7 @@ def qemu_folder(
             f"both a QEMU ({qemu}) and a runtime ({choice}) are named", fix="name the one or the other"
         )
     if choice == MANAGED:
-        if install:
-            runtime = catalogue.ensure(catalogue.GPU, progress=progress, mirror=mirror)
-        else:
-            runtime = catalogue.installed(catalogue.GPU)
+        runtime = (have or catalogue.ensure)(catalogue.GPU)
         return runtime.programs(way_for(runtime))
     folder = Path(choice or "").expanduser().absolute()
     if folder.parent.name == LAUNCHERS:  # one of its two ways, by name
@@ -69,17 +66,15 @@ def gpu_qemu_folder(
     arch: str,
     *,
     qemu: Path | None = None,
-    progress: Progress | None = None,
-    mirror: str | None = None,
-    install: bool = True,
+    have: Callable[[str], Runtime] | None = None,
 ) -> Path | None:
     """As :func:`qemu_folder`, for a guest of ``arch`` with a GPU: where the user chose nothing, the managed runtime
     when the host's QEMU has no Venus, and None, the host's own, when it has or where no runtime can be installed.
     """
     if choice is not None or qemu is not None or gpu_lack(arch) is None:
-        return qemu_folder(choice, qemu=qemu, progress=progress, mirror=mirror, install=install)
+        return qemu_folder(choice, qemu=qemu, have=have)
     try:
-        return qemu_folder(MANAGED, progress=progress, mirror=mirror, install=install)
+        return qemu_folder(MANAGED, have=have)
     except HostLacks:
         if catalogue.possible_here():
             raise

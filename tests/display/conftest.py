@@ -18,6 +18,7 @@ from harness.guests.toolchain import guest_target
 from harness.guests.workloads import workload
 from harness.machines.model import GpuMode, MachineSpec
 from harness.machines.qemu.backend import QemuBackend
+from harness.runtimes.catalogue import installed
 from harness.runtimes.choice import MANAGED, qemu_folder
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def drawing_machine(tmp_path_factory):
     if sys.platform != "linux":
         pytest.skip("the managed runtime is for Linux hosts")
     try:
-        qemu = qemu_folder(MANAGED, install=False)
+        qemu = qemu_folder(MANAGED, have=installed)
         guest = catalogue.ensure_built("gpu", Arch.X86_64)
     except (ArchiveUnreachable, HostLacks) as lack:
         pytest.skip(f"no guest with a display: {lack}")

@@ -40,6 +40,8 @@ class Somebody:
     def fail(self, how: str) -> None:
         if how == "named":
             raise FramesWrong("two are lost", fix="look at it", lost=2)
+        if how == "unforeseen":
+            print(1 / 0)
         raise Unpicklable(1, 2)
 
     def end(self) -> None:

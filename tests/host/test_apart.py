@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 from pathlib import Path
 
@@ -52,14 +53,31 @@ def test_what_a_method_tells_on_its_way_is_heard_here(somebody) -> None:
     assert somebody.call(Somebody.add, 40) == 42
 
 
-def test_who_is_interrupted_ends_it_and_it_clears_up(somebody, tmp_path) -> None:
-    def interrupted(_: str) -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, BrokenPipeError])
+def test_who_is_interrupted_ends_it_and_it_clears_up(somebody, tmp_path, interruption) -> None:
+    """By Ctrl-C, or since nobody reads the progress any more."""
 
-    with pytest.raises(KeyboardInterrupt):
+    def interrupted(_: str) -> None:
+        raise interruption
+
+    with pytest.raises(interruption):
         somebody.hear(interrupted, Somebody.linger, tmp_path)
     assert not psutil.pid_exists(somebody.pid)
     assert (tmp_path / "unwound").exists()
+    with pytest.raises(HelperLost, match="its process ended"):
+        somebody.call(Somebody.add, 40)
+
+
+def test_what_cannot_cross_over_is_the_callers_error_and_ends_nothing(somebody) -> None:
+    with pytest.raises((AttributeError, TypeError, pickle.PicklingError)):
+        somebody.call(Somebody.add, lambda: 1)
+    assert somebody.call(Somebody.add, 40) == 42
+
+
+def test_an_error_that_nobody_foresaw_says_where_it_came_from(somebody) -> None:
+    with pytest.raises(ZeroDivisionError) as raised:
+        somebody.call(Somebody.fail, "unforeseen")
+    assert "somebody.py" in "".join(raised.value.__notes__)
 
 
 def test_errors_cross_over_and_end_nothing(somebody) -> None:

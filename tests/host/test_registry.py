@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from harness.cli.processes import ps, reap
 from harness.errors import CacheReadOnly, DiskFull
 from harness.host import registry
 from harness.host.identity import Identity, born, born_elsewhere
-from harness.host.paths import private_directory
+from harness.host.paths import large_files_dir, private_directory
 
 pytestmark = pytest.mark.usefixtures("registry_dir")
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="knows how born() speaks on Linux")
@@ -121,6 +122,35 @@ def test_a_private_directory_is_registered_while_it_exists(registry_dir):
         assert folder.is_dir()
     assert not folder.exists()
     assert list((registry_dir / "directories").iterdir()) == []
+
+
+def test_what_cannot_be_removed_yet_stays_registered(registry_dir, monkeypatch):
+    """Something still writes into it."""
+    rmtree = shutil.rmtree
+    with private_directory() as folder:
+        monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
+    monkeypatch.setattr("shutil.rmtree", rmtree)
+    assert [each.path for each in registry.directories()] == [str(folder)]
+    registry._remove_what_is_left()
+    assert not folder.exists()
+    assert registry.directories() == []
+
+
+def test_a_relative_root_is_found_from_everywhere(registry_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with private_directory(root=Path()) as folder:
+        assert folder.parent == tmp_path
+        assert [each.path for each in registry.directories()] == [str(folder)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has neither")
+@pytest.mark.parametrize("named", ["", "/tmp", None])
+def test_large_files_are_not_put_where_memory_may_be(monkeypatch, named):
+    """As QEMU has it."""
+    monkeypatch.delenv("TMPDIR", raising=False)
+    if named is not None:
+        monkeypatch.setenv("TMPDIR", named)
+    assert large_files_dir() == Path("/var/tmp")
 
 
 INTERRUPTED = """

@@ -15,6 +15,7 @@ from harness.host.qemu_img import find_qemu_img
 from harness.host.vmm_programs import variable
 from harness.machines.model import GpuMode, MachineSpec
 from harness.machines.qemu.backend import QemuBackend
+from harness.runtimes.catalogue import installed
 from harness.runtimes.choice import gpu_qemu_folder
 from tests.doubles import vsock
 from tests.machines.boot_sector import write_boot_sector
@@ -141,7 +142,7 @@ def tiny(reference):
 def gpu_qemu():
     """What to name as --qemu for an x86-64 guest with virgl and Venus: the host's (None) or the installed runtime's."""
     try:
-        qemu = gpu_qemu_folder(None, Arch.X86_64.value, install=False)
+        qemu = gpu_qemu_folder(None, Arch.X86_64.value, have=installed)
     except HostLacks as error:
         pytest.skip(str(error))
     if not (found := QemuBackend("tcg", qemu=qemu).probe_gpu(Arch.X86_64, GpuMode.VENUS)).usable:

@@ -44,8 +44,12 @@ def test_what_a_guest_writes_on_a_disk_that_stays_as_it_is_goes_with_the_machine
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with sector(ready="hello from") as machine:
         machine.boot(until=Phase.GUEST_READY, timeout_s=60)
-        overlays = Path(psutil.Process(machine.pids[0]).environ()["TMPDIR"])
+        qemu = psutil.Process(machine.pids[0])
+        overlays = Path(qemu.environ()["TMPDIR"])
         assert overlays.parent == tmp_path
+        if sys.platform == "linux":  # where open files that were unlinked have names
+            opened = [str(each.readlink()) for each in Path(f"/proc/{qemu.pid}/fd").iterdir()]
+            assert any(each.startswith(str(overlays / "vl.")) for each in opened)
         assert overlays.stat().st_mode & 0o777 == 0o700
     assert not overlays.exists()
 

@@ -9,6 +9,7 @@ import pytest
 
 from harness.errors import InvalidConfiguration, ToolMissing, UnknownName
 from harness.host.qemu import find_qemus
+from harness.runtimes.catalogue import installed
 from harness.runtimes.choice import gpu_lack, gpu_qemu_folder, qemu_folder
 from harness.runtimes.model import Way
 from harness.runtimes.ways import way_for
@@ -39,7 +40,7 @@ def test_a_word_like_a_choice_names_it() -> None:
 
 def test_what_must_not_install_says_how_to(cache) -> None:
     with pytest.raises(ToolMissing, match="visorbench runtime install gpu"):
-        qemu_folder("managed", install=False)
+        qemu_folder("managed", have=installed)
 
 
 def test_a_way_can_be_named(install) -> None:

@@ -77,6 +77,8 @@ def _qmp() -> list[float]:
     with closing(Link(ours, "the writer", heard, lambda _: last.set())):
         _write(theirs)
         last.wait(10)
+    if len(errors_ms) != LINES:
+        raise RuntimeError(f"{len(errors_ms)} of {LINES} lines were heard")
     return errors_ms
 
 

@@ -147,7 +147,7 @@ def launch(
                 stderr=stderr,
                 pass_fds=[*fds, *inherited],
                 env=environment(config.environment, window)
-                | dict.fromkeys(("TMPDIR", "TMP"), os.fspath(overlays)),
+                | dict.fromkeys(("TMPDIR", "TMP", "TEMP"), os.fspath(overlays)),
             )
 
         reader = ReaderThread("console")
