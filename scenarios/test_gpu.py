@@ -9,7 +9,6 @@ from itertools import product
 
 import pytest
 
-from harness.machines.model import GpuMode
 from harness.plugin.gpu_contest import boot_guests, entrants, together
 
 
@@ -21,7 +20,7 @@ from harness.plugin.gpu_contest import boot_guests, entrants, together
 @pytest.mark.archs("gpu_archs")
 def test_gpu(machine_factory, native, measure, profile):
     """Venus, virgl, zink on Venus and software in the guest beside native: frames, bandwidth, latency and cost."""
-    guests = boot_guests(machine_factory, measure, [GpuMode.VENUS, GpuMode.VIRGL, GpuMode.TWO_D])
+    guests = boot_guests(machine_factory, measure, profile.gpu_routes)
     drawing = entrants(native, guests, measure, machine_factory)
     with together(drawing):
         for _ in measure.rounds(profile.gpu_rounds):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,8 @@ from harness.guests.model import Arch
 Count = Annotated[int, Field(ge=1, le=10_000)]
 CountOrNone = Annotated[int, Field(ge=0, le=10_000)]
 Size = tuple[Annotated[int, Field(ge=64, le=1920)], Annotated[int, Field(ge=64, le=1080)]]
+GpuRoute = Literal["venus", "zink", "virgl", "software-vulkan", "software-gles"]
+"""Names of ``harness.machines.gpu_routes``."""
 Share = Annotated[float, Field(ge=0, le=10)]
 """Of the baseline: 0.05 is 5 %."""
 MemoryMib = Annotated[int, Field(ge=32, le=4 << 20)]
@@ -36,6 +38,8 @@ class Profile(_Frozen):
     """Repetitions of every GPU scene on every route, guests and native in turns."""
     gpu_archs: Literal["one", "all"] = "all"
     """``one``: guests of the host's own architecture only, or of the one that is measured."""
+    gpu_routes: tuple[GpuRoute, ...] = get_args(GpuRoute)
+    """What takes part in a guest."""
     gpu_scenes: tuple[str, ...] = ("triangle",)
     """Scenes of ``harness.machines.gpu``."""
     gpu_sizes: tuple[Size, ...] = ((640, 360),)

@@ -30,13 +30,13 @@ from harness.gpu.renderer import classify
 from harness.host import disturbance
 from harness.machines.gpu_guest import Guest, proved
 from harness.machines.gpu_others import OTHERS, run_other
-from harness.machines.gpu_routes import WARMUPS, Contender, Route
+from harness.machines.gpu_routes import GUEST_ROUTES, WARMUPS, Contender, Route
 from harness.machines.model import GpuMode, Phase
 from harness.machines.native.gpu import native_contenders
 from harness.machines.usage import usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from harness.config.model import Profile
     from harness.gpu.picture import Picture
@@ -211,11 +211,11 @@ class Entrant:
         )  # fmt: skip
 
 
-def boot_guests(machine_factory: MachineFactory, measure: Measure, modes: Sequence[GpuMode]) -> list[Guest]:
-    """A machine for each mode, all booted and proved at once; a mode that this host cannot give a
-    guest is left out by name. Raises what booting raises, GuestGpuMissing, AccelerationUnproved."""
+def boot_guests(machine_factory: MachineFactory, measure: Measure, routes: Collection[str]) -> list[Guest]:
+    """A machine for each mode that these routes need, all booted and proved at once; a mode that this host cannot give
+    a guest is left out by name. Raises what booting raises, GuestGpuMissing, AccelerationUnproved."""
     machines: dict[GpuMode, Machine] = {}
-    for mode in modes:
+    for mode in (mode for mode, own in GUEST_ROUTES.items() if any(each.name in routes for each in own)):
         try:
             machines[mode] = machine_factory(gpu=mode.value)
         except GpuUnavailable as error:
@@ -228,7 +228,7 @@ def boot_guests(machine_factory: MachineFactory, measure: Measure, modes: Sequen
     for machine in machines.values():
         machine.wait_for(Phase.FIRST_COMMAND, BOOT_TIMEOUT_S)
     with ThreadPoolExecutor(len(GpuMode), "gpu-proof") as pool:
-        return list(pool.map(lambda item: proved(*item), machines.items()))
+        return list(pool.map(lambda mode: proved(mode, machines[mode], routes), machines))
 
 
 def entrants(
@@ -249,7 +249,7 @@ def entrants(
         )
     taking_part = list(hosts)
     for guest in guests:
-        stand = Stand(guest, partial(_another, machine_factory, guest.mode))
+        stand = Stand(guest, partial(_another, machine_factory, guest))
         for each in guest.contenders:
             against = _baseline(hosts, each.route)
             own = measure.variant(
@@ -261,10 +261,10 @@ def entrants(
     return taking_part
 
 
-def _another(machine_factory: MachineFactory, mode: GpuMode) -> Guest:
-    machine = machine_factory(gpu=mode.value)
+def _another(machine_factory: MachineFactory, like: Guest) -> Guest:
+    machine = machine_factory(gpu=like.mode.value)
     machine.boot(Phase.FIRST_COMMAND, BOOT_TIMEOUT_S)
-    return proved(mode, machine)
+    return proved(like.mode, machine, [each.route.name for each in like.contenders])
 
 
 @contextmanager
