@@ -14,7 +14,11 @@ def test_compute(machine, native, measure, profile):
     """Integer, floating point, memory, system calls, context switches, processes; native and guest in turns."""
     machine.boot()
     guest = SshRunner.of(machine)
-    sides = [(calibrate(native), native, True), (calibrate(guest), guest, False)]
+    each_ms = profile.compute_ms
+    sides = [
+        (calibrate(native, target_ms=each_ms), native, True),
+        (calibrate(guest, target_ms=each_ms), guest, False),
+    ]
     for number in measure.rounds(profile.compute_rounds):
         for plan, runner, is_native in measure.turns(number, *sides):
             for each in plan.once(runner):

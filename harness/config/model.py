@@ -34,6 +34,8 @@ class Profile(_Frozen):
     lifecycle_rounds: Count = 2
     compute_rounds: Count = 3
     """Repetitions of every compute kernel, guest and native interleaved."""
+    compute_ms: Count = 200
+    """How long one of them takes, about."""
     gpu_rounds: CountOrNone = 0
     """Repetitions of every GPU scene on every route, guests and native in turns."""
     gpu_archs: Literal["one", "all"] = "all"
