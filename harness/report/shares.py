@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.report.canvas import CENTRE, canvas, row_text, styled, through_strips, to_svg, under
+from harness.report.canvas import CENTRE, WIDTH_IN, canvas, row_text, styled, through_strips, to_svg, under
 from harness.report.svg import ROLES
 from harness.report.units import better_text, ratio
 
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from harness.results.models import Interval
 
 HEAD_IN = 0.2
-"""Above the rows: the targets' names."""
+"""Above the rows: a line of the targets' names."""
+LINE_IN = 0.14
+"""One more line of them."""
+_CHARACTER_IN = 0.06
+"""Of a name, about: the page chooses the font."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +39,19 @@ def shares(title: str, rows: Sequence[Share], targets: Sequence[tuple[str, float
     """
     from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415 - slow to import
 
+    end = max(most, 1.0, *(share for _, share in targets)) * 1.08
+    lines = _lines(targets, end)
     with styled(title):
-        figure, axes = canvas(len(rows), head_in=HEAD_IN)
-        axes.set_xlim(0, max(most, 1.0, *(share for _, share in targets)) * 1.08)
+        figure, axes = canvas(len(rows), head_in=HEAD_IN + LINE_IN * max(lines))
+        axes.set_xlim(0, end)
         for at, row in enumerate(rows):
             _bar(axes, at, row)
             row_text(axes, at, row.label, ratio(row.value, "higher"))
         through_strips(axes, 1, len(rows), role="native")
-        for label, share in targets:
+        lowest = min(share for _, share in targets)
+        for (label, share), line in zip(targets, lines, strict=True):
             through_strips(axes, share, len(rows), role="ink")
-            _name(axes, label, share, before=share == min(share for _, share in targets))
+            _name(axes, label, share, line, before=share == lowest or any(lines))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value * 100:.6g}\u202f%"))
         axes.tick_params(axis="x", color=ROLES["line"], labelcolor=ROLES["muted"])
@@ -62,8 +69,18 @@ def _bar(axes: Any, at: int, row: Share) -> None:
         )
 
 
-def _name(axes: Any, label: str, share: float, *, before: bool) -> None:
-    """Above the line: the lowest target's name ends there, another's begins, so that close ones stay apart."""
-    axes.annotate(label, (share, 1), (-2 if before else 2, 1), xycoords=axes.get_xaxis_transform(),
+def _lines(targets: Sequence[tuple[str, float]], end: float) -> list[int]:
+    """On which line each target's name is: all on one where the names after the lowest do not reach beyond the plot."""
+    _, *others = sorted(targets, key=lambda target: target[1])
+    if all(share / end * WIDTH_IN + len(label) * _CHARACTER_IN <= WIDTH_IN for label, share in others):
+        return [0] * len(targets)
+    return [sum(share < other for _, share in targets) for _, other in targets]
+
+
+def _name(axes: Any, label: str, share: float, line: int, *, before: bool) -> None:
+    """Above the line: the lowest target's name ends there, another's begins, so that close ones stay apart; on lines of
+    their own all end there."""
+    beside = (-2 if before else 2, 1 + 72 * LINE_IN * line)
+    axes.annotate(label, (share, 1), beside, xycoords=axes.get_xaxis_transform(),
                   textcoords="offset points", ha="right" if before else "left", va="bottom",
                   color=ROLES["ink"], fontsize=8, annotation_clip=False)  # fmt: skip

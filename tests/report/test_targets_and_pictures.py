@@ -260,6 +260,21 @@ def test_a_share_has_the_same_digits_in_the_plot_as_in_the_table():
     assert not re.search(r'="[^"]*\.\d{3}', svg), "coordinates are short"
 
 
+@pytest.mark.parametrize(
+    ("names", "lines"), [(("80 %", "95 %"), 1), (("83 % (20 % overhead)", "91 % (10 % overhead)"), 2)]
+)
+def test_names_of_targets_stay_in_their_plot(names, lines):
+    """What does not fit beside its dashed line ends there, on a line of its own."""
+    svg = shares("t", [Share("subject", 0.3, None)], list(zip(names, (0.83, 0.91), strict=True)), most=1)
+    texts = {text: tag for tag, text in re.findall(r"<text([^>]*)>([^<]*)</text>", svg)}
+    heights = {
+        re.search(r"translate\([\d.]+ ([\d.]+)\)|y=\"([\d.]+)\"", texts[name]).group() for name in names
+    }
+    assert len(heights) == lines
+    ends = ["end" in texts[name] for name in names]
+    assert ends == [True, lines == 2]
+
+
 def test_a_wide_interval_does_not_push_the_targets_together():
     (row,) = (targets.Row("wide", "1", 0.68, (0.1, 30.0), ("unclear",)),)
     table = targets.TargetTable(
