@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import time
 from dataclasses import asdict, dataclass
 
@@ -12,7 +14,7 @@ from harness.host.registry import directories, owned
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """Counts, besides ``memory_bytes`` (resident and its own) and ``at_s`` (of time.monotonic())."""
+    """Counts, besides ``memory_bytes`` (resident, its own, in use) and ``at_s`` (of time.monotonic())."""
 
     at_s: float
     descriptors: int
@@ -30,7 +32,8 @@ class Census:
 
 
 def take() -> Census:
-    """Now."""
+    """Now, without the memory that is only kept for later."""
+    _give_back_memory()
     me = psutil.Process()
     with me.oneshot():
         descriptors = getattr(me, "num_handles" if psutil.WINDOWS else "num_fds")()
@@ -50,3 +53,16 @@ def settled(before: Census, patience_s: float) -> Census:
     while (now := take()).counts() != before.counts() and time.monotonic() < deadline:
         time.sleep(0.2)
     return now
+
+
+def _give_back_memory() -> None:
+    """What has been freed goes back to the system, with glibc (malloc_trim(3)).
+
+    Each of a process's threads may allocate from an arena of its own, and its free pages are spread over them all. They
+    grow for an hour of machines in four threads, by some 10 MB, while what is allocated does not: no leak, yet as
+    large as one that matters.
+    """
+    gc.collect()
+    trim = None if psutil.WINDOWS else getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(ctypes.c_size_t(0))

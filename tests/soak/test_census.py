@@ -1,0 +1,50 @@
+"""What the harness holds at a moment."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+
+import psutil
+import pytest
+
+from harness.soak import census
+
+MIB = 1 << 20
+
+
+def test_everything_that_is_held_counts(tmp_path):
+    before = census.take()
+    release = threading.Event()
+    held = bytes(os.urandom(16 * MIB))
+    thread = threading.Thread(target=release.wait)
+    thread.start()
+    with (tmp_path / "file").open("w"):
+        now = census.take()
+    release.set()
+    thread.join()
+    assert now.descriptors == before.descriptors + 1
+    assert now.threads == before.threads + 1
+    assert now.memory_bytes - before.memory_bytes > len(held) * 0.9
+    del held
+    after = census.settled(before, 10)
+    assert after.counts() == before.counts()
+
+
+@pytest.mark.skipif(
+    psutil.WINDOWS or not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="malloc_trim is glibc's alone"
+)
+def test_memory_that_was_freed_and_is_kept_for_later_is_not_counted():
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    before = census.take().memory_bytes
+    blocks = [libc.malloc(ctypes.c_size_t(64 << 10)) for _ in range(800)]  # too small to be mapped alone
+    for block in blocks:
+        ctypes.memset(block, 1, 64 << 10)
+    assert census.take().memory_bytes - before > 45 * MIB
+    for block in blocks[:-1]:  # the last one keeps malloc from giving back what lies before it
+        libc.free(block)
+    assert psutil.Process().memory_full_info().uss - before > 45 * MIB
+    assert census.take().memory_bytes - before < 5 * MIB
+    libc.free(blocks[-1])
