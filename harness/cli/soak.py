@@ -56,7 +56,7 @@ def soak(archs: tuple[str, ...], *, as_json: bool, **options: Any) -> int:
     """Boot, work, pause, reset, crash and end machines at random for hours; report failures, leaks and drift.
 
     Every step must lead where it should, a crash included. Afterwards the harness must hold no descriptor, thread,
-    process or directory more than before, and in ten minutes and more neither its memory nor the boots' times may
+    process or directory more than before, and in half an hour and more neither its memory nor the boots' times may
     drift. Exit 1 when one of these is not so.
     """
     from harness.cli.automatic import backend_name  # noqa: PLC0415

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 BOOT_TIMEOUT_S = 600
 """A host that is meant to be full is slow; what takes longer than this hangs."""
+CRASH_TIMEOUT_S = 60
+"""Within which the death of a VMM is noticed."""
+AFTER_FAILURE_S = 1
+"""Between a life that failed and the next: what fails at once fails again at once."""
 MOST_STEPS = 6
 _WORK = "dd if=/dev/urandom of=/tmp/soak bs=64k count=16 2>/dev/null && sha256sum </tmp/soak && sha256sum </tmp/soak"
 _KILL: int = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -39,6 +43,7 @@ class Happened:
     step: str
     at_s: float
     took_s: float
+    """Of a boot, from spawn to the first command: without the time that it waits for the host to have room."""
     failure: str = ""
     """Why it did not lead where it should; empty when it did."""
     logs: Path | None = None
@@ -66,13 +71,32 @@ class Lives:
     def go_on(self, over: Event, tell: Callable[[Happened], None]) -> None:
         """Until ``over`` is set; a life that has begun is lived to its end."""
         while not over.is_set():
-            self.live(over, tell)
+            began = time.monotonic()
+            try:
+                lived = self.live(over, tell)
+            except Exception as error:  # noqa: BLE001 - one machine's trouble must not end the soak: it is what a soak looks for
+                tell(Happened(self.name, "life", began, time.monotonic() - began, _in_words(error)))
+                lived = False
+            if not lived:
+                over.wait(AFTER_FAILURE_S)
 
-    def live(self, over: Event, tell: Callable[[Happened], None]) -> None:
-        """One life; it does no more steps when ``over`` is set, and ends."""
+    def live(self, over: Event, tell: Callable[[Happened], None]) -> bool:
+        """One life, and whether it went as it should; it does no more steps when ``over`` is set, and ends.
+
+        Raises what making or ending a machine raises; what a step raises is told as its failure.
+        """
         self._lives += 1
         logs = self._logs / f"{self.name}-{self._lives}"
         machine = self._machine = self._made(logs).machine(self._spec)
+        try:
+            lived = self._live(machine, logs, over, tell)
+        finally:
+            machine.kill()
+        if lived:
+            shutil.rmtree(logs, ignore_errors=True)
+        return lived
+
+    def _live(self, machine: Machine, logs: Path, over: Event, tell: Callable[[Happened], None]) -> bool:
         steps = {"work": _work, "pause": _pause, "reset": _reset}
         endings = {"powerdown": _powerdown, "stop": _stop, "kill": _kill, "crash": _crash}
         lives = self._step(machine, "boot", _boot, logs, tell)
@@ -83,13 +107,11 @@ class Lives:
         if lives:
             name = self._chance.choice(list(endings))
             lives = self._step(machine, name, endings[name], logs, tell)
-        machine.kill()
-        if lives:
-            shutil.rmtree(logs, ignore_errors=True)
+        return lives
 
     def kill(self) -> None:
         """From any thread: the VMM of this moment, if there is one, so that no step waits for it."""
-        with suppress(VisorbenchError, ProcessLookupError):  # it is starting, or has ended
+        with suppress(VisorbenchError, OSError):  # it is starting, or has ended
             for pid in self._machine.pids[:1] if self._machine else []:
                 os.kill(pid, _KILL)
 
@@ -97,25 +119,30 @@ class Lives:
         self,
         machine: Machine,
         name: str,
-        step: Callable[[Machine], None],
+        step: Callable[[Machine], float | None],
         logs: Path,
         tell: Callable[[Happened], None],
     ) -> bool:
         """Whether it led where it should."""
-        began, failure = time.monotonic(), ""
+        began, failure, measured_s = time.monotonic(), "", None
         try:
-            step(machine)
-        except VisorbenchError as error:
-            failure = f"{type(error).__name__}: {error.message}"
-        except Exception:  # noqa: BLE001 - one machine's trouble must not end the soak: it is what a soak looks for
-            failure = traceback.format_exc()
-        took_s = time.monotonic() - began
+            measured_s = step(machine)
+        except Exception as error:  # noqa: BLE001 - as above
+            failure = _in_words(error)
+        took_s = time.monotonic() - began if measured_s is None else measured_s
         tell(Happened(self.name, name, began, took_s, failure, logs if failure else None))
         return not failure
 
 
-def _boot(machine: Machine) -> None:
-    machine.boot(until=Phase.FIRST_COMMAND, timeout_s=BOOT_TIMEOUT_S)
+def _in_words(error: Exception) -> str:
+    """A named error in its own words, another with the way to it."""
+    if isinstance(error, VisorbenchError):
+        return f"{type(error).__name__}: {error.message}"
+    return "".join(traceback.format_exception(error))
+
+
+def _boot(machine: Machine) -> float:
+    return machine.boot(until=Phase.FIRST_COMMAND, timeout_s=BOOT_TIMEOUT_S).seconds(Phase.FIRST_COMMAND)
 
 
 def _work(machine: Machine) -> None:
@@ -136,8 +163,9 @@ def _reset(machine: Machine) -> None:
 
 
 def _powerdown(machine: Machine) -> None:
+    pids = machine.pids
     machine.powerdown(timeout_s=BOOT_TIMEOUT_S)
-    _check_gone(machine, machine.pids, State.STOPPED)
+    _check_gone(machine, pids, State.STOPPED)
 
 
 def _stop(machine: Machine) -> None:
@@ -156,13 +184,15 @@ def _crash(machine: Machine) -> None:
     """Its VMM is killed by somebody else, which must be noticed and named."""
     pids = machine.pids
     os.kill(pids[0], _KILL)
+    deadline = time.monotonic() + CRASH_TIMEOUT_S
     try:
-        machine.wait_for(Phase.FIRST_COMMAND, timeout_s=60)
-        while True:  # it was reached before: whoever asks the VMM is told
+        while time.monotonic() < deadline:  # whoever asks the VMM is told
             machine.pause()
             machine.resume()
     except MachineDied:
         _check_gone(machine, pids, State.DEAD)
+    else:
+        raise WrongAnswer(f"{machine.name} was killed {CRASH_TIMEOUT_S} s ago and still answers")
 
 
 def _check_gone(machine: Machine, pids: list[int], expected: State) -> None:

@@ -13,13 +13,19 @@ if TYPE_CHECKING:
     from harness.soak.census import Census
     from harness.soak.life import Happened
 
-DRIFT_AFTER_S = 600
+DRIFT_AFTER_S = 1800
 """A soak shorter than this says nothing of drift: a process that has just begun still grows."""
+Point = tuple[float, float]
+"""A time in s of time.monotonic(), and what was seen then."""
 WARM_UP = 0.2
 """This share of a soak, at its beginning, is not judged: caches fill."""
 MEMORY_DRIFT_BYTES_PER_H = 10e6
 BOOT_DRIFT_PER_H = 0.2
-"""Drift is a trend whose 95 % interval lies above this: bytes, and share of the median boot, per hour."""
+"""Drift is a trend whose 95 % interval lies above this, in bytes and in shares of a machine's median boot per hour, and
+which each half shows at least half as strongly: memory and hosts go up and down in steps, and a step is no trend."""
+MOST_POINTS = 400
+"""The slope looks at each pair of points; more than this are taken together by medians of equal times."""
+FEWEST_POINTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +57,7 @@ class Outcome:
     @property
     def leaks(self) -> dict[str, tuple[int, int]]:
         """What there is more of than before: name → before, after."""
-        before, after = self.before.counts(), self.after.counts()
-        return {name: (before[name], after[name]) for name in before if after[name] > before[name]}
+        return self.after.more_than(self.before)
 
     @property
     def passed(self) -> bool:
@@ -76,24 +81,48 @@ def trends(steps: Sequence[Happened], censuses: Sequence[Census]) -> tuple[Trend
         return ()
     begun_s = censuses[0].at_s + WARM_UP * (censuses[-1].at_s - censuses[0].at_s)
     memory = [(census.at_s, float(census.memory_bytes)) for census in censuses if census.at_s >= begun_s]
-    boots = [
-        (step.at_s, step.took_s)
-        for step in steps
-        if step.step == "boot" and not step.failure and step.at_s >= begun_s
-    ]
-    typical_s = median(took_s for _, took_s in boots) if boots else 0.0
     return (
         *_trend("the harness's memory, B", memory, MEMORY_DRIFT_BYTES_PER_H),
-        *_trend("a boot's time, s", boots, BOOT_DRIFT_PER_H * typical_s),
+        *_trend("a boot's time, of its machine's median", _boots(steps, begun_s), BOOT_DRIFT_PER_H),
     )
 
 
-def _trend(what: str, points: Sequence[tuple[float, float]], allowed_per_h: float) -> tuple[Trend, ...]:
+def _boots(steps: Sequence[Happened], begun_s: float) -> list[Point]:
+    """Each boot's time over the median of its machine's: machines are of several kinds."""
+    found: dict[str, list[Point]] = defaultdict(list)
+    for step in steps:
+        if step.step == "boot" and not step.failure and step.at_s >= begun_s:
+            found[step.machine].append((step.at_s, step.took_s))
+    points: list[Point] = []
+    for boots in found.values():
+        typical_s = median(took_s for _, took_s in boots)
+        points += [(at_s, took_s / typical_s) for at_s, took_s in boots]
+    return sorted(points)
+
+
+def _trend(what: str, points: Sequence[Point], allowed_per_h: float) -> tuple[Trend, ...]:
     """Sen (1968), "Estimates of the regression coefficient based on Kendall's tau"."""
     from scipy.stats import theilslopes  # noqa: PLC0415 - slow to import
 
-    if len(points) < 10:
+    def slope(some: Sequence[Point]) -> tuple[float, float, float]:
+        at_s, values = zip(*some, strict=True)
+        middle, _, low, high = (float(value) * 3600 for value in theilslopes(values, at_s, 0.95))
+        return middle, low, high
+
+    fewer = _thinned(points)
+    if len(fewer) < 2 * FEWEST_POINTS:
         return ()
-    at_s, values = zip(*points, strict=True)
-    slope, _, low, high = (float(value) * 3600 for value in theilslopes(values, at_s, 0.95))
-    return (Trend(what, slope, low, high, drifts=low > allowed_per_h),)
+    middle, low, high = slope(fewer)
+    half = len(fewer) // 2
+    lasting = all(slope(part)[0] > allowed_per_h / 2 for part in (fewer[:half], fewer[half:]))
+    return (Trend(what, middle, low, high, drifts=lasting and low > allowed_per_h),)
+
+
+def _thinned(points: Sequence[Point]) -> Sequence[Point]:
+    if len(points) <= MOST_POINTS:
+        return points
+    begun_s, bin_s = points[0][0], (points[-1][0] - points[0][0]) / MOST_POINTS
+    bins: dict[int, list[Point]] = defaultdict(list)
+    for at_s, value in points:
+        bins[min(MOST_POINTS - 1, int((at_s - begun_s) / bin_s))].append((at_s, value))
+    return [(median(at_s for at_s, _ in some), median(value for _, value in some)) for some in bins.values()]

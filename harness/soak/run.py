@@ -59,15 +59,15 @@ def soak(
         for number in range(machines)
     ]  # fmt: skip
     _one_life(specs, made, logs, seed, told)
-    before = census.settled(census.take(), 0)
+    before = census.steady(SETTLES_S)
     began = time.monotonic()
     threads = [
         threading.Thread(target=each.go_on, args=(over, told), name=f"soak-{each.name}") for each in lives
     ]
     censuses: list[Census] = []
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         while (left := began + seconds - time.monotonic()) > 0:
             censuses.append(census.take())
             with lock:
@@ -84,7 +84,8 @@ def soak(
     finally:
         over.set()
         for thread in threads:
-            thread.join()
+            if thread.ident is not None:  # it has started
+                thread.join()
     after = census.settled(before, SETTLES_S)
     return Outcome(time.monotonic() - began, tuple(steps), before, after, trends(steps, censuses))
 

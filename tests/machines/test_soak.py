@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -12,10 +13,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from harness.errors import ToolMissing
 from harness.guests.model import Arch
 from harness.machines import catalogue
 from harness.machines.model import MachineSpec
-from harness.soak.life import BOOT_TIMEOUT_S
+from harness.soak.life import AFTER_FAILURE_S, BOOT_TIMEOUT_S
 from harness.soak.run import soak
 
 pytestmark = pytest.mark.guest_boot
@@ -66,24 +68,51 @@ def test_who_interrupts_waits_for_no_step(reference, tmp_path):
         backend = catalogue.get("tcg", logs=folder)
         if "first" in folder.name:
             return backend
-        running.append(backend.machine(never_ready))
-        return SimpleNamespace(machine=lambda _: running[-1])
+        machine = backend.machine(never_ready)
+        running.append(machine)
+        return SimpleNamespace(machine=lambda _: machine)
 
     def interrupt(_):
+        deadline = time.monotonic() + 120
         while not any(machine.pids for machine in running):
+            assert time.monotonic() < deadline, "no machine has started"
             time.sleep(0.01)
         raise KeyboardInterrupt
 
     told = []
-    began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         soak(
             [MachineSpec(guest)], made, machines=2, seconds=BOOT_TIMEOUT_S, seed=1, logs=tmp_path,
             tell=told.append, count=interrupt,
         )  # fmt: skip
-    assert time.monotonic() - began < BOOT_TIMEOUT_S
     assert {step.machine for step in told} == {"tiny-first-1"}, "what the interruption broke is no failure"
     assert not any(machine.pids for machine in running)
+
+
+def test_a_machine_that_cannot_be_made_any_more_is_a_failure_and_the_soak_goes_on(reference, tmp_path):
+    def made(folder):
+        if "first" not in folder.name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return catalogue.get("tcg", logs=folder)
+
+    outcome = soak(
+        [MachineSpec(reference("tiny", Arch.X86_64))], made, machines=2, seconds=3, seed=1, logs=tmp_path
+    )
+    assert not outcome.passed
+    failed = [(step.machine, step.step) for step in outcome.failures]
+    assert set(failed) == {("tiny-1", "life"), ("tiny-2", "life")}
+    assert len(failed) <= 2 * (3 / AFTER_FAILURE_S + 1)
+    assert "No space left on device" in outcome.failures[0].failure
+
+
+def test_a_machine_that_is_not_made_at_all_ends_the_soak_by_its_name(reference, tmp_path):
+    def made(_):
+        raise ToolMissing("there is no QEMU")
+
+    with pytest.raises(ToolMissing, match="no QEMU"):
+        soak(
+            [MachineSpec(reference("tiny", Arch.X86_64))], made, machines=1, seconds=1, seed=1, logs=tmp_path
+        )
 
 
 def test_more_machines_than_fit_and_a_typo_are_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import threading
 
@@ -15,21 +16,37 @@ MIB = 1 << 20
 
 
 def test_everything_that_is_held_counts(tmp_path):
-    before = census.take()
+    before = census.steady(30)
     release = threading.Event()
-    held = bytes(os.urandom(16 * MIB))
+    held = os.urandom(16 * MIB)
     thread = threading.Thread(target=release.wait)
-    thread.start()
     with (tmp_path / "file").open("w"):
+        thread.start()
         now = census.take()
-    release.set()
-    thread.join()
-    assert now.descriptors == before.descriptors + 1
-    assert now.threads == before.threads + 1
-    assert now.memory_bytes - before.memory_bytes > len(held) * 0.9
-    del held
-    after = census.settled(before, 10)
-    assert after.counts() == before.counts()
+        assert set(now.more_than(before)) == {"descriptors", "threads"}
+        assert now.memory_bytes - before.memory_bytes > len(held) * 0.9
+        release.set()
+        thread.join()
+    assert census.settled(before, 10).more_than(before) == {}
+
+
+def test_what_is_just_ending_is_not_counted_as_being_there():
+    ending = threading.Thread(target=threading.Event().wait, args=(census.STEADY_S / 2,))
+    ending.start()
+    during = census.take()
+    assert census.steady(30).threads < during.threads
+
+
+def test_a_forgotten_file_in_a_cycle_is_counted(tmp_path):
+    before = census.steady(30)
+    gc.disable()
+    try:
+        cycle = [(tmp_path / "file").open("w")]
+        cycle.append(cycle)
+        del cycle
+        assert census.take().more_than(before)["descriptors"]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.skipif(

@@ -52,6 +52,29 @@ def test_memory_that_grows_for_ever_drifts_and_a_cache_that_fills_does_not():
     assert not full.drifts
 
 
+def test_a_step_up_is_no_trend():
+    (memory,) = trends([], hour(lambda share: 50e6 + 20e6 * (share > 0.5)))
+    assert not memory.drifts
+
+
+def test_days_of_censuses_are_judged_as_an_hour_is():
+    censuses = [replace(BEFORE, at_s=5.0 * n, memory_bytes=50_000_000 + 100_000 * n) for n in range(40_000)]
+    (memory,) = trends([], censuses)
+    assert memory.drifts
+    assert memory.per_hour == pytest.approx(72e6, rel=0.01)
+
+
+def test_a_slow_kind_of_machine_beside_a_fast_one_is_no_trend():
+    boots = [
+        Happened(f"tiny-{1 + n % 2}", "boot", 36.0 * n, 2.0 + 6.0 * (n % 2))
+        for n in range(101)
+        if n % 2 or n < 50
+    ]
+    _, boot = trends(boots, hour(lambda _: 50e6))
+    assert not boot.drifts
+    assert boot.per_hour == 0
+
+
 def test_boots_that_take_longer_and_longer_drift():
     boots = [Happened("tiny-1", "boot", 36.0 * n, 2 + n / 100) for n in range(101)]
     memory, boot = trends(boots, hour(lambda _: 50e6))
