@@ -8,7 +8,7 @@ import time
 import click
 
 from harness.cli.main import print_json
-from harness.host.registry import Entry, owned
+from harness.host.registry import Entry, directories_left, owned
 from harness.host.registry import reap as reap_all
 
 
@@ -35,16 +35,22 @@ def ps(*, as_json: bool) -> None:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def reap(*, as_json: bool) -> None:
-    """End the processes and remove the private directories whose harness is gone."""
-    reaped = reap_all()
+def reap(*, as_json: bool) -> int:
+    """End the processes and remove the private directories whose harness is gone.
+
+    Exit 1 when one of them cannot be removed.
+    """
+    reaped, left = reap_all(), directories_left()
     if as_json:
         print_json([{"pid": one.pid, "what": one.what} for one in reaped])
-        return
-    for one in reaped:
-        click.echo(f"removed {one.what}" if one.pid is None else f"ended {one.what} (pid {one.pid})")
-    if not reaped:
-        click.echo("Nothing was left behind.")
+    else:
+        for one in reaped:
+            click.echo(f"removed {one.what}" if one.pid is None else f"ended {one.what} (pid {one.pid})")
+        if not reaped and not left:
+            click.echo("Nothing was left behind.")
+    for directory in left:
+        click.echo(f"{directory.path} cannot be removed: do it by hand", err=True)
+    return 1 if left else 0
 
 
 def _age(entry: Entry) -> str:

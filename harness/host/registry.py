@@ -116,10 +116,15 @@ def remove(path: Path) -> None:
 
 @atexit.register  # before the owner of processes registers its own end, and so called after it
 def _remove_what_is_left() -> None:
-    for path, pid in list(_ours.items()):
-        if pid == os.getpid():
+    mine = [path for path, pid in list(_ours.items()) if pid == os.getpid()]
+    folders = [path for path in mine if path.is_dir()]
+    left: tuple[str, ...] = ()
+    for path in (*folders, *(path for path in mine if path not in folders)):
+        if not path.name.startswith(left):  # the entry of a directory that is still there
             with suppress(OSError):
                 remove(path)
+            if path in folders and path.exists():
+                left += (f"{path.name}-",)
 
 
 def note_directory(path: Path) -> Path:
@@ -156,7 +161,10 @@ def orphans() -> list[Entry]:
 
 
 def reap() -> list[Reaped]:
-    """End every orphan and remove every private directory whose harness is gone."""
+    """End every orphan and remove every private directory whose harness is gone.
+
+    What cannot be removed is a :func:`directories_left` afterwards.
+    """
     ended = [Reaped(entry.process.pid, entry.purpose) for entry in _end(orphans())]
     owned()  # drops their entries
     for file, directory in _directories():
@@ -164,9 +172,16 @@ def reap() -> list[Reaped]:
             continue
         if directory.ours:
             shutil.rmtree(directory.path, ignore_errors=True)
+            if os.path.lexists(directory.path):
+                continue
             ended.append(Reaped(None, directory.path))
         file.unlink(missing_ok=True)
     return ended
+
+
+def directories_left() -> list[LeftDirectory]:
+    """The registered private directories that outlived their harness."""
+    return [directory for directory in directories() if directory.owner.gone and directory.ours]
 
 
 def _directories() -> Iterator[tuple[Path, LeftDirectory]]:

@@ -129,8 +129,10 @@ def test_what_cannot_be_removed_yet_stays_registered(registry_dir, monkeypatch):
     rmtree = shutil.rmtree
     with private_directory() as folder:
         monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
-    monkeypatch.setattr("shutil.rmtree", rmtree)
     assert [each.path for each in registry.directories()] == [str(folder)]
+    registry._remove_what_is_left()
+    assert [each.path for each in registry.directories()] == [str(folder)]
+    monkeypatch.setattr("shutil.rmtree", rmtree)
     registry._remove_what_is_left()
     assert not folder.exists()
     assert registry.directories() == []
@@ -207,6 +209,21 @@ def test_a_directory_left_behind_is_removed(tmp_path, gone):
     assert registry.reap() == [registry.Reaped(None, str(folder))]
     assert not folder.exists()
     assert registry.reap() == []
+
+
+def test_a_directory_that_cannot_be_removed_is_named_and_stays_registered(tmp_path, gone, monkeypatch):
+    """Root may remove everything: only the removal is replaced."""
+    folder = tmp_path / "vb-left"
+    folder.mkdir()
+    left_behind(folder, gone)
+    rmtree = shutil.rmtree
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
+    told = CliRunner().invoke(reap, [], standalone_mode=False)
+    assert told.return_value == 1
+    assert told.output == f"{folder} cannot be removed: do it by hand\n"
+    monkeypatch.setattr("shutil.rmtree", rmtree)
+    assert registry.reap() == [registry.Reaped(None, str(folder))]
+    assert registry.directories_left() == []
 
 
 def test_a_directory_in_its_place_is_left_alone(tmp_path, gone):
