@@ -19,7 +19,7 @@ from harness.plugin.gpu_contest import boot_guests, entrants, together
 @pytest.mark.profile("gpu_rounds")
 @pytest.mark.archs("gpu_archs")
 def test_gpu(machine_factory, native, measure, profile):
-    """Venus, virgl, zink on Venus and software in the guest beside native: frames, bandwidth, latency and cost."""
+    """The guest's routes that the profile names, beside native: frames, bandwidth, latency and cost."""
     guests = boot_guests(machine_factory, measure, profile.gpu_routes)
     drawing = entrants(native, guests, measure, machine_factory)
     with together(drawing):

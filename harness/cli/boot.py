@@ -303,10 +303,10 @@ def _qemu(arch: Arch, options: dict[str, Any], config: Config, *, install: bool)
     from harness.runtimes.choice import gpu_qemu_folder, qemu_folder  # noqa: PLC0415
 
     with transfers() as progress:
-        have = partial(ensure, progress=progress, mirror=config.mirror) if install else installed
+        provide = partial(ensure, progress=progress, mirror=config.mirror) if install else installed
         if gpu:
-            return gpu_qemu_folder(config.runtime, arch.value, qemu=config.qemu, have=have)
-        return qemu_folder(config.runtime, qemu=config.qemu, have=have)
+            return gpu_qemu_folder(config.runtime, arch.value, qemu=config.qemu, provide=provide)
+        return qemu_folder(config.runtime, qemu=config.qemu, provide=provide)
 
 
 def _backend(name: str | None, arch: Arch, options: dict[str, Any]) -> Backend:

@@ -53,7 +53,7 @@ def doctor(*, as_json: bool, qemu: str | None, runtime: str | None) -> int:
     config = load(options={"qemu": qemu, "runtime": runtime})
     # The variable is left to the search, which then names it as where a QEMU came from.
     named = config.qemu if qemu or not os.environ.get("VISORBENCH_QEMU") else None
-    examination = examine(qemu_folder(config.runtime, qemu=named, have=installed))
+    examination = examine(qemu_folder(config.runtime, qemu=named, provide=installed))
     if as_json:
         print_json(examination)
     else:

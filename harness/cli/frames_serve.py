@@ -143,7 +143,7 @@ def _machine(
     arch = Arch(host_arch()) if host_arch() in list(Arch) else Arch.X86_64
     with transfers() as progress:
         folder = qemu_folder(
-            runtime or (None if qemu else MANAGED), qemu=qemu, have=partial(ensure, progress=progress)
+            runtime or (None if qemu else MANAGED), qemu=qemu, provide=partial(ensure, progress=progress)
         )
     if guest not in catalogue.known():
         raise UnknownName("guest", guest, catalogue.known())

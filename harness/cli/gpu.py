@@ -149,8 +149,8 @@ def _contenders(
     qemu = chosen = None
     if backend != NATIVE:
         with transfers() as progress:
-            have = partial(ensure, progress=progress, mirror=config.mirror)
-            qemu = gpu_qemu_folder(config.runtime, guest_arch.value, qemu=config.qemu, have=have)
+            provide = partial(ensure, progress=progress, mirror=config.mirror)
+            qemu = gpu_qemu_folder(config.runtime, guest_arch.value, qemu=config.qemu, provide=provide)
         if config.qemu is not None:  # a mistake in it is told before anything draws
             qemu_for(guest_arch.value, qemu)
         chosen = get(backend_name(backend, guest_arch, qemu), qemu=qemu)

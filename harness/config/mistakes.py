@@ -5,6 +5,7 @@ pydantic speaks of types and of places like ``archs.0``; the user typed ``--arch
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -33,6 +34,7 @@ _MUST_BE = {
     "model_type": "a table",
     "greater_than_equal": "{ge} or more",
     "less_than_equal": "{le} or less",
+    "too_short": "a list with something in it",
 }
 """pydantic's type of error → what the value must be, with the error's context filled in."""
 _EXAMPLES = {"backends": '["tcg"]', "archs": '["arm64"]'}
@@ -50,6 +52,9 @@ def explained(
     named = giver(_dotted(place[:-1] if isinstance(place[-1], int) else place))
     if first["type"] == "enum":
         return UnknownName("architecture", str(first["input"]), [known.value for known in Arch], where=named)
+    if first["type"] == "literal_error" and isinstance(first["input"], str):
+        known = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+        return UnknownName("value", first["input"], known, where=named)
     return InvalidConfiguration(f"{named} {_wish(first)}", fix=_fix(first))
 
 

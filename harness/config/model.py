@@ -40,8 +40,8 @@ class Profile(_Frozen):
     """Repetitions of every GPU scene on every route, guests and native in turns."""
     gpu_archs: Literal["one", "all"] = "all"
     """``one``: guests of the host's own architecture only, or of the one that is measured."""
-    gpu_routes: tuple[GpuRoute, ...] = get_args(GpuRoute)
-    """What takes part in a guest."""
+    gpu_routes: Annotated[tuple[GpuRoute, ...], Field(min_length=1)] = get_args(GpuRoute)
+    """What takes part in a guest; virgl and the software ones bring the negative controls along."""
     gpu_scenes: tuple[str, ...] = ("triangle",)
     """Scenes of ``harness.machines.gpu``."""
     gpu_sizes: tuple[Size, ...] = ((640, 360),)

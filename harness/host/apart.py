@@ -196,13 +196,15 @@ def _tell(connection: Connection, *words: object) -> None:
 
 
 def _told(error: Exception) -> Exception:
-    if not isinstance(error, VisorbenchError):  # nobody foresaw it: where it came from is all there is
-        error.add_note("".join(traceback.format_exception(error)))
+    where = "".join(traceback.format_exception(error))
+    told = error
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - what was pickled here
     except Exception:  # noqa: BLE001 - an error of a library, made in a way of its own
-        return VisorbenchError(f"{type(error).__name__}: {error}", fix="report it")
-    return error
+        told = VisorbenchError(f"{type(error).__name__}: {error}", fix="report it")
+    if not isinstance(error, VisorbenchError):  # nobody foresaw it: where it came from is all there is
+        told.add_note(where)
+    return told
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 A guest without hardware acceleration needs far fewer iterations than the host for the same time, so every runner has a
 plan of its own; what is compared is the value, in operations per second::
 
-    plans = {runner: calibrate(runner) for runner in (native, guest)}
+    plans = {runner: calibrate(runner, target_ms=200) for runner in (native, guest)}
     for _ in range(rounds):
         for runner, plan in plans.items():
             for repetition in plan.once(runner):
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from harness.machines.runner import Runner
-
-TARGET_MS = 200
-"""How long one repetition of one kernel takes, about."""
 
 _WRONG_ANSWER = 3
 """The program's exit status for it."""
@@ -59,12 +56,12 @@ class Plan:
 def calibrate(
     runner: Runner,
     *,
+    target_ms: int,
     kernels: Iterable[str] = KERNELS,
-    target_ms: int = TARGET_MS,
     seed: int = 1,
     timeout_s: float = 120,
 ) -> Plan:
-    """Install the workload (building it first if need be) and find how many iterations take ``target_ms``.
+    """Install the workload (building it first if need be) and find how many iterations take ``target_ms``, about.
 
     Raises UnknownName for a kernel, what :func:`harness.guests.workloads.workload` raises, and what
     :meth:`Plan.once` raises.

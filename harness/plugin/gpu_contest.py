@@ -1,7 +1,8 @@
 """The machines, routes and samples of the GPU scenario: booted together, proved, then drawn with in turns.
 
-A guest has one machine for each GPU mode, and each is also a control: the one in virgl mode has all that Venus needs
-but Venus, the one in 2d mode no OpenGL of its host. All are asked what they have before anything is timed.
+A guest has one machine for each GPU mode that its routes need, and each is also a control: the one in virgl mode has
+all that Venus needs but Venus, the one in 2d mode no OpenGL of its host. All are asked what they have before
+anything is timed.
 """
 
 from __future__ import annotations
@@ -246,6 +247,11 @@ def entrants(
         measure.notice(
             f"No GPU that can be used: native draws on the processor ({hosts[0].contender.adapter.device}), and so "
             "does the host for its guests. The shares compare ways to the same processor, not to a GPU."
+        )
+    if guests and not any(guest.control for guest in guests):
+        measure.notice(
+            "No negative control: without virgl and the software routes nothing shows that a guest without Venus is "
+            "told from one that has it."
         )
     taking_part = list(hosts)
     for guest in guests:

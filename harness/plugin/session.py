@@ -106,7 +106,7 @@ class Session:
         from harness.runtimes.choice import gpu_qemu_folder  # noqa: PLC0415 - only with a GPU
 
         chosen, qemu = self.config.runtime, self.config.qemu
-        return gpu_qemu_folder(chosen, arch.value, qemu=qemu, have=self.runtime)
+        return gpu_qemu_folder(chosen, arch.value, qemu=qemu, provide=self.runtime)
 
     def with_gpu(self, subject: Subject) -> Subject:
         """The subject on a QEMU that can give its guest a GPU: its own if it names one, else :meth:`gpu_qemu`.

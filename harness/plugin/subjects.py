@@ -206,8 +206,8 @@ def from_config(entry: SubjectConfig, config: Config, progress: Progress | None)
     if entry.gpu in ("virgl", "venus"):
         from harness.runtimes.choice import gpu_qemu_folder  # noqa: PLC0415 - heavy
 
-        have = partial(preparing.runtime, progress=progress, mirror=config.mirror)
-        qemu = gpu_qemu_folder(runtime, entry.arch.value, qemu=named, have=have)
+        provide = partial(preparing.runtime, progress=progress, mirror=config.mirror)
+        qemu = gpu_qemu_folder(runtime, entry.arch.value, qemu=named, provide=provide)
     else:
         qemu = _qemu(runtime, named, config, progress)
     return Subject(
@@ -230,8 +230,8 @@ def _qemu(runtime: str | None, named: Path | None, config: Config, progress: Pro
         return named
     from harness.runtimes.choice import qemu_folder  # noqa: PLC0415 - only who names a runtime
 
-    have = partial(preparing.runtime, progress=progress, mirror=config.mirror)
-    return qemu_folder(runtime, qemu=named, have=have)
+    provide = partial(preparing.runtime, progress=progress, mirror=config.mirror)
+    return qemu_folder(runtime, qemu=named, provide=provide)
 
 
 def _every_backend(config: Config, progress: Progress | None) -> list[Subject]:

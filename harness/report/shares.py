@@ -40,18 +40,17 @@ def shares(title: str, rows: Sequence[Share], targets: Sequence[tuple[str, float
     from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415 - slow to import
 
     end = max(most, 1.0, *(share for _, share in targets)) * 1.08
-    lines = _lines(targets, end)
+    places = _places(targets, end)
     with styled(title):
-        figure, axes = canvas(len(rows), head_in=HEAD_IN + LINE_IN * max(lines))
+        figure, axes = canvas(len(rows), head_in=HEAD_IN + LINE_IN * max(place.line for place in places))
         axes.set_xlim(0, end)
         for at, row in enumerate(rows):
             _bar(axes, at, row)
             row_text(axes, at, row.label, ratio(row.value, "higher"))
         through_strips(axes, 1, len(rows), role="native")
-        lowest = min(share for _, share in targets)
-        for (label, share), line in zip(targets, lines, strict=True):
+        for (label, share), place in zip(targets, places, strict=True):
             through_strips(axes, share, len(rows), role="ink")
-            _name(axes, label, share, line, before=share == lowest or any(lines))
+            _name(axes, label, share, place)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value * 100:.6g}\u202f%"))
         axes.tick_params(axis="x", color=ROLES["line"], labelcolor=ROLES["muted"])
@@ -69,18 +68,35 @@ def _bar(axes: Any, at: int, row: Share) -> None:
         )
 
 
-def _lines(targets: Sequence[tuple[str, float]], end: float) -> list[int]:
-    """On which line each target's name is: all on one where the names after the lowest do not reach beyond the plot."""
-    _, *others = sorted(targets, key=lambda target: target[1])
-    if all(share / end * WIDTH_IN + len(label) * _CHARACTER_IN <= WIDTH_IN for label, share in others):
-        return [0] * len(targets)
-    return [sum(share < other for _, share in targets) for _, other in targets]
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Of a target's name, above its line."""
+
+    line: int
+    ends: bool
+    """Whether it ends at the target, or begins there."""
 
 
-def _name(axes: Any, label: str, share: float, line: int, *, before: bool) -> None:
-    """Above the line: the lowest target's name ends there, another's begins, so that close ones stay apart; on lines of
-    their own all end there."""
-    beside = (-2 if before else 2, 1 + 72 * LINE_IN * line)
+def _places(targets: Sequence[tuple[str, float]], end: float) -> list[_Place]:
+    """On one line, the lowest target's name before it and the others' after them, so that close ones stay apart; where
+    there is no room for that, on lines of their own."""
+    ordered = sorted(targets, key=lambda target: target[1])
+    at_in = {share: share / end * WIDTH_IN for _, share in targets}
+    wide_in = {label: len(label) * _CHARACTER_IN for label, _ in targets}
+    lowest = ordered[0][1]
+    begins_in = [at_in[share] - (wide_in[label] if share == lowest else 0) for label, share in ordered]
+    ends_in = [begins + wide_in[label] for begins, (label, _) in zip(begins_in, ordered, strict=True)]
+    edges_in = [0.0, *(edge for span in zip(begins_in, ends_in, strict=True) for edge in span), WIDTH_IN]
+    if edges_in == sorted(edges_in):
+        return [_Place(0, share == lowest) for _, share in targets]
+    return [
+        _Place(sum(share < other for _, other in targets), at_in[share] >= wide_in[label])
+        for label, share in targets
+    ]
+
+
+def _name(axes: Any, label: str, share: float, place: _Place) -> None:
+    beside = (-2 if place.ends else 2, 1 + 72 * LINE_IN * place.line)
     axes.annotate(label, (share, 1), beside, xycoords=axes.get_xaxis_transform(),
-                  textcoords="offset points", ha="right" if before else "left", va="bottom",
+                  textcoords="offset points", ha="right" if place.ends else "left", va="bottom",
                   color=ROLES["ink"], fontsize=8, annotation_clip=False)  # fmt: skip

@@ -33,13 +33,13 @@ def qemu_folder(
     choice: str | None,
     *,
     qemu: Path | None = None,
-    have: Callable[[str], Runtime] | None = None,
+    provide: Callable[[str], Runtime] | None = None,
 ) -> Path | None:
     """What to hand on as ``--qemu PATH`` for a ``--runtime``: ``system``, ``managed``, a folder, or None, not given.
 
     ``qemu`` is what the user named with --qemu, and comes back when no runtime is chosen. Raises UnknownName for a
     word like those two, InvalidConfiguration for both at once and for a folder that is no runtime, HostLacks for one
-    that does not run here, and what ``have`` raises, which gives the managed one:
+    that does not run here, and what ``provide`` raises, which gives the managed one:
     :func:`harness.runtimes.catalogue.ensure` where nothing else is named, which installs it.
     """
     if choice in (None, SYSTEM):
@@ -49,7 +49,7 @@ def qemu_folder(
             f"both a QEMU ({qemu}) and a runtime ({choice}) are named", fix="name the one or the other"
         )
     if choice == MANAGED:
-        runtime = (have or catalogue.ensure)(catalogue.GPU)
+        runtime = (provide or catalogue.ensure)(catalogue.GPU)
         return runtime.programs(way_for(runtime))
     folder = Path(choice or "").expanduser().absolute()
     if folder.parent.name == LAUNCHERS:  # one of its two ways, by name
@@ -66,15 +66,15 @@ def gpu_qemu_folder(
     arch: str,
     *,
     qemu: Path | None = None,
-    have: Callable[[str], Runtime] | None = None,
+    provide: Callable[[str], Runtime] | None = None,
 ) -> Path | None:
     """As :func:`qemu_folder`, for a guest of ``arch`` with a GPU: where the user chose nothing, the managed runtime
     when the host's QEMU has no Venus, and None, the host's own, when it has or where no runtime can be installed.
     """
     if choice is not None or qemu is not None or gpu_lack(arch) is None:
-        return qemu_folder(choice, qemu=qemu, have=have)
+        return qemu_folder(choice, qemu=qemu, provide=provide)
     try:
-        return qemu_folder(MANAGED, have=have)
+        return qemu_folder(MANAGED, provide=provide)
     except HostLacks:
         if catalogue.possible_here():
             raise

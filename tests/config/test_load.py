@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
 from harness.config.load import load, profile, profiles
+from harness.config.model import GpuRoute
 from harness.errors import InvalidConfiguration, UnknownName
 from harness.guests.model import Arch
+from harness.machines.gpu_routes import GUEST_ROUTES
+from harness.measure.statistics import FEWEST_FOR_INTERVAL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +37,24 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
 def test_shipped_profiles_grow_from_quick_to_full(tmp_path: Path) -> None:
     known = profiles(load(directory=tmp_path, environ={}))
     assert known["quick"].boots < known["standard"].boots < known["full"].boots
+
+
+@pytest.mark.parametrize("name", ["quick", "standard", "full"])
+def test_shipped_profiles_repeat_what_has_targets_until_it_has_an_interval(name: str, tmp_path: Path) -> None:
+    shipped = profiles(load(directory=tmp_path, environ={}))[name]
+    assert shipped.gpu_rounds >= FEWEST_FOR_INTERVAL
+    assert shipped.overhead_rounds == 0 or shipped.overhead_rounds >= FEWEST_FOR_INTERVAL
+
+
+def test_routes_are_those_that_a_guest_has() -> None:
+    assert set(get_args(GpuRoute)) == {route.name for own in GUEST_ROUTES.values() for route in own}
+
+
+def test_a_route_that_nobody_knows_names_the_nearest(write) -> None:
+    with pytest.raises(UnknownName, match=r"'vrigl' in profiles\.p\.gpu_routes in .*did you mean 'virgl'"):
+        load(write('[profiles.p]\ngpu_routes = ["venus", "vrigl"]'), environ={})
+    with pytest.raises(InvalidConfiguration, match=r"gpu_routes .*must be a list with something in it"):
+        load(write("[profiles.p]\ngpu_routes = []"), environ={})
 
 
 def test_command_line_beats_environment_beats_file(write) -> None:

@@ -94,7 +94,7 @@ def drawing_machine(tmp_path_factory):
     if sys.platform != "linux":
         pytest.skip("the managed runtime is for Linux hosts")
     try:
-        qemu = qemu_folder(MANAGED, have=installed)
+        qemu = qemu_folder(MANAGED, provide=installed)
         guest = catalogue.ensure_built("gpu", Arch.X86_64)
     except (ArchiveUnreachable, HostLacks) as lack:
         pytest.skip(f"no guest with a display: {lack}")

@@ -84,8 +84,9 @@ def test_errors_cross_over_and_end_nothing(somebody) -> None:
     with pytest.raises(FramesWrong, match="two are lost") as raised:
         somebody.call(Somebody.fail, "named")
     assert (raised.value.fix, raised.value.lost) == ("look at it", 2)
-    with pytest.raises(VisorbenchError, match="Unpicklable: 1 and 2"):
+    with pytest.raises(VisorbenchError, match="Unpicklable: 1 and 2") as unpicklable:
         somebody.call(Somebody.fail, "otherwise")
+    assert "somebody.py" in "".join(unpicklable.value.__notes__)
     assert somebody.call(Somebody.add, 1) == 3
 
 

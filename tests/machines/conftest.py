@@ -142,7 +142,7 @@ def tiny(reference):
 def gpu_qemu():
     """What to name as --qemu for an x86-64 guest with virgl and Venus: the host's (None) or the installed runtime's."""
     try:
-        qemu = gpu_qemu_folder(None, Arch.X86_64.value, have=installed)
+        qemu = gpu_qemu_folder(None, Arch.X86_64.value, provide=installed)
     except HostLacks as error:
         pytest.skip(str(error))
     if not (found := QemuBackend("tcg", qemu=qemu).probe_gpu(Arch.X86_64, GpuMode.VENUS)).usable:

@@ -74,6 +74,15 @@ def draw_along_every_route(gpus, gpu_guest, mode):
             assert "virgl" not in guest.control
 
 
+def test_only_the_routes_that_are_asked_for_draw(gpus, gpu_guest) -> None:
+    """zink draws on Venus, which is proved for it and does not take part."""
+    with gpus.machine(MachineSpec(gpu_guest, gpu=GpuMode.VENUS)) as machine:
+        machine.boot(timeout_s=300)
+        guest = proved(GpuMode.VENUS, machine, ["zink", "virgl"])
+        assert [each.route.name for each in guest.contenders] == ["zink"]
+        assert RendererKind.VENUS in classify(guest.contenders[0].adapter).layers
+
+
 def test_a_render_server_that_is_not_there_is_named(gpus, gpu_guest) -> None:
     machine = gpus.machine(MachineSpec(gpu_guest, gpu=GpuMode.VENUS))
     if machine.config.binary.parent.name == Way.LOADER:

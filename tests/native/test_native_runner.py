@@ -111,7 +111,7 @@ def test_compute_takes_some_kernels_and_names_the_nearest(runner):
         "float",
     ]
     with pytest.raises(UnknownName, match="did you mean 'float'"):
-        calibrate(runner, kernels=["floats"])
+        calibrate(runner, kernels=["floats"], target_ms=2)
 
 
 def test_a_wrong_answer_is_one_however_it_is_told(runner, build_variant):

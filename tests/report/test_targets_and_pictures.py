@@ -261,18 +261,21 @@ def test_a_share_has_the_same_digits_in_the_plot_as_in_the_table():
 
 
 @pytest.mark.parametrize(
-    ("names", "lines"), [(("80 %", "95 %"), 1), (("83 % (20 % overhead)", "91 % (10 % overhead)"), 2)]
+    ("targets", "most", "lines", "ends"),
+    [
+        ({"80 %": 0.8, "95 %": 0.95}, 1, 1, [True, False]),
+        ({"83 % (20 % overhead)": 0.83, "91 % (10 % overhead)": 0.91}, 1, 2, [True, True]),
+        ({"80 %": 0.8, "90 %": 0.9, "93 %": 0.93}, 1, 3, [True, True, True]),
+        ({"83 % (20 % overhead)": 0.83, "91 %": 0.91}, 3, 2, [False, True]),
+    ],
 )
-def test_names_of_targets_stay_in_their_plot(names, lines):
-    """What does not fit beside its dashed line ends there, on a line of its own."""
-    svg = shares("t", [Share("subject", 0.3, None)], list(zip(names, (0.83, 0.91), strict=True)), most=1)
+def test_names_of_targets_stay_in_their_plot(targets, most, lines, ends):
+    """What does not fit beside its dashed line is on a line of its own."""
+    svg = shares("t", [Share("subject", 0.3, None)], list(targets.items()), most=most)
     texts = {text: tag for tag, text in re.findall(r"<text([^>]*)>([^<]*)</text>", svg)}
-    heights = {
-        re.search(r"translate\([\d.]+ ([\d.]+)\)|y=\"([\d.]+)\"", texts[name]).group() for name in names
-    }
+    heights = {re.search(r"\by=\"([\d.]+)\"", texts[name]).group(1) for name in targets}
     assert len(heights) == lines
-    ends = ["end" in texts[name] for name in names]
-    assert ends == [True, lines == 2]
+    assert ["end" in texts[name] for name in targets] == ends
 
 
 def test_a_wide_interval_does_not_push_the_targets_together():

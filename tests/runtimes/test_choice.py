@@ -40,7 +40,7 @@ def test_a_word_like_a_choice_names_it() -> None:
 
 def test_what_must_not_install_says_how_to(cache) -> None:
     with pytest.raises(ToolMissing, match="visorbench runtime install gpu"):
-        qemu_folder("managed", have=installed)
+        qemu_folder("managed", provide=installed)
 
 
 def test_a_way_can_be_named(install) -> None:
