@@ -33,18 +33,36 @@ def test_internal(machine_factory, disk_factory, measure, profile):
         for number in measure.rounds(profile.snapshot_rounds):
             before, tag = witness.write(), f"round-{number}"
             saved = machine.snapshots.save(tag)
-            measure.record("save", saved.took_s, unit="s", better="lower")
-            measure.record("save-stopped", saved.stopped_s, unit="s", better="lower")
+            measure.record(
+                "save", saved.took_s, unit="s", better="lower",
+                definition="from asking QEMU to keep memory and disk in the image until it has",
+            )  # fmt: skip
+            measure.record(
+                "save-stopped", saved.stopped_s, unit="s", better="lower",
+                definition="of that, how long the guest stands still",
+            )  # fmt: skip
             (kept,) = machine.snapshots.kept()
-            measure.record("size", kept.memory_bytes, unit="B", better="lower")
+            measure.record(
+                "size", kept.memory_bytes, unit="B", better="lower",
+                definition="the guest's memory and devices, as the snapshot keeps them in the image",
+            )  # fmt: skip
             assert witness.write() != before
             asked_ns = time.monotonic_ns()
             loaded = machine.snapshots.load(tag)
             machine.ssh.run("true")
-            measure.record("load-to-answer", (time.monotonic_ns() - asked_ns) / 1e9, unit="s", better="lower")
-            measure.record("load", loaded.took_s, unit="s", better="lower")
+            measure.record(
+                "load-to-answer", (time.monotonic_ns() - asked_ns) / 1e9, unit="s", better="lower",
+                definition="from asking QEMU to go back until the guest has run a command over a new SSH connection",
+            )  # fmt: skip
+            measure.record(
+                "load", loaded.took_s, unit="s", better="lower",
+                definition="of that, until QEMU has gone back",
+            )  # fmt: skip
             assert witness.read() == before
-            measure.record("delete", machine.snapshots.delete(tag).took_s, unit="s", better="lower")
+            measure.record(
+                "delete", machine.snapshots.delete(tag).took_s, unit="s", better="lower",
+                definition="from asking QEMU to forget the snapshot until it has",
+            )  # fmt: skip
             assert not machine.snapshots.kept()
 
 
@@ -58,14 +76,26 @@ def test_overlay(machine_factory, disk_factory, measure, profile):
             witness.write()
             overlay = disk_factory.folder / f"overlay-{number}.qcow2"
             made = machine.snapshots.overlay(disk.name, overlay)
-            measure.record("overlay", made.took_s, unit="s", better="lower")
+            measure.record(
+                "overlay", made.took_s, unit="s", better="lower",
+                definition="from asking QEMU for an overlay until what the guest writes goes there",
+            )  # fmt: skip
             below = digest(disk.file)
             changed = witness.write()
-            measure.record("overlay-size", allocated_bytes(overlay), unit="B", better="lower")
+            measure.record(
+                "overlay-size", allocated_bytes(overlay), unit="B", better="lower",
+                definition="what the overlay has on the host's disk after the guest has written 64 MiB",
+            )  # fmt: skip
             assert digest(disk.file) == below
             committed = machine.snapshots.commit(disk.name)
             rate = allocated_bytes(overlay) / committed.took_s
-            measure.record("commit-rate", rate, unit="B/s", better="higher")
-            measure.record("commit", committed.took_s, unit="s", better="lower")
+            measure.record(
+                "commit-rate", rate, unit="B/s", better="higher",
+                definition="the overlay's size ÷ the time of the commit",
+            )  # fmt: skip
+            measure.record(
+                "commit", committed.took_s, unit="s", better="lower",
+                definition="from asking QEMU to write the overlay into the image, the guest running, until it has",
+            )  # fmt: skip
             overlay.unlink()
             assert witness.read() == changed

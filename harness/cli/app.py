@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.numbers import FiniteRange
 from harness.cli.report import reports_option, store_option
 from harness.errors import AppError, NothingCompared, UsageError
 
@@ -36,9 +37,9 @@ _SIDES = ("A", "B")
 )
 @click.option("--cold-rounds", type=click.IntRange(0, 1000), default=3, show_default=True,
               help="Starts with an empty page cache (Linux, as root).")  # fmt: skip
-@click.option("--settle", "settle_s", type=click.FloatRange(0.1, 3600), default=5, show_default=True, metavar="S",
+@click.option("--settle", "settle_s", type=FiniteRange(0.1, 3600), default=5, show_default=True, metavar="S",
               help="Seconds from the first window until it counts as idle, and of looking at it then.")  # fmt: skip
-@click.option("--timeout", "timeout_s", type=click.FloatRange(1, 3600), default=60, show_default=True, metavar="S",
+@click.option("--timeout", "timeout_s", type=FiniteRange(1, 3600), default=60, show_default=True, metavar="S",
               help="How long to wait for a window.")  # fmt: skip
 @click.option("--machines", type=click.IntRange(0, 100), default=0, show_default=True, metavar="N",
               help="Measure again with N machines of the guest tiny running on this host.")  # fmt: skip

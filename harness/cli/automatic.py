@@ -23,10 +23,10 @@ def backend_name(named: str | None, arch: Arch, qemu: Path | None) -> str:
     return fastest(arch, qemu=qemu, tell=_say) if named in (None, AUTO) else str(named)
 
 
-def blame_accelerator(backend: Backend, arch: Arch, error: MachineError) -> None:
-    """Raise AcceleratorUnusable when the machine failed because its accelerator runs nothing here.
+def check_accelerator(backend: Backend, arch: Arch, error: MachineError | None = None) -> None:
+    """Raise AcceleratorUnusable when the backend's accelerator runs nothing here, which is proved now.
 
-    It is proved only now: a boot that works does not wait for it.
+    ``error``: what a machine failed with: a boot that works does not wait for a proof.
     """
     from harness.host.accelerators import ACCELERATORS  # noqa: PLC0415
     from harness.machines.catalogue import PROOF_DEADLINE_S  # noqa: PLC0415

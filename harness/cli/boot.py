@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.main import print_json
+from harness.cli.numbers import FiniteRange
 from harness.errors import (
     AcceleratorUnusable,
     BootTimeout,
@@ -45,7 +46,7 @@ LOGIN = r"login:\s*$"
 @click.option(
     "--append", metavar="TEXT", help="… and this kernel command line; by default only the console's."
 )
-@click.option("--disk", type=_path, help="Boot from, or beside a kernel give it, this qcow2 or raw image.")
+@click.option("--disk", type=_path, help="Boot from, or give GUEST or a kernel, this qcow2 or raw image.")
 @click.option(
     "--writable", is_flag=True, help="Keep what the guest writes to the disk; default: it is dropped."
 )
@@ -79,7 +80,7 @@ LOGIN = r"login:\s*$"
 @click.option("--login", is_flag=True, help="End at a login prompt.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=120,
     show_default=True,
     metavar="S",
@@ -130,7 +131,7 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
         show(backend.machine(_spec(image, backend, options)), as_json=as_json)
         return 0
 
-    from harness.cli.automatic import blame_accelerator  # noqa: PLC0415
+    from harness.cli.automatic import check_accelerator  # noqa: PLC0415
     from harness.cli.boot_live import stay, watch  # noqa: PLC0415 - only a boot needs threads
 
     try:
@@ -143,7 +144,7 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
                 click.echo(f"{options['name']} runs until its guest powers off, or Ctrl-C", err=True)
                 stay(machine, show=not as_json)
     except (MachineDied, BootTimeout) as error:
-        blame_accelerator(backend, image.arch, error)
+        check_accelerator(backend, image.arch, error)
         raise
     return 0
 
@@ -206,27 +207,36 @@ def _image(
     from harness.host.system import host_arch  # noqa: PLC0415
 
     here = arch or (Arch(host_arch()) if host_arch() in list(Arch) else Arch.X86_64)
-    if options["kernel"] or options["disk"]:
-        if name:
-            raise UsageError(f"guest {name} and --kernel or --disk", fix="boot the one or the other")
+    if name and options["kernel"]:
+        raise UsageError(f"guest {name} and --kernel", fix="boot the one or the other")
+    if options["kernel"] or (options["disk"] and not name):
         files = {key: options[key] for key in ("kernel", "initrd", "disk", "firmware")}
         files["append"] = _append(options, here)
         return _own((options["kernel"] or options["disk"]).name, here, files)
     for key in ("initrd", "append", *(() if options["efi"] else ("firmware",))):
         if options[key]:
-            raise UsageError(f"--{key} without --kernel or --disk", fix="say what to boot")
+            raise UsageError(f"--{key} without a kernel or disk of yours", fix="add --kernel or --disk")
     if name in config.guests:
         own = config.guests[name]
         files = {key: getattr(own, key) for key in ("kernel", "initrd", "append", "disk", "firmware")}
-        return _own(name, own.arch, files, ready_marker=own.ready_marker, memory_mib=own.memory_mib)
-    if name is not None and name not in catalogue.known():
+        image = _own(name, own.arch, files, ready_marker=own.ready_marker, memory_mib=own.memory_mib)
+    elif name is not None and name not in catalogue.known():
         raise UnknownName("guest", name, [*catalogue.known(), *config.guests])
-    if not build:
+    elif build:
+        image = catalogue.ensure_built(name or "tiny", here, mirror=config.mirror)
+    else:
         from harness.cli.boot_dry_run import built  # noqa: PLC0415
 
-        return built(name or "tiny", here)
-    image: GuestImage = catalogue.ensure_built(name or "tiny", here, mirror=config.mirror)
-    return image
+        image = built(name or "tiny", here)
+    return _with_disk(image, options["disk"], efi=options["efi"]) if options["disk"] else image
+
+
+def _with_disk(image: GuestImage, disk: Path, *, efi: bool) -> GuestImage:
+    if image.disk or efi:
+        raise UsageError(
+            f"guest {image.name} boots from a disk, and --disk names another", fix="boot the one or the other"
+        )
+    return replace(image, disk=disk)
 
 
 def _bootable_by_firmware(

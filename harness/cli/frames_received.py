@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.frames_address import TCP, parsed
+from harness.cli.numbers import FiniteRange
 from harness.errors import NoFrame
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ address_option = click.option(
 )
 seconds_option = click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="S",
     help="End after so many seconds; default: when it ends.",
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.frames_address import TCP, Kind, all_parsed, listen_in_guest, listen_on_host
+from harness.cli.numbers import FiniteRange
 from harness.counted import counted
 from harness.errors import DisplayLost, DisplayRefused, HostLacks, InvalidConfiguration
 
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 @click.option("--runtime", metavar="system|managed|PATH", help="Whose QEMU to use; default: managed.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="S",
     help="End after so many seconds; default: when it ends.",
 )

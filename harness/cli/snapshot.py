@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.main import print_json
+from harness.cli.numbers import FiniteRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="One JSON document 
 _timeout = click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=300,
     show_default=True,
     metavar="S",
@@ -39,6 +40,11 @@ def snapshot() -> None:
     MACHINE is what `visorbench boot --name` called it, a machine of UTM's, or the QMP address of any QEMU:
     unix:PATH or tcp:HOST:PORT. Memory and disks are kept inside the qcow2 images that the guest writes to,
     as TAG; a drive that holds firmware has no part in it.
+
+    \b
+      qemu-img create -f qcow2 disk.qcow2 1G
+      visorbench boot tiny --disk disk.qcow2 --writable --name web
+      visorbench snapshot save web before        (in another terminal)
     """
 
 
@@ -92,7 +98,13 @@ def delete(machine: str, tag: str, timeout_s: float, as_json: bool) -> None:
 
 def _do(verb: str, machine: str, tag: str, step: Callable[[QemuSnapshots], Step], *, as_json: bool) -> None:
     with _snapshots(machine) as snapshots:
-        took = step(snapshots)
+        try:
+            took = step(snapshots)
+        except KeyboardInterrupt:
+            click.echo(
+                f"QEMU goes on with it; `visorbench snapshot list {machine}` tells what is kept", err=True
+            )
+            raise
     if as_json:
         print_json({verb: tag, "machine": machine, "took_s": took.took_s, "stopped_s": took.stopped_s})
         return

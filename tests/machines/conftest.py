@@ -1,6 +1,7 @@
 """Real guests for the tests of machines: boot sectors that are there in a second, and the reference guest."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -155,3 +156,14 @@ def patient_gpus(monkeypatch):
     """A guest's GPU may be slow: how slow is no question of a test."""
     for limit in ("FRAME_DEADLINE_S", "SOFTWARE_DEADLINE_S", "TIMEOUT_S"):
         monkeypatch.setattr(f"harness.machines.gpu_routes.{limit}", 300)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 2 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", folder], check=False).returncode:
+        pytest.skip("mounting needs root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)

@@ -106,7 +106,7 @@ def test_the_qemu_of_visorbench_toml_is_used(boot, tmp_path, monkeypatch):
         (["--kernel", "/no/such/kernel"], 2, "/no/such/kernel is not a file"),
         (["--qemu", "/no/such/qemu"], 3, "/no/such/qemu"),
         (["--logs", "/dev/null/logs"], 3, "cannot write the logs"),
-        (["tiny"], 2, "boot the one or the other"),
+        (["tiny", "--efi"], 2, "boot the one or the other"),
     ],
 )
 def test_wrong_requests_are_one_sentence_and_an_exit_code(boot, options, code, words):

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -76,8 +77,12 @@ def test_a_named_machine_is_kept_loaded_and_forgotten_from_elsewhere(disk, tmp_p
         assert kept["memory_bytes"] > 0
 
         again = visorbench("snapshot", "save", "web", "before")
-        assert again.returncode == 1
-        assert "before" in again.stderr
+        assert again.returncode == 2
+        assert "a snapshot before is kept already\n  delete it first" in again.stderr
+        nothing = visorbench("snapshot", "save", "web", "")
+        assert nothing.returncode == 2
+        assert "give it a tag" in nothing.stderr
+        assert visorbench("snapshot", "save", "web", "x", "--timeout", "nan").returncode == 2
         typo = visorbench("snapshot", "load", "web", "befor")
         assert typo.returncode == 2
         assert "did you mean 'before'" in typo.stderr
@@ -97,6 +102,34 @@ def test_a_named_machine_is_kept_loaded_and_forgotten_from_elsewhere(disk, tmp_p
     assert web.returncode == 130
     assert not os.path.lexists(monitor)
     assert named() == []
+
+
+@pytest.mark.guest_boot
+def test_who_is_interrupted_hears_that_qemu_goes_on_and_the_next_one_is_kept_too(
+    reference, qemu_img, tmp_path
+):
+    reference("tiny", Arch.X86_64)
+    image = tmp_path / "disk.qcow2"
+    qemu_img.create(image, 64 << 20, ImageFormat.QCOW2)
+    boot = ["tiny", "--disk", image, "--writable", "--arch", "x86-64", "--backend", "tcg", "--timeout", 300]
+    with running(*boot):
+        save = subprocess.Popen(
+            [*VISORBENCH, "snapshot", "save", "web", "broken-off"], stderr=subprocess.PIPE, text=True
+        )
+        deadline, empty = time.monotonic() + 120, image.stat().st_blocks
+        while image.stat().st_blocks == empty:  # its memory is not being written yet
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        save.send_signal(signal.SIGINT)
+        told = save.communicate(timeout=120)[1]
+        if save.returncode == 0:
+            pytest.skip("it was saved before it could be interrupted")
+        assert save.returncode == 130
+        assert "QEMU goes on with it; `visorbench snapshot list web` tells what is kept" in told
+        second = visorbench("snapshot", "save", "web", "second")
+        assert second.returncode == 0, second.stderr
+        kept = json.loads(visorbench("snapshot", "list", "web", "--json").stdout)
+        assert [each["tag"] for each in kept] == ["broken-off", "second"]
 
 
 @pytest.mark.guest_boot

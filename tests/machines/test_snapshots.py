@@ -1,8 +1,11 @@
 """Snapshots of real machines: of a boot sector, what QEMU does and refuses; of a guest, that nothing is lost."""
 
+import os
+import shutil
+
 import pytest
 
-from harness.errors import InvalidConfiguration, JobFailed, UnknownName, WrongState
+from harness.errors import DiskFull, InvalidConfiguration, JobFailed, UnknownName, WrongState
 from harness.guests.model import Arch
 from harness.machines.disk import Disk, DiskInterface, ImageFormat
 from harness.machines.guest_disk import Witness
@@ -63,6 +66,23 @@ def test_what_qemu_refuses_is_told_in_its_words(sector, disk):
         with pytest.raises(JobFailed, match=r"could not do snapshot-save: .*nvme"):
             snapshots.save("one")
         assert machine.control.status() == "running"
+
+
+def test_a_full_file_system_is_named_and_the_machine_goes_on(sector, qemu_img, small_disk):
+    image = Disk("disk", small_disk / "disk.img")
+    qemu_img.create(image.file, 8 << 20, image.format)
+    with sector(disks=(image,)) as machine:
+        snapshots = started(machine)
+        free = shutil.disk_usage(small_disk).free
+        (small_disk / "other").write_bytes(os.urandom(free - (64 << 10)))
+        with pytest.raises(
+            DiskFull, match=r"no room for the snapshot in .*disk\.img: its file system is full"
+        ):
+            snapshots.save("one")
+        assert (snapshots.kept(), machine.control.status()) == ((), "running")
+        (small_disk / "other").unlink()
+        snapshots.save("one")
+        assert [each.tag for each in snapshots.kept()] == ["one"]
 
 
 @pytest.mark.parametrize(

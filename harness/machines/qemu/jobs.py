@@ -6,6 +6,7 @@ has an error or none; it is there until it is dismissed.
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import TYPE_CHECKING
 
@@ -25,17 +26,17 @@ _QUESTION_TIMEOUT_S = 30
 def run_job(
     qmp: Qmp,
     command: str,
-    job: str,
     arguments: Mapping[str, object],
     *,
     timeout_s: float,
     completes: bool = False,
 ) -> Event:
-    """Have ``command`` begin the job, of a name that no other has had, and wait for its end; the event that tells it.
+    """Have ``command`` begin a job and wait for its end; the event that tells it.
 
     ``completes``: it is one that waits, ready, until it is told to complete. Raises JobFailed with QEMU's reason, and
     ControlError.
     """
+    job = f"{command}-{secrets.token_hex(4)}"  # one that was interrupted, or is another process's, keeps its name
     deadline, since = time.monotonic() + timeout_s, Stamp(time.monotonic_ns())
 
     def reached(*states: str) -> Event:

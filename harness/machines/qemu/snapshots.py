@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from harness.channels.stamp import Stamp
-from harness.errors import InvalidConfiguration, UnknownName
+from harness.errors import DiskFull, InvalidConfiguration, JobFailed, UnknownName
 from harness.machines.disk import ImageFormat
 from harness.machines.qemu.jobs import run_job
 from harness.machines.snapshots import Snapshot, Step
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from harness.channels.qmp import Qmp
     from harness.channels.qmp_events import Event
     from harness.machines.disk import Disk
+
+NO_ROOM_BYTES = 1 << 20
+"""A file system with less has no room for what QEMU writes at once."""
 
 
 class QemuSnapshots:
@@ -34,11 +39,22 @@ class QemuSnapshots:
         self._went_back = went_back
         self._top = {disk.name: disk.name for disk in disks}
         """Disk → the node that its guest writes to."""
-        self._jobs = count(1)
+        self._overlays = count(1)
 
     def save(self, tag: str, *, timeout_s: float = 300) -> Step:
         """Keep memory and disks as ``tag``; the processors stand still meanwhile."""
-        return self._snapshot("snapshot-save", tag, self._places(), timeout_s)
+        places = self._places()
+        if not tag:
+            raise InvalidConfiguration("a snapshot cannot be called nothing", fix="give it a tag")
+        if tag in (each.tag for each in self.kept()):
+            raise InvalidConfiguration(
+                f"a snapshot {tag} is kept already", fix="delete it first, or choose another tag"
+            )
+        try:
+            return self._snapshot("snapshot-save", tag, places, timeout_s)
+        except JobFailed as error:
+            self._check_room(error)
+            raise
 
     def load(self, tag: str, *, timeout_s: float = 300) -> Step:
         """Go back to ``tag``."""
@@ -63,7 +79,7 @@ class QemuSnapshots:
 
     def overlay(self, disk: str, to: Path, *, timeout_s: float = 60) -> Step:
         """Have what is written to ``disk`` go to the new image ``to``."""
-        top = f"{disk}-over-{next(self._jobs)}"
+        top = f"{disk}-over-{next(self._overlays)}"
         arguments = {
             "node-name": self._node(disk), "snapshot-file": str(to.absolute()), "snapshot-node-name": top,
             "format": ImageFormat.QCOW2.value,
@@ -80,11 +96,19 @@ class QemuSnapshots:
             raise InvalidConfiguration(f"the disk {disk} has no overlay to commit", fix="make one first")
         begun = Stamp(time.monotonic_ns())
         arguments = {"device": self._top[disk], "base-node": disk, "auto-dismiss": False}
-        ended = run_job(
-            self._qmp, "block-commit", f"commit-{next(self._jobs)}", arguments, timeout_s=timeout_s, completes=True
-        )  # fmt: skip
+        ended = run_job(self._qmp, "block-commit", arguments, timeout_s=timeout_s, completes=True)
         self._top[disk] = disk
         return self._step(begun, ended.stamp.at_ns)
+
+    def _check_room(self, error: JobFailed) -> None:
+        """QEMU calls it an input/output error."""
+        for disk in self._disks.values():
+            with suppress(OSError):  # an image may be elsewhere than in a file
+                if shutil.disk_usage(disk.file.parent).free < NO_ROOM_BYTES:
+                    raise DiskFull(
+                        f"no room for the snapshot in {disk.file}: its file system is full",
+                        fix="make room there; the next snapshot uses again what this one wrote",
+                    ) from error
 
     def _check_kept(self, tag: str) -> None:
         """QEMU would notice as well, and leave the guest stopped."""
@@ -97,8 +121,7 @@ class QemuSnapshots:
 
     def _snapshot(self, command: str, tag: str, arguments: dict[str, Any], timeout_s: float) -> Step:
         begun = Stamp(time.monotonic_ns())
-        job = f"{command}-{next(self._jobs)}"
-        ended = run_job(self._qmp, command, job, {"tag": tag, **arguments}, timeout_s=timeout_s)
+        ended = run_job(self._qmp, command, {"tag": tag, **arguments}, timeout_s=timeout_s)
         return self._step(begun, ended.stamp.at_ns)
 
     def _places(self) -> dict[str, Any]:
@@ -111,7 +134,7 @@ class QemuSnapshots:
         if not self._disks:
             raise InvalidConfiguration(
                 "a snapshot is kept in a disk's image, and the machine has none",
-                fix="start it with a qcow2 disk that it may write to: visorbench boot --disk IMAGE --writable",
+                fix="start it with a qcow2 disk that it may write to: visorbench boot tiny --disk IMAGE --writable",
             )
         raw = next((each for each in self._disks.values() if each.format is not ImageFormat.QCOW2), None)
         if raw:
