@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.main import print_json
+from harness.cli.numbers import FiniteRange
 from harness.counted import counted
 from harness.errors import InvalidConfiguration
 
@@ -28,7 +29,7 @@ SHOWN_EVERY_S = 60
 
 @click.command()
 @click.option(
-    "--hours", type=click.FloatRange(min=0, min_open=True), default=1, show_default=True, metavar="H",
+    "--hours", type=FiniteRange(min=0, min_open=True), default=1, show_default=True, metavar="H",
     help="How long, in hours.",
 )  # fmt: skip
 @click.option(
@@ -59,7 +60,7 @@ def soak(archs: tuple[str, ...], *, as_json: bool, **options: Any) -> int:
     process or directory more than before, and in half an hour and more neither its memory nor the boots' times may
     drift. Exit 1 when one of these is not so.
     """
-    from harness.cli.automatic import backend_name  # noqa: PLC0415
+    from harness.cli.automatic import backend_name, check_accelerator  # noqa: PLC0415
     from harness.cli.guests import named_archs  # noqa: PLC0415
     from harness.cli.transfers import transfers  # noqa: PLC0415
     from harness.guests import catalogue as guests  # noqa: PLC0415
@@ -73,7 +74,8 @@ def soak(archs: tuple[str, ...], *, as_json: bool, **options: Any) -> int:
     wanted = named_archs(archs) if archs else [Arch(host_arch())]
     _check_logs(options["logs"])
     backend = backend_name(options["backend"], wanted[0], None)
-    catalogue.get(backend)
+    for arch in wanted:
+        check_accelerator(catalogue.get(backend), arch)
     with transfers() as progress:
         images = [guests.ensure_built(options["guest"], arch, progress=progress) for arch in wanted]
     specs = [MachineSpec(image) for image in images]
@@ -82,10 +84,14 @@ def soak(archs: tuple[str, ...], *, as_json: bool, **options: Any) -> int:
     shown = _Shown(options["hours"] * 3600)
     of_host().tell = shown.waiting
     click.echo(f"soak: {counted(options['machines'], 'machine')} on {backend}, seed {seed}", err=True)
-    outcome = run(
-        specs, lambda logs: catalogue.get(backend, logs=logs), machines=options["machines"],
-        seconds=options["hours"] * 3600, seed=seed, logs=options["logs"], tell=shown.step, count=shown.census,
-    )  # fmt: skip
+    try:
+        outcome = run(
+            specs, lambda logs: catalogue.get(backend, logs=logs), machines=options["machines"],
+            seconds=options["hours"] * 3600, seed=seed, logs=options["logs"], tell=shown.step, count=shown.census,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        shown.so_far()
+        raise
     if as_json:
         print_json(_as_json(outcome, seed))
     else:
@@ -124,7 +130,7 @@ class _Shown:
     def __init__(self, seconds: float) -> None:
         self._began = self._last = time.monotonic()
         self._seconds = seconds
-        self._steps = 0
+        self._steps: list[Happened] = []
         self._waits = 0
 
     def waiting(self, note: str) -> None:
@@ -134,7 +140,7 @@ class _Shown:
             click.echo(f"{note} (said once)", err=True)
 
     def step(self, step: Happened) -> None:
-        self._steps += 1
+        self._steps.append(step)
         if step.failure:
             first = step.failure.strip().splitlines()[-1]
             click.echo(f"failed: {step.machine}, {step.step}: {first} (logs: {step.logs})", err=True)
@@ -145,18 +151,29 @@ class _Shown:
         self._last = census.at_s
         passed, left = census.at_s - self._began, self._began + self._seconds - census.at_s
         click.echo(
-            f"[{passed / 60:.0f} min] {counted(self._steps, 'step')}; "
+            f"[{passed / 60:.0f} min] {counted(len(self._steps), 'step')}; "
             f"{counted(census.processes, 'process', 'processes')}, {counted(census.descriptors, 'descriptor')}, "
             f"{counted(census.threads, 'thread')}, {census.memory_bytes / 1e6:.0f} MB; "
             f"{max(0, left) / 60:.0f} min left",
             err=True,
         )
 
+    def so_far(self) -> None:
+        """What was done until an interruption; nothing is said of leaks and drift."""
+        from harness.soak.outcome import times  # noqa: PLC0415
+
+        if self._steps:
+            _show_times(times(self._steps), err=True)
+
+
+def _show_times(times: dict[str, tuple[int, float, float]], *, err: bool = False) -> None:
+    click.echo(f"{'step':12}{'done':>8}{'median':>12}{'longest':>12}", err=err)
+    for step, (done, median_s, longest_s) in times.items():
+        click.echo(f"{step:12}{done:>8}{median_s:>10.2f} s{longest_s:>10.2f} s", err=err)
+
 
 def _show(outcome: Outcome) -> None:
-    click.echo(f"{'step':12}{'done':>8}{'median':>12}{'longest':>12}")
-    for step, (done, median_s, longest_s) in outcome.times().items():
-        click.echo(f"{step:12}{done:>8}{median_s:>10.2f} s{longest_s:>10.2f} s")
+    _show_times(outcome.times())
     click.echo()
     for trend in outcome.trends:
         verdict = "drifts" if trend.drifts else "does not drift"
@@ -167,7 +184,7 @@ def _show(outcome: Outcome) -> None:
         click.echo(f"leaked {name}: {before} before, {after} after")
     if not outcome.leaks:
         click.echo(
-            "nothing leaked: "
+            "nothing leaked: as before, "
             + ", ".join(f"{count} {name}" for name, count in outcome.after.counts().items())
         )
     failures = len(outcome.failures)

@@ -26,7 +26,9 @@ class VisorbenchError(Exception):
             raise AttributeError(f"{type(self).__name__} has no fact {name!r}") from None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        notes = {name: value for name, value in self.__dict__.items() if name == "__notes__"}  # if there are any
+        notes = {
+            name: value for name, value in self.__dict__.items() if name == "__notes__"
+        }  # if there are any
         return _rebuild, (type(self), self.message, self.fix, self.facts), notes
 
 

@@ -30,6 +30,8 @@ CRASH_TIMEOUT_S = 60
 """Within which the death of a VMM is noticed."""
 AFTER_FAILURE_S = 1
 """Between a life that failed and the next: what fails at once fails again at once."""
+MOST_FAILURES = 10
+"""Lives in a row that fail: what goes on failing is found."""
 MOST_STEPS = 6
 _WORK = "dd if=/dev/urandom of=/tmp/soak bs=64k count=16 2>/dev/null && sha256sum </tmp/soak && sha256sum </tmp/soak"
 _KILL: int = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -66,32 +68,41 @@ class Lives:
         self._logs = logs
         self._chance = chance
         self._lives = 0
+        self._interrupted = False
         self._machine: Machine | None = None
 
     def go_on(self, over: Event, tell: Callable[[Happened], None]) -> None:
-        """Until ``over`` is set; a life that has begun is lived to its end."""
-        while not over.is_set():
+        """Until ``over`` is set, or MOST_FAILURES lives in a row have failed; one that has begun goes on to its end."""
+        failures = 0
+        while not over.is_set() and failures < MOST_FAILURES:
             began = time.monotonic()
             try:
                 lived = self.live(over, tell)
             except Exception as error:  # noqa: BLE001 - one machine's trouble must not end the soak: it is what a soak looks for
                 tell(Happened(self.name, "life", began, time.monotonic() - began, _in_words(error)))
                 lived = False
+            failures = 0 if lived else failures + 1
             if not lived:
                 over.wait(AFTER_FAILURE_S)
 
     def live(self, over: Event, tell: Callable[[Happened], None]) -> bool:
         """One life, and whether it went as it should; it does no more steps when ``over`` is set, and ends.
 
-        Raises what making or ending a machine raises; what a step raises is told as its failure.
+        Raises what making or ending a machine raises; what a step raises is told as its failure. One that is
+        interrupted leaves no logs.
         """
         self._lives += 1
         logs = self._logs / f"{self.name}-{self._lives}"
         machine = self._machine = self._made(logs).machine(self._spec)
         try:
             lived = self._live(machine, logs, over, tell)
+        except KeyboardInterrupt:
+            self._interrupted = True
+            raise
         finally:
             machine.kill()
+            if self._interrupted:
+                shutil.rmtree(logs, ignore_errors=True)
         if lived:
             shutil.rmtree(logs, ignore_errors=True)
         return lived
@@ -110,7 +121,8 @@ class Lives:
         return lives
 
     def kill(self) -> None:
-        """From any thread: the VMM of this moment, if there is one, so that no step waits for it."""
+        """From any thread, interrupted: the VMM of this moment, if there is one, so that no step waits for it."""
+        self._interrupted = True
         with suppress(VisorbenchError, OSError):  # it is starting, or has ended
             for pid in self._machine.pids[:1] if self._machine else []:
                 os.kill(pid, _KILL)

@@ -68,11 +68,16 @@ class Outcome:
 
     def times(self) -> dict[str, tuple[int, float, float]]:
         """Step → how often it was done, and the median and the longest time of those that succeeded, in s."""
-        found: dict[str, list[float]] = defaultdict(list)
-        for step in self.steps:
-            if not step.failure:
-                found[step.step].append(step.took_s)
-        return {step: (len(took_s), median(took_s), max(took_s)) for step, took_s in found.items()}
+        return times(self.steps)
+
+
+def times(steps: Sequence[Happened]) -> dict[str, tuple[int, float, float]]:
+    """As :meth:`Outcome.times`."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for step in steps:
+        if not step.failure:
+            found[step.step].append(step.took_s)
+    return {step: (len(took_s), median(took_s), max(took_s)) for step, took_s in found.items()}
 
 
 def trends(steps: Sequence[Happened], censuses: Sequence[Census]) -> tuple[Trend, ...]:

@@ -39,7 +39,8 @@ def soak(
     """Have ``machines`` live for ``seconds``, of ``specs`` in turns, and see what is left of them.
 
     ``tell`` hears of every step, ``count`` of every census; both in turns, never at once. A first machine that lives
-    before everything is counted brings what is loaded only once. On KeyboardInterrupt every machine is ended first.
+    before everything is counted brings what is loaded only once; where it fails, the soak ends with that. It also ends
+    when no machine gets anywhere any more. On KeyboardInterrupt every machine is ended first.
     """
     steps: list[Happened] = []
     lock = threading.Lock()
@@ -58,7 +59,10 @@ def soak(
               _chance(seed, number))
         for number in range(machines)
     ]  # fmt: skip
-    _one_life(specs, made, logs, seed, told)
+    began = time.monotonic()
+    if not _one_life(specs, made, logs, seed, told):
+        now = census.take()
+        return Outcome(time.monotonic() - began, tuple(steps), now, now, ())
     before = census.steady(SETTLES_S)
     began = time.monotonic()
     threads = [
@@ -68,7 +72,7 @@ def soak(
     try:
         for thread in threads:
             thread.start()
-        while (left := began + seconds - time.monotonic()) > 0:
+        while (left := began + seconds - time.monotonic()) > 0 and any(t.is_alive() for t in threads):
             censuses.append(census.take())
             with lock:
                 count(censuses[-1])
@@ -96,11 +100,13 @@ def _one_life(
     logs: Path,
     seed: int,
     tell: Callable[[Happened], None],
-) -> None:
-    """Of each kind of machine, to its first end."""
-    for number, spec in enumerate(specs):
-        first = Lives(f"{spec.guest.name}-first-{number + 1}", spec, made, logs, _chance(seed, ~number))
-        first.live(threading.Event(), tell)
+) -> bool:
+    """Of each kind of machine, to its first end, and whether all went as they should."""
+    firsts = [
+        Lives(f"{spec.guest.name}-first-{number + 1}", spec, made, logs, _chance(seed, ~number))
+        for number, spec in enumerate(specs)
+    ]
+    return all(first.live(threading.Event(), tell) for first in firsts)
 
 
 def _chance(seed: int, number: int) -> random.Random:

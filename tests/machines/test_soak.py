@@ -17,7 +17,7 @@ from harness.errors import ToolMissing
 from harness.guests.model import Arch
 from harness.machines import catalogue
 from harness.machines.model import MachineSpec
-from harness.soak.life import AFTER_FAILURE_S, BOOT_TIMEOUT_S
+from harness.soak.life import AFTER_FAILURE_S, BOOT_TIMEOUT_S, MOST_FAILURES
 from harness.soak.run import soak
 
 pytestmark = pytest.mark.guest_boot
@@ -39,15 +39,18 @@ def test_machines_live_and_nothing_is_left(reference, tmp_path):
 
 def test_a_leak_and_a_guest_that_panics_are_found(reference, tmp_path):
     leaked = []
-
-    def leaky(folder):
-        leaked.append(os.open(os.devnull, os.O_RDONLY))
-        return catalogue.get("tcg", logs=folder)
-
     guest = reference("tiny", Arch.X86_64)
     panics = MachineSpec(replace(guest, append=f"{guest.append} rdinit=/nowhere"))
+
+    def leaky(folder):
+        backend = catalogue.get("tcg", logs=folder)
+        if "first" in folder.name:
+            return backend
+        leaked.append(os.open(os.devnull, os.O_RDONLY))
+        return SimpleNamespace(machine=lambda _: backend.machine(panics))
+
     try:
-        outcome = soak([panics], leaky, machines=1, seconds=1, seed=1, logs=tmp_path)
+        outcome = soak([MachineSpec(guest)], leaky, machines=1, seconds=1, seed=1, logs=tmp_path)
     finally:
         for descriptor in leaked:
             os.close(descriptor)
@@ -103,6 +106,45 @@ def test_a_machine_that_cannot_be_made_any_more_is_a_failure_and_the_soak_goes_o
     assert set(failed) == {("tiny-1", "life"), ("tiny-2", "life")}
     assert len(failed) <= 2 * (3 / AFTER_FAILURE_S + 1)
     assert "No space left on device" in outcome.failures[0].failure
+
+
+def test_what_cannot_live_once_is_not_soaked(reference, tmp_path):
+    guest = reference("tiny", Arch.X86_64)
+    panics = MachineSpec(replace(guest, append=f"{guest.append} rdinit=/nowhere"))
+    outcome = soak(
+        [panics],
+        lambda logs: catalogue.get("tcg", logs=logs),
+        machines=1,
+        seconds=1000,
+        seed=1,
+        logs=tmp_path,
+    )
+    assert [(step.machine, step.step) for step in outcome.failures] == [("tiny-first-1", "boot")]
+    assert not outcome.passed
+
+
+def test_what_goes_on_failing_ends(reference, tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.soak.life.AFTER_FAILURE_S", 0)
+
+    def made(folder):
+        if "first" not in folder.name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return catalogue.get("tcg", logs=folder)
+
+    outcome = soak(
+        [MachineSpec(reference("tiny", Arch.X86_64))], made, machines=2, seconds=1000, seed=1, logs=tmp_path
+    )
+    assert len(outcome.failures) == 2 * MOST_FAILURES
+
+
+def test_an_accelerator_that_runs_nothing_here_is_refused_at_once():
+    """Each of the two exists on another system."""
+    other = "hvf" if sys.platform == "linux" else "kvm"
+    command = [str(Path(sys.executable).with_name("visorbench")), "soak", "--backend", other]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 3
+    assert "does not run" in done.stderr
+    assert "soak:" not in done.stderr
 
 
 def test_a_machine_that_is_not_made_at_all_ends_the_soak_by_its_name(reference, tmp_path):
