@@ -71,19 +71,20 @@ def _lines(run: Run) -> Iterator[str]:
 
 def _scenario(scenario: Scenario) -> Iterator[str]:
     yield ""
-    compared = any(row.ratio for metric in scenario.metrics for row in metric.rows)
+    rows = [row for metric in scenario.metrics for row in metric.rows]
+    compared, tails = any(row.ratio for row in rows), any(row.p95 for row in rows)
     header = [
         "metric",
         "subject",
         "median",
         "95 % interval",
-        "p95",
+        *(["p95"] if tails else []),
         "n",
         *(["of native", "95 % interval"] if compared else []),
     ]
     yield from _table(header, (
-        [f"{in_words(metric.name)} ({metric.direction})", row.subject, row.median, row.ci95, row.p95, row.n,
-         *([row.ratio, row.ratio_ci95] if compared else [])]
+        [f"{in_words(metric.name)} ({metric.direction})", row.subject, row.median, row.ci95,
+         *([row.p95] if tails else []), row.n, *([row.ratio, row.ratio_ci95] if compared else [])]
         for metric in scenario.metrics for row in metric.rows
     ))  # fmt: skip
     for metric in scenario.metrics:

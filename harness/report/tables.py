@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 Pairs = tuple[tuple[str, str], ...]
 """Names and what they mean."""
 
-FEWEST_FOR_P99 = 100
-"""Samples below which p99 would be little else than the maximum."""
+FEWEST_FOR_P95, FEWEST_FOR_P99 = 20, 100
+"""Samples below which p95 and p99 would be little else than the maximum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _row(series: Series, names: dict[str, str], *, is_native: bool) -> Row:
         median=scale.text(summary.median),
         ci95=units.interval(summary.ci95, summary.median, series.unit),
         min=number(summary.min),
-        p95=number(summary.p95),
+        p95=number(summary.p95) if summary.n >= FEWEST_FOR_P95 else "",
         p99=number(summary.p99) if summary.n >= FEWEST_FOR_P99 else "",
         max=number(summary.max),
         n=f"{summary.n:,}",

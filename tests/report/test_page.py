@@ -274,3 +274,21 @@ def test_subjects_of_which_the_same_is_told_stand_together(tmp_path):
         (1, (("congestion control", "cubic"),)),
         (2, (("congestion control", "bbr"),)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("samples", "shown"), [(19, [False, False]), (20, [True, False]), (100, [True, True])]
+)
+def test_no_high_quantile_is_shown_of_few_samples(tmp_path, samples, shown):
+    with RunRecorder("quick", {}, reports=tmp_path) as made:
+        subject = made.subject(backend="tcg")
+        for value in range(samples):
+            made.sample("boot", "ready", unit="s", better="lower", subject=subject, value=1 + value)
+        run = made.finish()
+        source = html.render(run, tmp_path)
+    page = Page(source)
+    columns = [f'<th scope="col">{name}</th>' in source for name in ("p95", "p99")]
+    assert columns == shown
+    assert ("| p95 |" in markdown(run)) == shown[0]
+    widths = [int(attributes["colspan"]) for name, attributes in page.elements if "colspan" in attributes]
+    assert widths == [6 + sum(shown)]
