@@ -8,6 +8,7 @@ import time
 import click
 
 from harness.cli.main import print_json
+from harness.host.named import named
 from harness.host.registry import Entry, directories_left, owned
 from harness.host.registry import reap as reap_all
 
@@ -17,8 +18,9 @@ from harness.host.registry import reap as reap_all
 def ps(*, as_json: bool) -> None:
     """List the processes that harnesses on this host own, of this user."""
     entries = owned()
+    names = {machine.owner: machine.name for machine in named()}
     if as_json:
-        print_json([_as_json(entry) for entry in entries])
+        print_json([_as_json(entry) | {"name": names.get(entry.owner)} for entry in entries])
         return
     if not entries:
         click.echo("No harness owns a process.")
@@ -28,7 +30,9 @@ def ps(*, as_json: bool) -> None:
         owner = "orphan" if entry.orphan else str(entry.owner.pid)
         command = shlex.join(entry.argv)
         shown = command if len(command) <= 100 else command[:99] + "…"
-        click.echo(f"{entry.process.pid:>8}  {owner:>8}  {_age(entry):>8}  {entry.purpose:24}  {shown}")
+        name = names.get(entry.owner)
+        purpose = f"{name}: {entry.purpose}" if name else entry.purpose
+        click.echo(f"{entry.process.pid:>8}  {owner:>8}  {_age(entry):>8}  {purpose:24}  {shown}")
     if any(entry.orphan for entry in entries):
         click.echo("`visorbench reap` ends the orphans.")
 

@@ -94,6 +94,8 @@ def test_a_named_machine_is_kept_loaded_and_forgotten_from_elsewhere(disk, tmp_p
         twice = visorbench("boot", "--name", "web", *boot)
         assert twice.returncode == 1
         assert "a machine named web runs already" in twice.stderr
+        assert "  web: disk of web" in visorbench("ps").stdout
+        assert [each["name"] for each in json.loads(visorbench("ps", "--json").stdout)] == ["web"]
         other = visorbench("snapshot", "list", "wed")
         assert other.returncode == 2
         assert "did you mean 'web'" in other.stderr
