@@ -14,7 +14,7 @@ from harness.config.mistakes import explained
 from harness.config.model import SubjectConfig
 from harness.errors import AcceleratorUnusable, UnknownName, UsageError
 from harness.plugin.automatic import automatic
-from harness.plugin.subjects import Plan, absences, from_config, probed, works_elsewhere
+from harness.plugin.subjects import Plan, absences, from_config, own_arch_first, probed, works_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -89,7 +89,7 @@ def plan_sides(config: Config, progress: Progress | None = None, *, sides: Sides
     pairs = {subject.pair for subject in usable}
     asked = "backend" in sides.a or "backend" in sides.b or bool(config.backends)
     lost = [(subject, probe) for subject, probe in both if not probe.usable]
-    for subject, probe in lost:
+    for subject, probe in own_arch_first(lost):
         if subject.pair in pairs or not pairs or (asked and not works_elsewhere(subject, usable)):
             raise AcceleratorUnusable(f"{subject.id}: {probe.reason}", fix=probe.fix, code=probe.code)
     named = ((replace(subject, side="", label=""), probe) for subject, probe in lost)

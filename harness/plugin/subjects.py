@@ -184,7 +184,7 @@ def plan(config: Config, progress: Progress | None = None) -> Plan:
         replace(s, version=p.version, build=p.build) for s, p in zip(wanted, probes, strict=True) if p.usable
     ]
     unusable = [(s, p) for s, p in zip(wanted, probes, strict=True) if not p.usable]
-    for subject, probe in unusable:
+    for subject, probe in unusable if config.subjects else own_arch_first(unusable):
         if config.subjects or (subject.backend in config.backends and not works_elsewhere(subject, usable)):
             raise AcceleratorUnusable(f"{subject.id}: {probe.reason}", fix=probe.fix, code=probe.code)
     if not usable:
@@ -285,6 +285,14 @@ def probed(subject: Subject) -> Probe:
 def works_elsewhere(subject: Subject, usable: Iterable[Subject]) -> bool:
     """Whether its backend works for another architecture."""
     return any(subject.backend == other.backend for other in usable)
+
+
+def own_arch_first(unusable: Iterable[tuple[Subject, Probe]]) -> list[tuple[Subject, Probe]]:
+    """Those of the host's architecture first: of what works for none, theirs is the obstacle that can be removed."""
+    from harness.host.system import host_arch  # noqa: PLC0415
+
+    here = host_arch()
+    return sorted(unusable, key=lambda each: each[0].arch != here)
 
 
 def absences(unusable: Iterable[tuple[Subject, Probe]]) -> Iterable[Absence]:

@@ -14,6 +14,7 @@ from harness.host.system import host_arch
 from harness.machines import catalogue
 from harness.machines.model import Probe
 from harness.plugin.automatic import automatic
+from harness.plugin.sides import Sides, plan_sides
 from harness.plugin.subjects import Absence, Plan, Subject, host_itself, plan, with_guest
 
 TEXT = st.text(min_size=1, max_size=12)
@@ -103,6 +104,30 @@ def test_a_backend_asked_for_by_name_must_work(tmp_path) -> None:
         plan(load(directory=tmp_path, environ={}, options={"backends": ("tcg", "whpx")}))
     with pytest.raises(UnknownName, match="did you mean 'tcg'"):
         plan(load(directory=tmp_path, environ={}, options={"backends": ("tgc",)}))
+
+
+@pytest.mark.parametrize("here", Arch)
+def test_what_works_for_no_architecture_is_refused_for_the_host_s_own_reason(
+    tmp_path, monkeypatch, here
+) -> None:
+    """A foreign guest on kvm says only that the host is another; what keeps its own from running can be removed."""
+
+    def refused(subject: Subject) -> Probe:
+        if subject.backend == "tcg":
+            return Probe("tcg", subject.arch, usable=True, version="9.0.0")
+        reason = (
+            "no /dev/kvm" if subject.arch is here else "kvm runs guests of the host's own architecture only"
+        )
+        return Probe("kvm", subject.arch, usable=False, code="no-kvm", reason=reason, fix="load its module")
+
+    monkeypatch.setattr("harness.host.system.host_arch", lambda: here.value)
+    monkeypatch.setattr("harness.plugin.subjects.probed", refused)
+    monkeypatch.setattr("harness.plugin.sides.probed", refused)
+    config = load(directory=tmp_path, environ={}, options={"backends": ("tcg", "kvm")})
+    with pytest.raises(AcceleratorUnusable, match=f"kvm-{here}: no /dev/kvm"):
+        plan(config)
+    with pytest.raises(AcceleratorUnusable, match=f"kvm-{here}-A: no /dev/kvm"):
+        plan_sides(config, sides=Sides({}, {}))
 
 
 def test_auto_falls_back_to_tcg_and_says_so_where_a_name_does_not(tmp_path, monkeypatch, capsys) -> None:
