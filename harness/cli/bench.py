@@ -56,9 +56,14 @@ def bench(paths: tuple[Path, ...], expression: str | None, list_only: bool, **op
         return measure(paths, expression, options)[0]
     import pytest  # noqa: PLC0415 - not for --help
 
-    return _exit_code(
-        int(pytest.main([*_pytest_arguments(paths, expression, options), "--collect-only", "-q"]))
-    )
+    from harness.cli.bench_list import Listing  # noqa: PLC0415
+
+    listing = Listing()
+    arguments = [*_pytest_arguments(paths, expression, options), "--collect-only", "-q"]
+    code = int(pytest.main(arguments, plugins=[listing]))
+    if listing.gave_up:
+        raise listing.gave_up
+    return _exit_code(code)
 
 
 def measure(

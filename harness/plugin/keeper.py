@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import RunNotStored, VisorbenchError
+from harness.errors import RunNotStored, ScenarioUnreadable, VisorbenchError
 from harness.plugin.keep import keep
 
 if TYPE_CHECKING:
@@ -27,6 +27,13 @@ class Keeper:
     def pytest_configure_node(self, node: Any) -> None:
         """Learn the name that pytest-xdist gave to this run."""
         self.session.parallel_run = node.workerinput["testrunuid"]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collectreport(self) -> None:
+        """What keeps every scenario from being measured ends the session once: pytest takes it for an error of the
+        file that it was collecting, and goes on to the next. A file that cannot be read leaves the others to be."""
+        if self.session.gave_up and not isinstance(self.session.gave_up, ScenarioUnreadable):
+            pytest.exit(str(self.session.gave_up), returncode=self.session.gave_up.exit_code)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record what the report carries; a disk without room for it ends the session."""

@@ -93,11 +93,15 @@ class Session:
         """The subjects; probed once, by whichever worker comes first. Raises UnknownName, AcceleratorUnusable."""
         if self._plan is None:
             self.watcher.step("proving which backends work")
-            self._plan = (
+            made = (
                 self._shared_plan(self.parallel_run)
                 if self.parallel_run
                 else self.planner(self.config, self._transfers())
             )
+            for subject in made.subjects:
+                if subject.attach is None and subject.guest not in self.config.guests:
+                    self._check_known(subject.guest)
+            self._plan = made
         return self._plan
 
     def gpu_qemu(self, arch: Arch) -> Path | None:
@@ -192,11 +196,15 @@ class Session:
             self._guests[key] = image
         return self._guests[key]
 
-    def _built(self, name: str, arch: Arch) -> GuestImage:
+    def _check_known(self, name: str) -> None:
+        """Raise UnknownName for what is no reference guest."""
         from harness.guests.catalogue import known  # noqa: PLC0415 - heavy
 
         if name not in known():
             raise UnknownName("guest", name, [*known(), *self.config.guests])
+
+    def _built(self, name: str, arch: Arch) -> GuestImage:
+        self._check_known(name)
         self.watcher.step(f"guest {name} for {arch.value}")
         return preparing.guest(name, arch, self.watcher.transfer, self.config.mirror)
 
