@@ -91,7 +91,7 @@ def test_sides_with_different_guests_have_nothing_to_compare_in_a_scenario_of_on
         (["cpus=many"], InvalidConfiguration, "--b cpus must be a whole number, not 'many'"),
         (["cpus=0"], InvalidConfiguration, "--b cpus must be 1 or more"),
         (["memory_mib=7"], InvalidConfiguration, "--b memory_mib must be 32 or more"),
-        (["gpu=voodoo"], InvalidConfiguration, "--b gpu does not fit"),
+        (["gpu=voodoo"], UnknownName, "unknown value 'voodoo' in --b gpu"),
         (["arch=x86"], UnknownName, "unknown architecture 'x86'"),
         (["backend=kwm"], UnknownName, "did you mean 'kvm'"),
         (["qemu=/no/such/qemu"], AcceleratorUnusable, "x86-64-B: /no/such/qemu"),
