@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,7 +26,7 @@ from harness.plugin.fixtures import (
     subject,
     visorbench,
 )
-from harness.plugin.keeper import Keeper
+from harness.plugin.keeper import Keeper, give_up
 from harness.plugin.keys import LOCK_HELD, RECORDS, SESSION, is_scenario, scenario_name, subject_of
 from harness.plugin.measure import Measure
 from harness.plugin.noise import NoiseMeter, late_stamps
@@ -117,7 +117,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             session.check_reports()
         subjects = session.plan.subjects
     except VisorbenchError as error:
-        _give_up(session, error)
+        give_up(session, error)
     if marker:
         subjects = with_guest(subjects, marker.args[0])
     if metafunc.definition.get_closest_marker("host_only"):
@@ -199,7 +199,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     runtimes = [name for item in scenarios for each in item.iter_markers("runtime") for name in each.args]
     measuring = any("measure" in getattr(item, "fixturenames", ()) for item in session.items)
     with_gpu = [subject_of(item) for item in scenarios if item.get_closest_marker("graphics")]
-    meter = None
+    meter, vb.cut_short = None, True
     if scenarios and not config.getoption("collectonly"):
         from harness.host.processes import install_endings  # noqa: PLC0415
         from harness.results.usable import check_store  # noqa: PLC0415
@@ -218,14 +218,18 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
                     recorder.notice(late)
                 meter = NoiseMeter()
         except VisorbenchError as error:
-            _give_up(vb, error)
+            give_up(vb, error)
     try:
         result = yield
+        vb.cut_short = False
         if meter:
             meter.tell(vb.recorder)
         return result
+    except pytest.Session.Failed:  # -x, --maxfail: the run has failed, and is as long as it was asked to be
+        vb.cut_short = False
+        raise
     except VisorbenchError as error:
-        _give_up(vb, error)
+        give_up(vb, error)
     finally:
         vb.resources.close()
 
@@ -256,9 +260,3 @@ def pytest_runtest_makereport(
         vars(report)["visorbench"] = [*said, *records_of(item, call)]  # pytest-xdist sends every attribute
         said.clear()
     return report
-
-
-def _give_up(session: Session, error: VisorbenchError) -> NoReturn:
-    """End the session with one sentence and the error's own exit code."""
-    session.gave_up = error
-    pytest.exit(str(error), returncode=error.exit_code)

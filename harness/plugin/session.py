@@ -71,7 +71,9 @@ class Session:
         """Where the run's table is printed when the session ends."""
         self.planner: Callable[[Config, Progress | None], Plan] = plan
         self.gave_up: VisorbenchError | None = None
-        """Why the session ended before its first scenario."""
+        """Why the session ends, before its first scenario or between two, or why its run is not where it was to be."""
+        self.cut_short = False
+        """Whether something ended the session, or is about to, before every scenario was run."""
         self.left_out: list[str] = []
         """Scenarios that were asked for by name, and that the profile does not measure."""
         self.lock_wait_s: float = 600

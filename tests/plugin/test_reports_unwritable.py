@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from harness.errors import RunIncomplete
+from harness.gate.likeness import check_complete
 from harness.results.folder import read_run
 from harness.results.store import Store
 
@@ -25,6 +27,10 @@ def test_full(measure):
         file.truncate(max(0, file.tell() - {left}))
     for number in range(200):  # more than fits into what is left of the journal's last page
         measure.record("after", number, unit="s", better="lower")
+"""
+NEXT = """
+def test_next(measure):
+    measure.record("next", 1, unit="s", better="lower")
 """
 MEASURED = {"before": 1, "after": 200}
 
@@ -74,8 +80,45 @@ def test_what_a_full_disk_does_not_take_is_kept_elsewhere(bench, small_disk) -> 
     assert done.returncode == 3, done.stdout + done.stderr
     (kept,) = {path.parent.resolve() for path in bench.folder.glob("data/runs/*/journal.jsonl")}
     assert f"`visorbench report {kept}`" in " ".join(done.stderr.split())
-    assert {series.metric: series.summary.n for series in read_run(kept).series} == MEASURED
+    run = read_run(kept)
+    assert {series.metric: series.summary.n for series in run.series} == MEASURED
+    assert (run.unfinished, [text for text in run.notices if "early" in text]) == (False, [])
     assert (kept / "index.html").is_file()
+
+
+@pytest.mark.guest_boot
+@pytest.mark.parametrize(("name", "missing"), [("bench", "1 of 3"), ("ab", "2 of 6")])
+def test_a_run_that_a_full_disk_ends_before_its_last_scenario_is_marked(
+    bench, small_disk, name, missing
+) -> None:
+    scenario = bench.scenario(SCENARIO.format(file=str(small_disk / "full"), left=0) + NEXT)
+    done = bench.run(scenario, "--backend", "tcg", name=name)
+    assert done.returncode == 3, done.stdout + done.stderr
+    (kept,) = {path.parent.resolve() for path in bench.folder.glob("data/runs/*/journal.jsonl")}
+    run = read_run(kept)
+    assert {series.metric for series in run.series} == set(MEASURED)
+    assert run.unfinished
+    (told,) = [text for text in run.notices if text.startswith("This run ended early: ")]
+    assert "No space left on device" in told
+    assert told.endswith(f" Not run to the end: {missing} scenarios.")
+    assert told.split(":")[0] in done.stdout
+    listed = bench.run(name="runs", measuring=False)
+    assert "(interrupted)" in listed.stdout
+    with pytest.raises(RunIncomplete):
+        check_complete(run, run)
+
+
+@pytest.mark.guest_boot
+def test_plain_pytest_goes_on_to_the_last_scenario_and_fails_all_the_same(bench, small_disk) -> None:
+    scenario = bench.scenario(SCENARIO.format(file=str(small_disk / "full"), left=0))
+    command = [sys.executable, "-m", "pytest", "-p", "harness.plugin", "-p", "no:cacheprovider", str(scenario),
+               "--vb-profile=quick", "--vb-arch=x86-64", "--vb-backend=tcg"]  # fmt: skip
+    done = subprocess.run(
+        command, env=bench.environment, cwd=bench.folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3, done.stdout + done.stderr
+    (kept,) = {path.parent.resolve() for path in bench.folder.glob("data/runs/*/journal.jsonl")}
+    assert not read_run(kept).unfinished
 
 
 @pytest.mark.guest_boot
