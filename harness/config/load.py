@@ -53,7 +53,7 @@ _LISTS = {"backends", "archs"}
 _PATHS = {"qemu", "reports"}
 _EXCLUSIVE = (("qemu", "runtime"), ("runtime", "qemu"))
 """Either replaces the other of an earlier place."""
-_RUNTIMES = ("system", "managed")
+RUNTIMES = ("system", "managed")
 """What ``runtime`` may be besides a path."""
 _GUEST_PATHS = {"kernel", "initrd", "disk", "firmware"}
 
@@ -74,7 +74,7 @@ def load(
 
     Raises UnknownName, InvalidConfiguration.
     """
-    source = file or _find(directory or Path.cwd())
+    source = file or nearest(directory or Path.cwd())
     layers: list[tuple[Giver, dict[str, Any]]] = [
         (_in_file(source), _read(source)) if source else (_as_variable, {}),
         (_as_variable, _from_environment(os.environ if environ is None else environ)),
@@ -124,7 +124,8 @@ def reports_folder(config: Config) -> Path:
     return clone if (clone.parent / "pyproject.toml").is_file() else Path.cwd() / "reports"
 
 
-def _find(directory: Path) -> Path | None:
+def nearest(directory: Path) -> Path | None:
+    """The nearest ``visorbench.toml``, or ``pyproject.toml`` with ``[tool.visorbench]``, at or above ``directory``."""
     for folder in (directory, *directory.parents):
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME
@@ -155,7 +156,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _place_runtime(table: dict[str, Any], base: Path) -> None:
-    if isinstance(named := table.get("runtime"), str) and named not in _RUNTIMES:
+    if isinstance(named := table.get("runtime"), str) and named not in RUNTIMES:
         table["runtime"] = str(base / Path(named).expanduser())
 
 

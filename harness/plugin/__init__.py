@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import VisorbenchError
+from harness.plugin.again import again
 from harness.plugin.anew import Anew
 from harness.plugin.disks import disk_factory
 from harness.plugin.fixtures import (
@@ -97,6 +98,7 @@ def pytest_configure(config: pytest.Config) -> None:
             {key: config.getoption(f"vb_{key}") for key in OPTIONS},
             worker_of=worker["testrunuid"] if worker else None,
         )
+        session.command = again(config, session.config)
     except VisorbenchError as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[SESSION] = session

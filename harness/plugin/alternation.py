@@ -14,6 +14,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.measure.order import drawn_order
+from harness.plugin.again import again
 from harness.plugin.keys import SESSION, is_scenario, scenario_name, subject_of
 from harness.plugin.outcome import subject_told
 from harness.plugin.run_turns import run_in_turns, tear_down
@@ -37,10 +38,11 @@ class Alternation:
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Have the session plan two sides."""
+        """Have the session plan two sides, and tell how to measure them again."""
         if SESSION in config.stash:
             self._session = config.stash[SESSION]
             self._session.planner = partial(plan_sides, sides=self.sides)
+            self._session.command = again(config, self._session.config, sides=self.sides, seed=self.seed)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:

@@ -72,6 +72,8 @@ class Session:
         self.planner: Callable[[Config, Progress | None], Plan] = plan
         self.gave_up: VisorbenchError | None = None
         """Why the session ends, before its first scenario or between two, or why its run is not where it was to be."""
+        self.command: tuple[str, ...] = ()
+        """What measures the same again."""
         self.cut_short = False
         """Whether something ended the session, or is about to, before every scenario was run."""
         self.left_out: list[str] = []
@@ -254,6 +256,7 @@ class Session:
                 host_facts(),
                 reports=self.reports,
                 commit=commit(),
+                command=self.command,
             )
             for absence in self.plan.absent:
                 self._recorder.skip("every scenario", **asdict(absence))

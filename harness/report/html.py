@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from harness.host.paths import shipped
 from harness.measure.statistics import FEWEST_FOR_COVERAGE, RESAMPLES
-from harness.report import host, pictures, summary, tables, targets, units
+from harness.report import host, pictures, reproduce, summary, tables, targets, units
 from harness.report.guest_text import plain, tail
 from harness.report.shown import shown
 from harness.report.words import in_words
@@ -67,6 +67,7 @@ def context(run: Run, folder: Path) -> dict[str, Any]:
     facts = run.run.host.facts
     return {
         "run": run,
+        "reproduce": reproduce.command(run),
         "labels": summary.labels(run),
         "headlines": summary.headlines(run),
         "most_headlines": HEADLINES,

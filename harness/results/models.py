@@ -64,6 +64,8 @@ class Harness(_Model):
 
     version: str
     commit: str = ""
+    command: tuple[str, ...] = ()
+    """What measures the same again: a program and its arguments; empty where nobody recorded it."""
 
 
 class RunInfo(_Model):

@@ -46,8 +46,8 @@ class RunRecorder:
 
     ``profile``: its name. ``host``: the host's facts, with their "fingerprint" (else one is made of all of
     them). ``reports``: the folder of all runs.
-    ``commit``: of the harness. Raises DiskFull and ReportsUnwritable, when made and from any recording method; what was
-    recorded before stays readable.
+    ``commit``: of the harness. ``command``: what measures the same again. Raises DiskFull and ReportsUnwritable, when
+    made and from any recording method; what was recorded before stays readable.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class RunRecorder:
         reports: Path,
         run_id: str | None = None,
         commit: str = "",
+        command: Iterable[str] = (),
     ) -> None:
         self._started = started = datetime.now(UTC)
         self._zero_ns = time.monotonic_ns()
@@ -73,7 +74,7 @@ class RunRecorder:
             self.logs.mkdir(exist_ok=True)
         facts = plain_value(host)
         facts["fingerprint"] = fitting_name(str(facts.get("fingerprint") or fingerprint_of(facts)))
-        harness = {"version": __version__, "commit": commit}
+        harness = {"version": __version__, "commit": commit, "command": [printable(word) for word in command]}
         self._record(
             {"event": "run", "id": self.id, "started": started.isoformat(), "profile": printable(profile),
              "harness": harness, "host": facts}

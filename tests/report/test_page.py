@@ -1,6 +1,7 @@
 """``index.html`` as a browser reads it: nothing a guest wrote becomes markup, nothing comes from a network."""
 
 import re
+import shlex
 from dataclasses import asdict, replace
 from html.parser import HTMLParser
 
@@ -128,6 +129,22 @@ def test_every_part_is_there(page, run):
         assert told in page.text, told
     drawn = len(page.all("svg"))
     assert drawn == len({(series.scenario, series.metric) for series in run.series}) + 1, "and one timeline"
+
+
+def test_it_says_how_to_measure_it_again(run, tmp_path):
+    def told(*command):
+        harness = run.run.harness.model_copy(update={"command": command})
+        of = run.model_copy(update={"run": run.run.model_copy(update={"harness": harness})})
+        (line,) = [line for line in Page(html.render(of, tmp_path)).text.splitlines() if "--profile" in line]
+        return line
+
+    assert told() == "nox -s bench -- --profile standard", "as of runs that no command was recorded of"
+    nasty = "memory and not '</pre><script>'"
+    assert (
+        told("visorbench", "bench", "--profile", "quick", "-k", nasty, "~/my scenarios/test_a.py")
+        == f"nox -s bench -- --profile quick -k {shlex.quote(nasty)} ~/'my scenarios/test_a.py'"
+    )
+    assert told("visorbench", "ab", "--profile", "gate") == "visorbench ab --profile gate"
 
 
 def test_the_markup_is_whole(page):
