@@ -36,6 +36,7 @@ def tests(session: nox.Session) -> None:
         "--numprocesses=2",
         "--dist=worksteal",
         "-rfER",
+        "--durations=25",
         "--cov",
         "--cov-report=term:skip-covered",
     ]
