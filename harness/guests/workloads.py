@@ -7,8 +7,10 @@ program is never stale, and finding it runs no compiler. A library that a progra
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,6 +119,13 @@ def workload(name: str, target: Target) -> Path:
             with new_folder(folder) as draft:
                 recipe.build(draft, target)
     return program
+
+
+def build_all(wanted: Sequence[tuple[str, Target]]) -> None:
+    """Build these workloads, as many at once as there are cores: a compiler uses one. Raises what the first raises."""
+    with ThreadPoolExecutor(os.cpu_count() or 1, "compile") as pool:
+        for built in [pool.submit(workload, name, target) for name, target in wanted]:
+            built.result()
 
 
 def _is_there(program: Path) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.host.apart import Apart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _R = TypeVar("_R")
 
@@ -22,6 +24,10 @@ class Errand:
         """``function``'s result."""
         return function(*args, progress=progress, **kwargs)
 
+    def call(self, function: Callable[..., _R], args: tuple[Any, ...]) -> _R:
+        """``function``'s result."""
+        return function(*args)
+
 
 def run_apart(
     purpose: str, function: Callable[..., _R], progress: Callable[..., None], *args: Any, **kwargs: Any
@@ -34,3 +40,24 @@ def run_apart(
         return Errand().run(progress, function, args, kwargs)
     with Apart(Errand, purpose, limit_s=None) as errand:
         return errand.hear(progress, Errand.run, function, args, kwargs)
+
+
+@contextmanager
+def beside(purpose: str, function: Callable[..., _R], *args: Any) -> Iterator[Future[_R]]:
+    """``function(*args)`` in a process of its own while the body runs; yields its result to come.
+
+    A body that raises ends it. On Windows it is called in this process, before the body.
+    """
+    if sys.platform == "win32":
+        done: Future[_R] = Future()
+        done.set_result(function(*args))
+        yield done
+        return
+    with ThreadPoolExecutor(1) as waits, Apart(Errand, purpose, limit_s=None) as errand:
+        result = waits.submit(errand.call, Errand.call, function, args)
+        try:
+            yield result
+        except BaseException:
+            errand.end()
+            wait([result])
+            raise

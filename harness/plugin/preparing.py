@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from harness.host.errand import run_apart
+from harness.host.errand import beside, run_apart
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
     from harness.archive.fetch import Progress
     from harness.guests.model import Arch, GuestImage
+    from harness.guests.toolchain import Target
     from harness.runtimes.model import Runtime
 
 
@@ -38,3 +42,23 @@ def runtime(name: str, progress: Progress | None, mirror: str | None) -> Runtime
     return find(name) or run_apart(
         f"installing the runtime {name}", ensure, progress or silent, name, mirror=mirror
     )
+
+
+@contextmanager
+def workloads(wanted: Collection[tuple[str, Target]], step: Callable[[str], None]) -> Iterator[None]:
+    """What is missing of these programs, compiled while the body does something else, and there at its end.
+
+    Raises what :func:`harness.guests.workloads.build_all` raises.
+    """
+    from harness.guests.workloads import build_all, find_workload  # noqa: PLC0415 - few scenarios have one
+
+    missing = [(name, target) for name, target in wanted if find_workload(name, target) is None]
+    if not missing:
+        yield
+        return
+    with beside("compiling workloads", build_all, missing) as compiled:
+        yield
+        if not compiled.done():
+            names = ", ".join(f"{name} for {target}" for name, target in missing)
+            step(f"compiling workloads: {names} (once, some minutes)")
+        compiled.result()

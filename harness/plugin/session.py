@@ -294,15 +294,15 @@ def prepare(
     A QEMU that cannot be had for ``with_gpu``, and a runtime that cannot be had, is left for their scenarios to name.
     """
     from harness.guests.toolchain import guest_target, host_target  # noqa: PLC0415
-    from harness.guests.workloads import find_workload, workload  # noqa: PLC0415
 
-    for name, arch, efi in dict.fromkeys((each.guest, each.arch, each.efi) for each in guests if each.guest):
-        session.guest(name, arch, efi=efi)
-    wanted = [(name, target) for name, arch in workloads for target in (host_target(), guest_target(arch))]
-    for name, target in dict.fromkeys(wanted):
-        if find_workload(name, target) is None:
-            session.watcher.step(f"compiling the workload {name} for {target} (once, about a minute)")
-            workload(name, target)
+    programs = dict.fromkeys(
+        (name, target) for name, arch in workloads for target in (host_target(), guest_target(arch))
+    )
+    with preparing.workloads(programs, session.watcher.step):
+        for name, arch, efi in dict.fromkeys(
+            (each.guest, each.arch, each.efi) for each in guests if each.guest
+        ):
+            session.guest(name, arch, efi=efi)
     for subject in dict.fromkeys(with_gpu):
         with suppress(HostLacks):
             session.with_gpu(subject)

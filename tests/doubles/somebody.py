@@ -6,9 +6,12 @@ import os
 import signal
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from harness.errors import FramesWrong
+from harness.host.processes import spawn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,3 +75,30 @@ def work(total: int, *, progress, what: str = "work") -> tuple[int, str]:
     for done in range(total):
         progress(what, done, total)
     return os.getpid(), what
+
+
+def work_raises() -> None:
+    """For an errand."""
+    raise FramesWrong("there is no work", fix="wait")
+
+
+def asked_and_answered(folder: Path) -> int:
+    """For an errand: ends when somebody asks."""
+    while not (folder / "asked").exists():
+        time.sleep(0.01)
+    return os.getpid()
+
+
+def goes_on_for_ever(pids: Path) -> None:
+    """For an errand: it waits in a thread for a process of its own, as who compiles does."""
+    argv = [sys.executable, "-c", "import time; time.sleep(999)"]
+
+    def wait() -> None:
+        process = spawn(argv, purpose="work")
+        draft = pids.with_suffix(".draft")
+        draft.write_text(f"{os.getpid()} {process.pid}")
+        draft.rename(pids)
+        process.wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(wait).result()

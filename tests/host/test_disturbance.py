@@ -29,20 +29,21 @@ def test_what_a_child_used_is_ours_alive_and_ended():
 
 
 def test_what_somebody_else_used_is_not_ours():
-    """A process of another parent: it belongs to whoever adopts orphans."""
-    before = read()
+    """A process of another parent: it belongs to whoever adopts orphans. The one between is ours: it does no more than
+    it must, and much less than the orphan."""
     orphan = (
         "import subprocess, sys; p = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE);"
         "print(p.pid, flush=True); import os; os._exit(0)"
     )
+    before = read()
     said = subprocess.run(
-        [sys.executable, "-c", orphan, *spin(0.5)], check=True, capture_output=True, text=True
+        [sys.executable, "-I", "-S", "-c", orphan, *spin(3)], check=True, capture_output=True, text=True
     )
     with suppress(psutil.NoSuchProcess):  # it may have ended, and been taken leave of
         psutil.Process(int(said.stdout)).wait(30)
     after = read()
-    assert after.ours_s - before.ours_s < 0.4
-    assert after.busy_s - before.busy_s > 0.4
+    assert after.ours_s - before.ours_s < 2
+    assert after.busy_s - before.busy_s > 2.5
     assert between(before, after).others > 0
 
 
