@@ -18,6 +18,8 @@ nox.options.sessions = ["tests", "lint"]
 LOCK = Path(".ci/requirements.lock")
 ENVIRONMENT = Path(".nox/visorbench").resolve()
 PROGRAMS = ENVIRONMENT / ("Scripts" if sys.platform == "win32" else "bin")
+IN_PARALLEL = ("--numprocesses=3", "--dist=worksteal", "-rfER")
+"""Of tests, a third waits: for a guest, a deadline, a process to end."""
 SOURCES = ("harness", "scenarios", "tests", "conftest.py", "noxfile.py")
 
 
@@ -30,17 +32,24 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """The harness's own tests, with coverage. Arguments go to pytest."""
+    """The harness's own tests but the slow ones. Arguments go to pytest, in place of those that are here."""
     prepare(session)
-    arguments = session.posargs or [
-        "--numprocesses=2",
-        "--dist=worksteal",
-        "-rfER",
-        "--durations=25",
+    run(session, "pytest", "--timeout=300", *(session.posargs or [*IN_PARALLEL, "--durations=25"]))
+
+
+@nox.session(venv_backend="none")
+def coverage(session: nox.Session) -> None:
+    """Every test, the slow ones too, and the lines of the harness that none of them runs: half an hour."""
+    prepare(session)
+    run(
+        session,
+        "pytest",
+        "--timeout=600",
+        *IN_PARALLEL,
+        "--runslow",
         "--cov",
         "--cov-report=term:skip-covered",
-    ]
-    run(session, "pytest", "--timeout=300", *arguments)
+    )
 
 
 @nox.session(venv_backend="none")

@@ -13,6 +13,10 @@ settings.register_profile("visorbench", deadline=None)  # a busy host is no fail
 settings.load_profile("visorbench")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--runslow", action="store_true", help="also run the tests that are marked slow")
+
+
 def pytest_configure() -> None:
     """Hear Ctrl-C, and have children hear it, where a shell that started the tests in its background took it away."""
     for number in (signal.SIGINT, getattr(signal, "SIGQUIT", signal.SIGINT)):
@@ -23,12 +27,14 @@ def pytest_configure() -> None:
         signal.signal(hangup, lambda *_: None)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A guest under TCG on a busy host stops now and then, for its emulator's reasons: its test runs once more, and the
     summary names it. What fails for ours fails twice. In CI, whose machines are shared, so does every test."""
     for item in items:
         if item.get_closest_marker("guest_boot") or os.environ.get("CI"):
             item.add_marker(pytest.mark.flaky(reruns=1))
+        if item.get_closest_marker("slow") and not config.getoption("--runslow"):
+            item.add_marker(pytest.mark.skip(reason="slow: --runslow runs it"))
 
 
 @pytest.fixture(scope="session")

@@ -110,6 +110,7 @@ def test_a_mode_by_name_that_this_qemu_has_not_ends_the_command(command, without
     assert "visorbench runtime install gpu" in err
 
 
+@pytest.mark.slow
 @pytest.mark.guest_boot
 @pytest.mark.timeout(600)
 def test_what_a_qemu_has_not_is_left_out_by_name_and_software_still_draws(rows, without_gl, reference):
@@ -136,6 +137,7 @@ def test_virgl_draws_in_a_real_guest(rows, gpu_qemu, reference):
     assert row["renderer"].startswith("virgl (")
 
 
+@pytest.mark.slow
 @pytest.mark.guest_boot
 @pytest.mark.timeout(600)
 def test_a_guest_with_virgl_boots_from_the_command_line(command, gpu_qemu, reference):

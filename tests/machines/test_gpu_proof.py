@@ -45,7 +45,10 @@ def gpus(gpu_qemu, tmp_path) -> QemuBackend:
     return QemuBackend("tcg", qemu=gpu_qemu, logs=tmp_path / "logs")
 
 
-@pytest.mark.parametrize("mode", GUEST_ROUTES)
+@pytest.mark.parametrize(
+    "mode",
+    [mode if mode is GpuMode.VENUS else pytest.param(mode, marks=pytest.mark.slow) for mode in GUEST_ROUTES],
+)
 def test_every_route_draws_right_pictures_under_its_own_name(gpus, gpu_guest, mode) -> None:
     try:
         draw_along_every_route(gpus, gpu_guest, mode)
@@ -74,6 +77,7 @@ def draw_along_every_route(gpus, gpu_guest, mode):
             assert "virgl" not in guest.control
 
 
+@pytest.mark.slow
 def test_only_the_routes_that_are_asked_for_draw(gpus, gpu_guest) -> None:
     """zink draws on Venus, which is proved for it and does not take part."""
     with gpus.machine(MachineSpec(gpu_guest, gpu=GpuMode.VENUS)) as machine:
@@ -155,6 +159,7 @@ def test_a_kernel_without_virtio_gpu_is_named(tcg, tiny) -> None:
             check_driver(machine)
 
 
+@pytest.mark.slow
 def test_an_api_that_a_guest_does_not_have_is_missing_by_name(gpus, gpu_guest) -> None:
     with gpus.machine(MachineSpec(gpu_guest, gpu=GpuMode.VIRGL)) as machine:
         machine.boot(timeout_s=300)

@@ -74,7 +74,7 @@ def frames_in_shared_memory(machine):
 
 
 @pytest.mark.guest_boot
-@pytest.mark.parametrize("arch", Arch)
+@pytest.mark.parametrize("arch", [Arch.X86_64, pytest.param(Arch.ARM64, marks=pytest.mark.slow)])
 def test_both_ways_after_a_reset_and_without_its_process(tcg, tiny, arch):
     with tcg.machine(MachineSpec(tiny(arch), vsock=True, extra={"ivshmem": str(SHARED_MIB)})) as machine:
         machine.boot(timeout_s=300)

@@ -23,6 +23,12 @@ from harness.soak.run import soak
 pytestmark = pytest.mark.guest_boot
 
 
+@pytest.fixture
+def short_lives(monkeypatch):
+    """They boot and end: the life before everything is counted, too."""
+    monkeypatch.setattr("harness.soak.life.MOST_STEPS", 0)
+
+
 def test_machines_live_and_nothing_is_left(reference, tmp_path):
     told, counted = [], []
     logs = tmp_path / "logs"
@@ -37,7 +43,9 @@ def test_machines_live_and_nothing_is_left(reference, tmp_path):
     assert list(logs.iterdir()) == []
 
 
-def test_a_leak_and_a_guest_that_panics_are_found(reference, tmp_path):
+@pytest.mark.usefixtures("short_lives")
+def test_a_leak_and_a_guest_that_panics_are_found(reference, tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.soak.run.SETTLES_S", 3)
     leaked = []
     guest = reference("tiny", Arch.X86_64)
     panics = MachineSpec(replace(guest, append=f"{guest.append} rdinit=/nowhere"))
@@ -62,6 +70,7 @@ def test_a_leak_and_a_guest_that_panics_are_found(reference, tmp_path):
     assert list(outcome.failures[0].logs.rglob("console.log"))
 
 
+@pytest.mark.usefixtures("short_lives")
 def test_who_interrupts_waits_for_no_step(reference, tmp_path):
     guest = reference("tiny", Arch.X86_64)
     never_ready = MachineSpec(replace(guest, append=f"{guest.append} rdinit=/bin/sleep -- 9999"))
@@ -92,6 +101,7 @@ def test_who_interrupts_waits_for_no_step(reference, tmp_path):
     assert not any(machine.pids for machine in running)
 
 
+@pytest.mark.usefixtures("short_lives")
 def test_a_machine_that_cannot_be_made_any_more_is_a_failure_and_the_soak_goes_on(reference, tmp_path):
     def made(folder):
         if "first" not in folder.name:
@@ -123,6 +133,7 @@ def test_what_cannot_live_once_is_not_soaked(reference, tmp_path):
     assert not outcome.passed
 
 
+@pytest.mark.usefixtures("short_lives")
 def test_what_goes_on_failing_ends(reference, tmp_path, monkeypatch):
     monkeypatch.setattr("harness.soak.life.AFTER_FAILURE_S", 0)
 

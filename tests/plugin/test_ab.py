@@ -154,6 +154,7 @@ def test_endless(machine, measure):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.guest_boot
 def test_ctrl_c_leaves_nothing_running_and_keeps_what_was_measured(bench, command) -> None:
     with bench.running(bench.scenario(ENDLESS), "--backend=tcg", name="ab", until=3) as (process, qemu):

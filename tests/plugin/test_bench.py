@@ -180,6 +180,7 @@ def test_an_expression_that_cannot_be_read_makes_no_report_and_names_none(bench)
     assert "report:" not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.guest_boot
 def test_plain_pytest_with_workers_runs_functional_scenarios_at_once(bench) -> None:
     text = (

@@ -234,6 +234,7 @@ def test_the_same_run_gives_the_same_page(run, tmp_path):
     assert html.render(run, tmp_path) == html.render(run, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_large_run_is_drawn_in_part_and_says_so(tmp_path):
     with RunRecorder("scale", {}, reports=tmp_path) as recorder:
         for subject in [recorder.subject(backend="tcg", arch=f"m{number}") for number in range(20)]:
