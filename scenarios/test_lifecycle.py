@@ -44,7 +44,7 @@ def test_pause_and_resume(machine, measure, profile, capabilities):
         paused = time.monotonic()
         machine.pause()  # pausing twice is fine
         with pytest.raises((CommandTimeout, GuestSilent)):
-            machine.ssh.run("true", timeout_s=2)
+            machine.ssh.run("true", timeout_s=1)
         paused_s = time.monotonic() - paused
         with measure.timed("resume"):
             machine.resume()
