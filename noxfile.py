@@ -1,4 +1,4 @@
-"""What people and CI run: ``nox -s bench | tests | lint | selfbench | fuzz | gate | publish``.
+"""What people and CI run: ``nox -s bench | tests | coverage | lint | selfbench | fuzz | gate | publish``.
 
 Every session shares one environment, made from the lock file once and again only when the lock changes, so that a
 second run needs no network. System packages are installed where that is allowed; see ``visorbench setup``.

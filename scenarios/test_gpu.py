@@ -1,6 +1,7 @@
 """What draws for a guest, and how fast: every route to the host's GPU, in turns with the host itself.
 
-Each picture is checked, and each renderer told by its name. Software in the guest is the lower control.
+Each picture is checked, and each renderer told by its name. Software in the guest is the lower control, where the
+profile draws with it.
 """
 
 from __future__ import annotations

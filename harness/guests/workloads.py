@@ -7,10 +7,8 @@ program is never stale, and finding it runs no compiler. A library that a progra
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,11 +119,10 @@ def workload(name: str, target: Target) -> Path:
     return program
 
 
-def build_all(wanted: Sequence[tuple[str, Target]]) -> None:
-    """Build these workloads, as many at once as there are cores: a compiler uses one. Raises what the first raises."""
-    with ThreadPoolExecutor(os.cpu_count() or 1, "compile") as pool:
-        for built in [pool.submit(workload, name, target) for name, target in wanted]:
-            built.result()
+def build_each(names: Sequence[str], target: Target) -> None:
+    """Build these one after the other; raises what :func:`workload` raises."""
+    for name in names:
+        workload(name, target)
 
 
 def _is_there(program: Path) -> bool:

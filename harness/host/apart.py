@@ -151,9 +151,9 @@ class Apart(Generic[_T]):
         )  # fmt: skip
 
     def end(self) -> None:
-        """From any thread: end the process, whatever it does; who waits for an answer has HelperLost."""
+        """From any thread: end the process, which clears up; who waits for its answer has HelperLost."""
         with suppress(TimeoutError):
-            self._process.end()
+            self._process.end(_END_S)
 
     def _end(self) -> None:
         self._hang_up()

@@ -44,19 +44,15 @@ def run_apart(
 
 @contextmanager
 def beside(purpose: str, function: Callable[..., _R], *args: Any) -> Iterator[Future[_R]]:
-    """``function(*args)`` in a process of its own while the body runs; yields its result to come.
+    """``function(*args)`` in a process of its own while the body runs; yields its result to come, and waits for it.
 
-    A body that raises ends it. On Windows it is called in this process, before the body.
+    Raises what ``function`` raises, HelperLost, and HostLacks on Windows. A body that raises ends the process.
     """
-    if sys.platform == "win32":
-        done: Future[_R] = Future()
-        done.set_result(function(*args))
-        yield done
-        return
     with ThreadPoolExecutor(1) as waits, Apart(Errand, purpose, limit_s=None) as errand:
         result = waits.submit(errand.call, Errand.call, function, args)
         try:
             yield result
+            result.result()
         except BaseException:
             errand.end()
             wait([result])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from concurrent.futures import FIRST_EXCEPTION, wait
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from harness.host.errand import beside, run_apart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from harness.archive.fetch import Progress
     from harness.guests.model import Arch, GuestImage
@@ -45,20 +46,24 @@ def runtime(name: str, progress: Progress | None, mirror: str | None) -> Runtime
 
 
 @contextmanager
-def workloads(wanted: Collection[tuple[str, Target]], step: Callable[[str], None]) -> Iterator[None]:
+def workloads(wanted: Iterable[tuple[str, Target]], step: Callable[[str], None]) -> Iterator[None]:
     """What is missing of these programs, compiled while the body does something else, and there at its end.
 
-    Raises what :func:`harness.guests.workloads.build_all` raises.
+    One target beside the other: what takes long is the C library of each. Raises what
+    :func:`harness.guests.workloads.find_workload` and :func:`harness.guests.workloads.workload` raise, and HelperLost.
     """
-    from harness.guests.workloads import build_all, find_workload  # noqa: PLC0415 - few scenarios have one
+    from harness.guests.workloads import build_each, find_workload  # noqa: PLC0415 - heavy
 
-    missing = [(name, target) for name, target in wanted if find_workload(name, target) is None]
-    if not missing:
+    missing: dict[Target, list[str]] = {}
+    for name, target in wanted:
+        if find_workload(name, target) is None:
+            missing.setdefault(target, []).append(name)
+    with ExitStack() as compilers:
+        compiled = [
+            compilers.enter_context(beside(f"compiling workloads for {target}", build_each, names, target))
+            for target, names in missing.items()
+        ]
         yield
-        return
-    with beside("compiling workloads", build_all, missing) as compiled:
-        yield
-        if not compiled.done():
-            names = ", ".join(f"{name} for {target}" for name, target in missing)
-            step(f"compiling workloads: {names} (once, some minutes)")
-        compiled.result()
+        if not all(each.done() for each in compiled):
+            step(f"compiling workloads for {' and '.join(map(str, missing))} (once, a minute or two)")
+        wait(compiled, return_when=FIRST_EXCEPTION)

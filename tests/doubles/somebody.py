@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from harness.errors import FramesWrong
@@ -89,16 +88,14 @@ def asked_and_answered(folder: Path) -> int:
     return os.getpid()
 
 
-def goes_on_for_ever(pids: Path) -> None:
-    """For an errand: it waits in a thread for a process of its own, as who compiles does."""
-    argv = [sys.executable, "-c", "import time; time.sleep(999)"]
-
-    def wait() -> None:
-        process = spawn(argv, purpose="work")
-        draft = pids.with_suffix(".draft")
+def goes_on_for_ever(folder: Path) -> None:
+    """For an errand: it waits for a process of its own, as who compiles does, and clears up."""
+    process = spawn([sys.executable, "-c", "import time; time.sleep(999)"], purpose="work")
+    try:
+        draft = folder / "draft"
         draft.write_text(f"{os.getpid()} {process.pid}")
-        draft.rename(pids)
+        draft.rename(folder / "pids")
         process.wait()
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(wait).result()
+    finally:
+        process.kill()
+        (folder / "cleared up").touch()

@@ -51,7 +51,6 @@ def test_a_gpu_has_its_driver_and_mesa_draws_in_software(tcg, gpu_guest, arch: A
         assert 'renderer: "llvmpipe' in cube
 
 
-@pytest.mark.slow
 def test_two_machines_share_the_image(tcg, gpu_guest) -> None:
     guest = gpu_guest(Arch.X86_64)
     with tcg.machine(MachineSpec(guest)) as one, tcg.machine(MachineSpec(guest)) as other:

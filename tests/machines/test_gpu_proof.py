@@ -47,7 +47,7 @@ def gpus(gpu_qemu, tmp_path) -> QemuBackend:
 
 @pytest.mark.parametrize(
     "mode",
-    [mode if mode is GpuMode.VENUS else pytest.param(mode, marks=pytest.mark.slow) for mode in GUEST_ROUTES],
+    [pytest.param(mode, marks=pytest.mark.slow) if mode is GpuMode.VIRGL else mode for mode in GUEST_ROUTES],
 )
 def test_every_route_draws_right_pictures_under_its_own_name(gpus, gpu_guest, mode) -> None:
     try:

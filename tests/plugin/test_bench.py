@@ -180,28 +180,6 @@ def test_an_expression_that_cannot_be_read_makes_no_report_and_names_none(bench)
     assert "report:" not in done.stdout
 
 
-@pytest.mark.slow
-@pytest.mark.guest_boot
-def test_plain_pytest_with_workers_runs_functional_scenarios_at_once(bench) -> None:
-    text = (
-        "import pytest\n"
-        "@pytest.mark.parametrize('n', range(2))\n"
-        "def test_answers(machine, n):\n    machine.boot()\n"
-        "    assert machine.ssh.run('echo hello').text() == 'hello'\n"
-        "def test_measures(measure):\n    measure.record('x', 1, unit='s', better='lower')\n"
-    )
-    command = [sys.executable, "-m", "pytest", "-p", "harness.plugin", "-n", "2", str(bench.scenario(text))]
-    command += ["--vb-backend", "tcg", "--vb-arch", "x86-64"]
-    done = subprocess.run(
-        command, env=bench.environment, cwd=bench.folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert [series["samples"] for series in bench.results["series"]] == [[1.0]]
-    runs = [path.name for path in (bench.folder / "reports").iterdir() if path.name != "latest"]
-    assert runs == [bench.results["run"]["id"]]
-    assert len(list((bench.folder / "reports" / "latest" / "logs").rglob("console.log"))) == 2
-
-
 def test_the_host_s_noise_is_told_before_while_and_after(bench) -> None:
     text = "def test_one(measure):\n    measure.record('x', 1, unit='s', better='lower')\n"
     assert bench.run(bench.scenario(text), "--backend", "tcg").returncode == 0

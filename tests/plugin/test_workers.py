@@ -118,4 +118,6 @@ def test_four_workers_boot_four_guests_at_once_and_measure_one_by_one(bench, mee
     assert set(meeting.measuring_at_once) == {0, 1}
     assert meeting.lock_was_free == 0
     assert sorted(series["metric"] for series in bench.results["series"]) == ["x0", "x1", "x2", "x3"]
+    runs = [path.name for path in (bench.folder / "reports").iterdir() if path.name != "latest"]
+    assert runs == [bench.results["run"]["id"]], "one for all workers"
     assert len(list((bench.folder / "reports" / "latest" / "logs").rglob("console.log"))) == GUESTS
