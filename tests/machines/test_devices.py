@@ -14,6 +14,7 @@ from harness.errors import (
     InvalidMessage,
     NoHotPlug,
     NotSeen,
+    ToolMissing,
     UnknownName,
     WrongState,
 )
@@ -108,9 +109,11 @@ def test_a_machine_type_without_ports_is_refused_before_it_starts(sector):
 
 @pytest.mark.guest_boot
 def test_both_display_servers_greet_a_client(sector):
-    with sector(extra={"video": "VGA", "vnc": "on", "spice": "on"}) as machine:
-        if not machine.config.features.spice:
-            pytest.skip("this QEMU has no SPICE server: install qemu-system-modules-spice")
+    try:
+        made = sector(extra={"video": "VGA", "vnc": "on", "spice": "on"})
+    except ToolMissing as missing:
+        pytest.skip(str(missing))
+    with made as machine:
         machine.start()
         for server in (SpiceLink, VncDisplay):
             for _ in range(2):

@@ -32,7 +32,8 @@ def test_its_root_is_an_image_with_files_written_elsewhere(tcg, gpu_guest, arch:
     assert guest.root_image.stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", Arch)
 def test_a_gpu_has_its_driver_and_mesa_draws_in_software(tcg, gpu_guest, arch: Arch) -> None:
     with tcg.machine(MachineSpec(gpu_guest(arch), gpu=GpuMode.TWO_D)) as machine:
         machine.boot()

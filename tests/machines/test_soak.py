@@ -27,6 +27,7 @@ pytestmark = pytest.mark.guest_boot
 def short_lives(monkeypatch):
     """They boot and end: the life before everything is counted, too."""
     monkeypatch.setattr("harness.soak.life.MOST_STEPS", 0)
+    monkeypatch.setattr("harness.soak.run.SETTLES_S", 3)
 
 
 def test_machines_live_and_nothing_is_left(reference, tmp_path):
@@ -44,8 +45,7 @@ def test_machines_live_and_nothing_is_left(reference, tmp_path):
 
 
 @pytest.mark.usefixtures("short_lives")
-def test_a_leak_and_a_guest_that_panics_are_found(reference, tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.soak.run.SETTLES_S", 3)
+def test_a_leak_and_a_guest_that_panics_are_found(reference, tmp_path):
     leaked = []
     guest = reference("tiny", Arch.X86_64)
     panics = MachineSpec(replace(guest, append=f"{guest.append} rdinit=/nowhere"))
