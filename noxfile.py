@@ -60,7 +60,7 @@ def lint(session: nox.Session) -> None:
     run(session, "ruff", "check", *SOURCES)
     run(session, "ruff", "format", "--check", *SOURCES)
     windows = ("--platform=win32", "--no-warn-unreachable", "--cache-dir=.mypy_cache/windows")
-    with ThreadPoolExecutor() as pool:  # each uses one core
+    with ThreadPoolExecutor(2) as pool:  # each uses one core
         here, there = pool.submit(run, session, "mypy"), pool.submit(run, session, "mypy", *windows)
     here.result()
     there.result()

@@ -46,7 +46,8 @@ def run_apart(
 def beside(purpose: str, function: Callable[..., _R], *args: Any) -> Iterator[Future[_R]]:
     """``function(*args)`` in a process of its own while the body runs; yields its result to come, and waits for it.
 
-    Raises what ``function`` raises, HelperLost, and HostLacks on Windows. A body that raises ends the process.
+    Raises after the body what ``function`` raises, HelperLost, and HostLacks on Windows. A body that raises ends the
+    process, and is what is heard of.
     """
     with ThreadPoolExecutor(1) as waits, Apart(Errand, purpose, limit_s=None) as errand:
         result = waits.submit(errand.call, Errand.call, function, args)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_EXCEPTION, wait
+from concurrent.futures import as_completed
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,7 @@ def runtime(name: str, progress: Progress | None, mirror: str | None) -> Runtime
 def workloads(wanted: Iterable[tuple[str, Target]], step: Callable[[str], None]) -> Iterator[None]:
     """What is missing of these programs, compiled while the body does something else, and there at its end.
 
-    One target beside the other: what takes long is the C library of each. Raises what
+    One target beside the other: what takes long is a target's C libraries. Raises what
     :func:`harness.guests.workloads.find_workload` and :func:`harness.guests.workloads.workload` raise, and HelperLost.
     """
     from harness.guests.workloads import build_each, find_workload  # noqa: PLC0415 - heavy
@@ -64,6 +64,7 @@ def workloads(wanted: Iterable[tuple[str, Target]], step: Callable[[str], None])
             for target, names in missing.items()
         ]
         yield
-        if not all(each.done() for each in compiled):
-            step(f"compiling workloads for {' and '.join(map(str, missing))} (once, a minute or two)")
-        wait(compiled, return_when=FIRST_EXCEPTION)
+        if left := [str(target) for target, each in zip(missing, compiled, strict=True) if not each.done()]:
+            step(f"compiling workloads for {' and '.join(left)} (once, a minute or two)")
+        for each in as_completed(compiled):
+            each.result()  # the first failure ends the others
