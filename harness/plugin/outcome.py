@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import VisorbenchError, nearest
+from harness.errors import NothingMeasured, VisorbenchError, nearest
 from harness.plugin.keys import SESSION, log_folder, scenario_name, subject_of
 from harness.plugin.skips import NamedSkip
 
@@ -27,7 +27,7 @@ def records_of(item: pytest.Item, call: pytest.CallInfo[None]) -> list[Record]:
     message = str(error) or call.excinfo.exconly()
     if isinstance(error, pytest.FixtureLookupError) and error.argname:
         message = _unknown_fixture(error.argname, error.formatrepr().errorstring)
-    if not isinstance(error, VisorbenchError):  # an assertion's text says little without its place
+    if not isinstance(error, VisorbenchError) or isinstance(error, NothingMeasured):  # which say not where
         message = f"{item.name.partition('[')[0]}: {message}"
     return [{"say": "fail", **about, "error": type(error).__name__, "message": message, "logs": _logs(item)}]
 

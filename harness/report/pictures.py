@@ -106,7 +106,7 @@ def _drawings(run: Run, scenario: Scenario, tables: Sequence[TargetTable]) -> li
     }
     rest = [metric for metric in scenario.metrics if metric.name not in aims]
     many = [metric for metric in rest if _has_many(metric)]
-    few = [metric for metric in rest if not _has_many(metric)]
+    few = [metric for metric in rest if not _has_many(metric) and not _is_one_number(metric)]
     return [
         *_timelines(scenario, names),
         *(
@@ -127,6 +127,11 @@ def _drawing(key: str, metric: Metric, draw: Callable[[], Picture]) -> _Drawing:
 
 def _has_many(metric: Metric) -> bool:
     return max(series.summary.n for series in metric.series) > MANY
+
+
+def _is_one_number(metric: Metric) -> bool:
+    """Which a table says better: a dot alone shows neither spread nor baseline."""
+    return sum(series.summary.n for series in metric.series) == 1
 
 
 def _shares(table: TargetTable, groups: Sequence[Group]) -> Picture:

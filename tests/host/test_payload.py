@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -17,13 +18,24 @@ TRIPLES = {"x86-64": "x86_64-freestanding-none", "arm64": "aarch64-freestanding-
 
 
 def assemble(arch: str, folder: Path) -> bytes:
-    source, obj, flat = folder / "payload.S", folder / "payload.o", folder / "payload.bin"
+    source, obj = folder / "payload.S", folder / "payload.o"
     listing = payload.LISTINGS[arch].strip().splitlines()
     source.write_text("".join(f"{line.partition('|')[2]}\n" for line in listing))
     zig = [sys.executable, "-m", "ziglang"]
     subprocess.run([*zig, "cc", "-target", TRIPLES[arch], "-c", source, "-o", obj], check=True)
-    subprocess.run([*zig, "objcopy", "-O", "binary", obj, flat], check=True)
-    return flat.read_bytes()
+    return section(obj.read_bytes(), b".text")
+
+
+def section(elf: bytes, wanted: bytes) -> bytes:
+    """Its bytes, by the section headers of a 64-bit little-endian ELF file: elf(5)."""
+    (table,) = struct.unpack_from("<Q", elf, 0x28)
+    size, count, names = struct.unpack_from("<HHH", elf, 0x3A)
+    headers = [struct.unpack_from("<IIQQQQ", elf, table + size * number) for number in range(count)]
+    names_at = headers[names][4]
+    for name, _, _, _, offset, length in headers:
+        if elf[names_at + name :].startswith(wanted + b"\0"):
+            return elf[offset : offset + length]
+    raise LookupError(wanted)
 
 
 @pytest.mark.parametrize("arch", TRIPLES)

@@ -137,6 +137,7 @@ def test_virgl_draws_in_a_real_guest(rows, gpu_qemu, reference):
     assert row["renderer"].startswith("virgl (")
 
 
+@pytest.mark.slow
 @pytest.mark.guest_boot
 @pytest.mark.timeout(600)
 def test_a_guest_with_virgl_boots_from_the_command_line(command, gpu_qemu, reference):

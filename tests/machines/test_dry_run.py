@@ -92,7 +92,7 @@ def test_a_shell_runs_what_is_printed_whatever_is_in_the_paths(boot, tmp_path):
     run_in_a_shell(printed.stdout, "^two$", qmp_path(json.loads(boot(*options, "--json").stdout)))
 
 
-@pytest.mark.parametrize("arch", list(Arch))
+@pytest.mark.parametrize("arch", [Arch.X86_64, pytest.param(Arch.ARM64, marks=pytest.mark.slow)])
 def test_the_reference_guest_is_ready_when_pasted(boot, tiny, arch):
     tiny(arch)
     options = ["tiny", "--arch", arch.value, "--backend", "tcg", "--dry-run"]

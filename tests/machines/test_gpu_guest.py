@@ -51,9 +51,14 @@ def test_a_gpu_has_its_driver_and_mesa_draws_in_software(tcg, gpu_guest, arch: A
         assert 'renderer: "llvmpipe' in cube
 
 
-def test_two_machines_share_the_image(tcg, gpu_guest) -> None:
+def test_two_machines_share_the_image_and_a_disk_of_the_users_comes_after_it(
+    tcg, gpu_guest, tmp_path
+) -> None:
     guest = gpu_guest(Arch.X86_64)
-    with tcg.machine(MachineSpec(guest)) as one, tcg.machine(MachineSpec(guest)) as other:
+    disk = tmp_path / "data, ü.img"
+    disk.write_bytes(b"mine".ljust(1 << 20, b"\0"))
+    specs = [MachineSpec(guest), MachineSpec(replace(guest, disk=disk))]
+    with tcg.machine(specs[0]) as one, tcg.machine(specs[1]) as other:
         one.start()
         other.boot()
         one.wait_for(Phase.FIRST_COMMAND, 120)
@@ -61,13 +66,6 @@ def test_two_machines_share_the_image(tcg, gpu_guest) -> None:
         assert other.ssh.run("ls /usr").text().split().count("mine") == 0
         sums = {machine.ssh.run("sha256sum /usr/bin/vkmark").text() for machine in (one, other)}
         assert len(sums) == 1
-
-
-def test_a_disk_of_the_users_comes_after_the_root(tcg, gpu_guest, tmp_path) -> None:
-    disk = tmp_path / "data, ü.img"
-    disk.write_bytes(b"mine".ljust(1 << 20, b"\0"))
-    with tcg.machine(MachineSpec(replace(gpu_guest(Arch.X86_64), disk=disk))) as machine:
-        machine.boot()
-        assert machine.ssh.run("head -c 4 /dev/vdb").text() == "mine"
-        machine.ssh.run("echo theirs > /dev/vdb && sync")
+        assert other.ssh.run("head -c 4 /dev/vdb").text() == "mine"
+        other.ssh.run("echo theirs > /dev/vdb && sync")
     assert disk.read_bytes().startswith(b"mine")

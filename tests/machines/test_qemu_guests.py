@@ -56,18 +56,11 @@ def test_x86_64_from_boot_to_power_off(tcg, tiny, tmp_path):
         assert machine.pids == []
 
 
-def test_arm64_from_boot_to_power_off(tcg, tiny):
+def test_arm64_from_boot_to_power_off_while_its_button_is_pressed_again(tcg, tiny, monkeypatch):
+    monkeypatch.setattr("harness.machines.qemu.machine.POWER_BUTTON_AGAIN_S", 0)
     with tcg.machine(MachineSpec(tiny(Arch.ARM64))) as machine:
         assert list(machine.boot().phases) == list(Phase)
         assert machine.ssh.run("uname -m").text().strip() == "aarch64"
-        machine.powerdown()
-        assert machine.state is State.STOPPED
-
-
-def test_a_guest_that_powers_off_while_its_button_is_pressed_again_has_powered_off(tcg, tiny, monkeypatch):
-    monkeypatch.setattr("harness.machines.qemu.machine.POWER_BUTTON_AGAIN_S", 0)
-    with tcg.machine(MachineSpec(tiny(Arch.X86_64))) as machine:
-        machine.boot()
         press, qemu = machine.control.press_power_button, psutil.Process(machine.pids[0])
         pressed = []
 

@@ -120,6 +120,7 @@ def test_the_command_boots_it_and_a_bench_does_not(vz, tiny, tmp_path, capsys, m
     assert not (tmp_path / "reports").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.guest_boot
 def test_the_reference_guest_boots_through_firmware_on_another_network(vz, tiny):
     from harness.guests.efi_stub import with_efi_stub

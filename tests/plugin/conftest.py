@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,23 @@ class Bench:
         return read
 
 
+@pytest.fixture(scope="session")
+def make_bench() -> Callable[[Path], Bench]:
+    """A bench whose store, lock and reports are in a folder."""
+
+    def make(folder: Path) -> Bench:
+        own = {
+            "VISORBENCH_DATA_DIR": str(folder / "data"),
+            "VISORBENCH_RUNTIME_DIR": str(folder / "run"),
+            "VISORBENCH_LOCK_DIR": str(folder / "run"),
+            "VISORBENCH_REPORTS": str(folder / "reports"),
+            "COLUMNS": "100",
+        }
+        return Bench(folder, {**os.environ, **own})
+
+    return make
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    own = {
-        "VISORBENCH_DATA_DIR": str(tmp_path / "data"),
-        "VISORBENCH_RUNTIME_DIR": str(tmp_path / "run"),
-        "VISORBENCH_LOCK_DIR": str(tmp_path / "run"),
-        "VISORBENCH_REPORTS": str(tmp_path / "reports"),
-        "COLUMNS": "100",
-    }
-    return Bench(tmp_path, {**os.environ, **own})
+def bench(make_bench: Callable[[Path], Bench], tmp_path: Path) -> Bench:
+    return make_bench(tmp_path)

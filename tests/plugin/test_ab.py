@@ -125,6 +125,7 @@ def test_memory(machine, measure, subject):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.guest_boot
 def test_two_configurations_of_a_real_guest_differ_in_what_was_configured_and_in_nothing_else(bench) -> None:
     (bench.folder / "visorbench.toml").write_text("[gate]\nfalse_discovery_rate = 0.2\n")

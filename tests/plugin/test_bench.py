@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -45,14 +44,6 @@ def test_the_scenario_of_the_readme_measures_a_real_guest(bench) -> None:
     assert b"visorbench: ready" in consoles[0].read_bytes()
 
 
-def test_a_scenario_that_measures_nothing_fails(bench) -> None:
-    done = bench.run(bench.scenario("def test_nothing(measure):\n    pass\n"), "--backend", "tcg")
-    assert done.returncode == 1
-    (failure,) = bench.results["failed"]
-    assert failure["error"] == "NothingMeasured"
-    assert "measured nothing" in failure["message"]
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -65,39 +56,6 @@ def test_a_scenario_that_cannot_be_read_is_named_with_its_line(bench, text, said
     assert done.returncode == 2
     assert f"test_typo.py cannot be read: {said}" in done.stderr
     assert "test_typo.py:1" in done.stdout or "line 1" in done.stdout
-
-
-def test_a_failure_is_recorded_with_its_cause_and_never_as_a_number(bench) -> None:
-    text = (
-        "def test_wrong(measure):\n    with measure.timed('x'):\n        raise OSError('the cable is out')\n"
-    )
-    done = bench.run(bench.scenario(text), "--backend", "tcg")
-    assert done.returncode == 1
-    assert bench.results["series"] == []
-    (failure,) = bench.results["failed"]
-    assert (failure["error"], failure["message"]) == ("OSError", "test_wrong: the cable is out")
-    assert "the cable is out" in done.stdout
-
-
-def test_a_skip_keeps_its_code_reason_and_fix(bench) -> None:
-    text = (
-        "from harness.plugin.skips import skip_scenario\n"
-        "def test_one(measure):\n    measure.record('x', 1, unit='s', better='lower')\n"
-        "def test_two(subject):\n    skip_scenario('no-moon', 'there is no moon', 'wait for the night')\n"
-    )
-    done = bench.run(bench.scenario(text), "--backend", "tcg")
-    assert done.returncode == 0
-    (skip,) = (each for each in bench.results["skipped"] if each["code"] == "no-moon")
-    assert (skip["reason"], skip["fix"]) == ("there is no moon", "wait for the night")
-    assert "no moon" in done.stdout
-
-
-def test_backends_that_cannot_work_are_named_with_their_fix(bench) -> None:
-    text = "def test_one(measure):\n    measure.record('x', 1, unit='s', better='lower')\n"
-    assert bench.run(bench.scenario(text)).returncode == 0
-    absent = {each["subject"].partition("-")[0]: each for each in bench.results["skipped"]}
-    assert {"hvf", "whpx"} & set(absent)
-    assert all(each["code"] and each["reason"] and each["fix"] for each in absent.values())
 
 
 def test_only_skips_is_nothing_measured(bench) -> None:
@@ -141,9 +99,7 @@ def test_a_disk_that_fills_up_ends_the_bench_with_what_was_measured(bench) -> No
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--backend", "kwm"], 2, "did you mean 'kvm'"),
         (["--profile", "quik"], 2, "did you mean 'quick'"),
-        (["--guest", "tyny"], 2, "did you mean 'tiny'"),
         (["--arch", "x86_64"], 2, "x86-64"),
         (["--proflie", "quick"], 2, "--profile"),
         (["no/such/file.py"], 2, "there is no scenario file"),
@@ -153,8 +109,6 @@ def test_a_disk_that_fills_up_ends_the_bench_with_what_was_measured(bench) -> No
             4,
             "the profile quick leaves out idle and overhead",
         ),
-        (["--qemu", "/no/such/qemu"], 3, "/no/such/qemu"),
-        (["--backend", "whpx"], 3, "whpx"),
         (["--store", "nosuchdatabase://x"], 2, "nosuchdatabase"),
     ],
 )
@@ -166,11 +120,11 @@ def test_mistakes_are_one_sentence_and_their_own_exit_code(bench, arguments, cod
     assert not (bench.folder / "reports").exists()
 
 
-@pytest.mark.parametrize("word", ["memory", "density", "Hot_Plug"])
-def test_a_long_scenario_is_named_by_its_part_as_well(bench, word) -> None:
-    done = bench.run("--backend", "tcg", "--list", "-k", word)
+def test_long_scenarios_are_named_by_their_parts_as_well(bench) -> None:
+    words = ("memory", "density", "Hot_Plug")
+    done = bench.run("--backend", "tcg", "--list", "-k", " or ".join(words))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert word.lower() in done.stdout.lower()
+    assert [word for word in words if word.lower() not in done.stdout.lower()] == []
 
 
 def test_an_expression_that_cannot_be_read_makes_no_report_and_names_none(bench) -> None:
@@ -178,13 +132,6 @@ def test_an_expression_that_cannot_be_read_makes_no_report_and_names_none(bench)
     assert done.returncode == 2
     assert "boot and" in done.stderr
     assert "report:" not in done.stdout
-
-
-def test_the_host_s_noise_is_told_before_while_and_after(bench) -> None:
-    text = "def test_one(measure):\n    measure.record('x', 1, unit='s', better='lower')\n"
-    assert bench.run(bench.scenario(text), "--backend", "tcg").returncode == 0
-    host = bench.results["run"]["host"]
-    assert all(0 <= host[name] <= 1 for name in ("noise_before", "noise_score", "noise_after"))
 
 
 def test_a_scenarios_name_chooses_it_alone() -> None:
@@ -223,49 +170,3 @@ def test_where_standard_output_takes_no_more_the_run_is_made_and_kept_all_the_sa
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert bench.results["run"]["id"] in runs.stdout
-
-
-def test_a_fixture_that_is_not_there_is_named_with_the_nearest(bench) -> None:
-    done = bench.run(bench.scenario("def test_wrong(machin, measure):\n    pass\n"), "--backend", "tcg")
-    assert done.returncode == 1
-    assert "test_wrong: there is no fixture 'machin'; did you mean 'machine'?" in done.stdout
-
-
-def test_a_failed_attempt_is_no_number(bench) -> None:
-    """Rounds that ended well stay; what the failed one had recorded until then does not."""
-    scenario = """
-def test_steps(measure):
-    for number in measure.rounds(3):
-        measure.record("first", 1 + number, unit="s", better="lower")
-        measure.variant("other").record("first", 10 + number, unit="s", better="lower")
-        assert number < 2, "the third fails"
-        measure.record("second", 20 + number, unit="s", better="lower")
-
-def test_once(measure):
-    measure.record("only", 1, unit="s", better="lower")
-    raise ValueError("after all")
-"""
-    done = bench.run(bench.scenario(scenario, "test_steps.py"), "--backend", "tcg")
-    assert done.returncode == 1, done.stdout + done.stderr
-    found = {(series["metric"], *series["samples"]) for series in bench.results["series"]}
-    assert found == {("first", 1, 2), ("first", 10, 11), ("second", 20, 21)}
-    assert len(bench.results["failed"]) == 2
-
-
-@pytest.mark.skipif(shutil.which("qemu-img") is None, reason="this host has no qemu-img")
-def test_a_scenario_has_disks_which_are_gone_with_it(bench) -> None:
-    text = """
-import pytest
-
-@pytest.mark.needs("disks", "snapshots")
-def test_disk(machine_factory, disk_factory, measure):
-    disk = disk_factory("mine", 16)
-    machine = machine_factory(disks=[disk])
-    assert machine.settings["disks"] == "virtio-blk-qcow2-writeback-threads"
-    raise OSError(f"it lies in <{disk.file}>, of {disk.file.stat().st_size} bytes")
-"""
-    bench.run(bench.scenario(text), "--backend", "tcg")
-    (failure,) = bench.results["failed"]
-    lay_in = re.search(r"it lies in <(.+)>, of [1-9]", failure["message"])
-    assert lay_in, failure
-    assert not Path(lay_in[1]).parent.exists()

@@ -21,6 +21,8 @@ def refused(bench, *arguments: object) -> tuple[int, str]:
     """Exit code and sentence of a list, which are those of a bench, and all that the list says."""
     listed, measured = bench.run("--list", *arguments), bench.run(*arguments)
     assert listed.stdout == ""
+    assert not (bench.folder / "reports").exists()
+    assert "Traceback" not in measured.stderr + measured.stdout
     assert (listed.returncode, listed.stderr) == (measured.returncode, measured.stderr)
     return listed.returncode, listed.stderr
 

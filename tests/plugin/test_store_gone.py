@@ -1,7 +1,6 @@
 """A database that goes away while a bench measures: nothing is lost, and it is said what to do."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +67,15 @@ def test_the_run_goes_on_is_reported_and_is_delivered_later(bench, postgresql, i
     assert ([each["run"] for each in status["undelivered"]], status["runs"]) == ([run.id], 0)
     other = visorbench("store", "deliver")
     assert "1 run waits for another store" in other.stdout
+
+    folder = bench.folder / "reports" / run.id
+    folder.rename(bench.folder / "elsewhere")
+    done = visorbench("store", "deliver", run.id, "--store", url)
+    assert (done.returncode, f"still not stored: {run.id}" in done.stdout) == (1, True), done.stdout
+    unknown = visorbench("store", "deliver", "nonsense", "--store", url)
+    assert (unknown.returncode, run.id in unknown.stderr) == (2, True)
+    (bench.folder / "elsewhere").rename(folder)
+
     delivered = visorbench("store", "deliver", "--store", url)
     assert (delivered.returncode, run.id in delivered.stdout) == (0, True), delivered.stderr
     with Store(url) as store:
@@ -75,12 +83,23 @@ def test_the_run_goes_on_is_reported_and_is_delivered_later(bench, postgresql, i
     assert "no run waits" in visorbench("store", "deliver", "--store", url).stdout
 
 
-def test_the_next_bench_delivers_what_waits(bench, postgresql, interrupted_store, visorbench):
+def test_the_next_bench_is_told_at_once_and_the_one_after_it_delivers_what_waits(
+    bench, postgresql, interrupted_store
+):
     url, _ = interrupted_store
     run = read_run(bench.folder / "reports" / "latest")
+    short = bench.scenario(SHORT, "test_short.py")
+    done = bench.run(short, "--backend", "tcg", "--store", url)
+    assert done.returncode == 1
+    assert (
+        "start the server, or check host and port in its URL, or name another with --store URL" in done.stderr
+    )
+    assert "still has everything" not in done.stderr
+    assert read_run(bench.folder / "reports" / "latest").id == run.id, "before anything is measured"
+
     postgresql.end()
     postgresql.start()
-    done = bench.run(bench.scenario(SHORT, "test_short.py"), "--backend", "tcg", "--store", url)
+    done = bench.run(short, "--backend", "tcg", "--store", url)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"stored too, having waited for it: {run.id}" in done.stdout
     with Store(url) as store:
@@ -88,29 +107,6 @@ def test_the_next_bench_delivers_what_waits(bench, postgresql, interrupted_store
             run.id,
             read_run(bench.folder / "reports" / "latest").id,
         }
-
-
-def test_a_store_that_is_away_before_anything_is_measured_is_said_at_once(bench, interrupted_store):
-    url, _ = interrupted_store
-    done = bench.run(bench.scenario(SHORT, "test_short.py"), "--backend", "tcg", "--store", url)
-    assert done.returncode == 1
-    assert (
-        "start the server, or check host and port in its URL, or name another with --store URL" in done.stderr
-    )
-    assert "still has everything" not in done.stderr
-
-
-def test_a_run_that_waits_and_whose_folder_is_gone_is_named(bench, postgresql, interrupted_store, visorbench):
-    url, _ = interrupted_store
-    run = read_run(bench.folder / "reports" / "latest")
-    shutil.rmtree(bench.folder / "reports" / run.id)
-    postgresql.end()
-    postgresql.start()
-    done = visorbench("store", "deliver", run.id, "--store", url)
-    assert done.returncode == 1
-    assert f"still not stored: {run.id}" in done.stdout
-    unknown = visorbench("store", "deliver", "nonsense", "--store", url)
-    assert (unknown.returncode, run.id in unknown.stderr) == (2, True)
 
 
 def test_a_password_is_neither_printed_nor_kept(bench, postgresql):

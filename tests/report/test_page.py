@@ -54,6 +54,12 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def plain(run):
+    """It, with no plots but one."""
+    return run.model_copy(update={"series": run.series[:1]})
+
+
+@pytest.fixture(scope="module")
 def page(run, tmp_path_factory):
     return Page(html.render(run, tmp_path_factory.mktemp("empty")))
 
@@ -131,10 +137,10 @@ def test_every_part_is_there(page, run):
     assert drawn == len({(series.scenario, series.metric) for series in run.series}) + 1, "and one timeline"
 
 
-def test_it_says_how_to_measure_it_again(run, tmp_path):
+def test_it_says_how_to_measure_it_again(plain, tmp_path):
     def told(*command):
-        harness = run.run.harness.model_copy(update={"command": command})
-        of = run.model_copy(update={"run": run.run.model_copy(update={"harness": harness})})
+        harness = plain.run.harness.model_copy(update={"command": command})
+        of = plain.model_copy(update={"run": plain.run.model_copy(update={"harness": harness})})
         (line,) = [line for line in Page(html.render(of, tmp_path)).text.splitlines() if "--profile" in line]
         return line
 
@@ -211,22 +217,22 @@ def test_nothing_that_a_guest_wrote_becomes_markdown(nasty):
     assert not re.search(r"\]\((?!\./pictures/[\w.-]+\.png\))", text), "links to the run's own pictures only"
 
 
-def test_logs_outside_of_the_folder_are_neither_read_nor_linked(run, tmp_path):
+def test_logs_outside_of_the_folder_are_neither_read_nor_linked(plain, tmp_path):
     (tmp_path / "secret").write_text("hidden words")
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "link").symlink_to(tmp_path / "secret")
-    failure = run.failed[0].model_copy(update={"logs": ("../secret", str(tmp_path / "secret"), "link")})
-    source = html.render(run.model_copy(update={"failed": (failure,)}), folder)
+    failure = plain.failed[0].model_copy(update={"logs": ("../secret", str(tmp_path / "secret"), "link")})
+    source = html.render(plain.model_copy(update={"failed": (failure,)}), folder)
     assert "hidden words" not in source
     assert 'href="./link"' in source
     assert "../secret</a>" not in source
 
 
-def test_an_interrupted_run_and_an_empty_one_say_so(run, tmp_path):
-    cut = run.model_copy(update={"run": run.run.model_copy(update={"finished": None})})
+def test_an_interrupted_run_and_an_empty_one_say_so(plain, tmp_path):
+    cut = plain.model_copy(update={"run": plain.run.model_copy(update={"finished": None})})
     assert "This run was interrupted" in Page(html.render(cut, tmp_path)).text
-    empty = run.model_copy(update={"series": (), "subjects": (), "failed": (), "skipped": ()})
+    empty = plain.model_copy(update={"series": (), "subjects": (), "failed": (), "skipped": ()})
     assert "Nothing was measured" in Page(html.render(empty, tmp_path)).text
 
 
@@ -235,19 +241,35 @@ def test_the_same_run_gives_the_same_page(run, tmp_path):
 
 
 def test_a_large_run_is_drawn_in_part_and_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "PICTURES", 4)
+    monkeypatch.setattr(pictures, "PICTURES", 3)
     with RunRecorder("scale", {}, reports=tmp_path) as recorder:
-        for subject in [recorder.subject(backend="tcg", arch=f"m{number}") for number in range(20)]:
-            for metric in range(6):
+        for subject in [recorder.subject(backend="tcg", arch=f"m{number}") for number in range(13)]:
+            for metric in range(4):
                 values = [1.0 + at % 97 for at in range(150 if metric % 2 else 300)]
                 recorder.samples("s", f"m{metric}", unit="s", better="lower", subject=subject, values=values)
         run = recorder.finish()
     page = Page(html.render(run, tmp_path))
-    assert len(page.all("svg")) == 4
-    assert "2 more metrics are in the table only" in page.text
-    assert "12 of 20 subjects are drawn; at most 50 samples of each are drawn" in page.text
+    assert len(page.all("svg")) == 3
+    assert "1 more metric is in the table only" in page.text
+    assert "12 of 13 subjects are drawn; at most 50 samples of each are drawn" in page.text
     assert "median · p95 · p99" in page.text
-    assert len(page.all("tr")) > 6 * 20
+    assert len(page.all("tr")) > 4 * 13
+
+
+def test_a_single_number_is_not_drawn_and_two_are(tmp_path):
+    with RunRecorder("single", {}, reports=tmp_path) as recorder:
+        guest, native = (recorder.subject(backend=name) for name in ("tcg", "native"))
+        for metric, subjects in (("alone", [guest]), ("beside", [guest, native])):
+            for subject in subjects:
+                recorder.samples("s", metric, unit="s", better="lower", subject=subject, values=[1.5])
+        run = recorder.finish()
+    page = Page(html.render(run, tmp_path))
+    assert len(page.all("svg")) == 1
+    assert "1 more metric is in the table only" in page.text
+    alone = run.model_copy(update={"series": tuple(each for each in run.series if each.metric == "alone")})
+    page = Page(html.render(alone, tmp_path))
+    assert page.all("svg") == []
+    assert ("1.50" in page.text, "in the table only" in page.text) == (True, False)
 
 
 def test_the_header_names_this_very_host(tmp_path):

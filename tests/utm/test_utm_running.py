@@ -140,8 +140,8 @@ def dylib(tmp_path_factory):
             f"int {name}(void) {{ return helix_hidden(); }}\n" for name in names
         ))  # fmt: skip
         library = folder / f"{len(names)}.dylib"
-        argv = [find_compiler().program, "cc", "-target", "aarch64-macos", "-shared", "-o", library, source]
-        subprocess.run(argv, check=True, capture_output=True)
+        bare = ["-target", "aarch64-macos", "-nostdlib", "-shared"]
+        subprocess.run([find_compiler().program, "cc", *bare, "-o", library, source], check=True)
         return library
 
     return build
