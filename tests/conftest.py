@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from harness.cli.main import main
+from tests.drawing import drawing_machine  # noqa: F401 - a fixture: for one machine, whichever tests use it
 from tests.postgresql_server import running
 
 settings.register_profile("visorbench", deadline=None)  # a busy host is no failure

@@ -17,7 +17,7 @@ from harness.display.screendump import Screendump
 from harness.display.vnc import VncDisplay
 from harness.errors import DisplayLost, DisplayRefused, NoFrame
 from harness.machines.model import MachineSpec
-from tests.display.conftest import HEIGHT, WIDTH, Drawing, watch
+from tests.drawing import HEIGHT, WIDTH, Drawing, watch
 
 pytestmark = [pytest.mark.guest_boot, pytest.mark.timeout(600)]
 

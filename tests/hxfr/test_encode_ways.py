@@ -14,7 +14,7 @@ from harness.machines.runner import SshRunner
 from harness.plugin.display_contest import DrawingGuest
 from harness.plugin.encode_contest import STAGES
 from harness.plugin.encode_ways import NATIVE_WAY, PIXEL_DATA, ZERO_COPY, ZERO_COPY_REQUEST, Desk
-from tests.display.conftest import HEIGHT, WIDTH, drawing_machine  # noqa: F401 - a fixture
+from tests.drawing import HEIGHT, WIDTH
 
 pytestmark = [pytest.mark.guest_boot, pytest.mark.timeout(600)]
 FRAMES = 12
@@ -28,7 +28,7 @@ def host():
 
 
 @pytest.fixture
-def desk(drawing_machine, host, tmp_path):  # noqa: F811
+def desk(drawing_machine, host, tmp_path):
     pattern = Pattern.prepare(SshRunner.of(drawing_machine))
     return Desk(DrawingGuest(drawing_machine, pattern, (WIDTH, HEIGHT)), host, tmp_path)
 

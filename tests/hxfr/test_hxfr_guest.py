@@ -23,7 +23,7 @@ from harness.hxfr.messages import ErrorCode, Failure
 from harness.hxfr.parser import Parser
 from harness.hxfr.scanout import Scanout
 from harness.hxfr.server import HxfrServer
-from tests.display.conftest import HEIGHT, WIDTH, Drawing, drawing_machine  # noqa: F401 - a fixture
+from tests.drawing import HEIGHT, WIDTH, Drawing
 from tests.hxfr.conftest import connected, shown
 from tests.hxfr.test_hxfr_server import decoded
 
@@ -33,13 +33,13 @@ RECORDING = "/tmp/recorded.h264"
 
 
 @pytest.fixture(scope="module")
-def trace(drawing_machine):  # noqa: F811
+def trace(drawing_machine):
     with ScanoutTrace(drawing_machine.control.qmp) as trace:
         yield trace
 
 
 @pytest.fixture(scope="module")
-def scanout(drawing_machine, trace):  # noqa: F811
+def scanout(drawing_machine, trace):
     display = DbusDisplay.open(drawing_machine.control.qmp)
     scanout = Scanout(display, lossless=True, resource=trace.resource)
     yield scanout
@@ -47,7 +47,7 @@ def scanout(drawing_machine, trace):  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def server(scanout, drawing_machine):  # noqa: F811
+def server(scanout, drawing_machine):
     """Everywhere at once: TCP on the host, a vsock port and a virtio-serial port of the guest."""
     with HxfrServer({0: scanout}) as server:
         server.listen_vsock(drawing_machine.vsock.listen(5000))
@@ -70,7 +70,7 @@ def numbers_in(stream: bytes, kind: str = "h264") -> list[int | None]:
     return numbers
 
 
-def test_every_flip_is_decoded_once_and_in_order_and_recorded_so(drawing_machine, server, tmp_path) -> None:  # noqa: F811
+def test_every_flip_is_decoded_once_and_in_order_and_recorded_so(drawing_machine, server, tmp_path) -> None:
     responses = []
     with connected(server) as client:
         frames = client.subscribe(timeout_s=2)
@@ -102,12 +102,12 @@ def recorded(machine, *options: str, frames: int) -> list[int | None]:
 
 @pytest.mark.parametrize("way", ["resource", "pixels", "subscription"])
 @pytest.mark.parametrize("where", ["vsock:5000", "file:/tmp/port"])
-def test_a_client_in_the_guest_has_its_frames_encoded(drawing_machine, server, where, way) -> None:  # noqa: F811
+def test_a_client_in_the_guest_has_its_frames_encoded(drawing_machine, server, where, way) -> None:
     options = (f"--encode={where}", f"--by={way}", "--fps=10")
     assert recorded(drawing_machine, *options, frames=15) == list(range(15))
 
 
-def test_a_page_that_is_not_shown_any_more_is_not_found(drawing_machine, server, trace) -> None:  # noqa: F811
+def test_a_page_that_is_not_shown_any_more_is_not_found(drawing_machine, server, trace) -> None:
     pages = Drawing(drawing_machine, "--frames=4").events()[0]["resources"]
     while trace.resource() in pages:  # the guest goes back to its text console
         pass
@@ -119,7 +119,7 @@ def test_a_page_that_is_not_shown_any_more_is_not_found(drawing_machine, server,
         assert client.encode(shown(0, WIDTH, HEIGHT)).is_keyframe
 
 
-def test_garbage_on_a_port_closes_it_and_the_next_client_is_served(drawing_machine, server) -> None:  # noqa: F811
+def test_garbage_on_a_port_closes_it_and_the_next_client_is_served(drawing_machine, server) -> None:
     run = drawing_machine.ssh.run
     said = run("exec 3<>/tmp/port; printf 'GET / HTTP/1.0\r\n\r\n' >&3; cat <&3").stdout
     (message,) = Parser(FROM_SERVERS).feed(said)
@@ -132,7 +132,7 @@ def test_garbage_on_a_port_closes_it_and_the_next_client_is_served(drawing_machi
     assert recorded(drawing_machine, "--encode=file:/tmp/port", "--by=pixels", frames=3) == [0, 1, 2]
 
 
-def test_a_port_that_cannot_be_is_refused(drawing_machine) -> None:  # noqa: F811
+def test_a_port_that_cannot_be_is_refused(drawing_machine) -> None:
     qmp = drawing_machine.control.qmp
     with pytest.raises(InvalidConfiguration, match="cannot be called"):
         VirtioSerial(qmp, "a name")
