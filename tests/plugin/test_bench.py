@@ -80,7 +80,7 @@ def test_a_disk_that_fills_up_ends_the_bench_with_what_was_measured(bench) -> No
     text = (
         "def test_much(measure):\n"
         "    for n in range(20_000):\n"
-        "        measure.record(f'm{n}', 1, unit='s', better='lower')\n"
+        "        measure.record_all(f'm{n}', range(100), unit='s', better='lower')\n"
     )
     command = bench.command(bench.scenario(text), "--backend", "tcg")
     done = subprocess.run(

@@ -11,7 +11,7 @@ from harness.errors import StoreError
 from harness.results.store import Store
 from tests.results.writer import SHARED, small_run
 
-WRITERS = 6
+WRITERS = 4
 RUNS = 8
 
 
