@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from harness.gate.rules import FALSE_DISCOVERY_RATE, MIN_EFFECT, MetricRule, Rules
 from harness.guests.model import Arch
 
-Count = Annotated[int, Field(ge=1, le=10_000)]
-CountOrNone = Annotated[int, Field(ge=0, le=10_000)]
+Count = Annotated[int, Field(ge=1, le=10_000, strict=True)]
+CountOrNone = Annotated[int, Field(ge=0, le=10_000, strict=True)]
 Size = tuple[Annotated[int, Field(ge=64, le=1920)], Annotated[int, Field(ge=64, le=1080)]]
 GpuRoute = Literal["venus", "zink", "virgl", "software-vulkan", "software-gles"]
 """Names of ``harness.machines.gpu_routes``."""
@@ -50,9 +50,9 @@ class Profile(_Frozen):
     """Frames of a repetition, at most."""
     gpu_seconds: Count = 1
     """A repetition begins no frame after so many seconds."""
-    gpu_others: bool = False
+    gpu_others: StrictBool = False
     """Whether the workloads of others (glmark2, kmscube, vkmark) run too."""
-    long_scenarios: bool = False
+    long_scenarios: StrictBool = False
     """Whether scenarios that take minutes (devices, display, encode, network, snapshot …) run unnamed."""
     frame_rounds: Count = 1
     """Repetitions of every way that frames take, in turns."""
@@ -90,9 +90,9 @@ class Profile(_Frozen):
     """How long an idle guest is looked at."""
     overhead_rounds: CountOrNone = 0
     """How often the host's CPU time for the same work is taken, native and in a guest."""
-    machine_per_round: bool = False
+    machine_per_round: StrictBool = False
     """Whether every round of a scenario has a machine of its own: for runs that others are compared with."""
-    machine_types: bool = False
+    machine_types: StrictBool = False
     """Whether boot is measured on every machine type of the architecture, not only the default one."""
 
 
@@ -147,7 +147,7 @@ class MetricRuleConfig(_Frozen):
     """``[gate.metrics."boot/*"]``: what a gate asks of the metrics that the glob matches."""
 
     min_effect: Share | None = None
-    ignore: bool = False
+    ignore: StrictBool = False
 
 
 class GateConfig(_Frozen):

@@ -21,7 +21,9 @@ _FOREIGN = {
 
 
 def image_format(path: Path) -> str:
-    """``qcow2`` or ``raw``; raises InvalidConfiguration for what must be converted or unpacked first."""
+    """``qcow2`` or ``raw``; raises InvalidConfiguration for what must be converted or unpacked first, and for what is
+    called qcow2 and is not: half a download, or an error's page in its place, would boot as a raw disk with nothing
+    on it."""
     try:
         with path.open("rb") as file:
             head = file.read(16)
@@ -37,4 +39,9 @@ def image_format(path: Path) -> str:
                 f"{path} is a {name} file",
                 fix=f"unpack it, or `qemu-img convert -O qcow2 '{path}' disk.qcow2`",
             )
+    if path.suffix.lower() == ".qcow2":
+        raise InvalidConfiguration(
+            f"{path} is called .qcow2 and is no qcow2 image",
+            fix="fetch or make it again; if it is a raw disk, call it .raw",
+        )
     return "raw"

@@ -116,6 +116,8 @@ def test_unknown_key_names_the_nearest(write, text: str, place: str, guess: str)
             "[profiles.p]\nboots = 0\nlifecycle_rounds = 1\ncompute_rounds = 1",
             "profiles.p.boots in .* must be 1 or more, not 0",
         ),
+        ("[profiles.p]\nboots = '3'", "profiles.p.boots in .* must be a whole number, not '3'"),
+        ("[profiles.p]\nlong_scenarios = 'yes'", "long_scenarios in .* must be true or false, not 'yes'"),
         ("[guests.g]\nkernel = 'vmlinuz'", "guests.g.arch in .* is missing"),
         ("[profiles]\np = 1", "profiles.p in .* must be a table, not 1"),
         ("profile = ", "is not TOML"),

@@ -61,6 +61,14 @@ def test_an_image_of_another_kind_is_named_and_how_to_convert_it(tmp_path, head,
     assert "convert" in caught.value.fix
 
 
+@pytest.mark.parametrize("head", [b"", b"<html>Not found</html>"])
+def test_what_is_called_qcow2_and_is_not_is_no_raw_disk(tmp_path, head):
+    image = tmp_path / "disk.QCOW2"
+    image.write_bytes(head)
+    with pytest.raises(InvalidConfiguration, match=r"is called \.qcow2 and is no qcow2 image"):
+        image_format(image)
+
+
 def test_an_x86_guest_on_a_weakly_ordered_host_has_one_tcg_thread(monkeypatch):
     monkeypatch.setattr(defaults, "host_arch", lambda: "arm64")
     assert defaults.accelerator("tcg", Arch.X86_64).properties == {}
