@@ -27,7 +27,8 @@ def records_of(item: pytest.Item, call: pytest.CallInfo[None]) -> list[Record]:
     message = str(error) or call.excinfo.exconly()
     if isinstance(error, pytest.FixtureLookupError) and error.argname:
         message = _unknown_fixture(error.argname, error.formatrepr().errorstring)
-    if not isinstance(error, VisorbenchError) or isinstance(error, NothingMeasured):  # which say not where
+    says_where = isinstance(error, VisorbenchError) and not isinstance(error, NothingMeasured)
+    if not says_where:
         message = f"{item.name.partition('[')[0]}: {message}"
     return [{"say": "fail", **about, "error": type(error).__name__, "message": message, "logs": _logs(item)}]
 

@@ -42,7 +42,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """The plots of one scenario, and how many metrics have none."""
+    """The plots of one scenario, and of how many metrics there would be more."""
 
     pictures: tuple[Picture, ...]
     others: tuple[Picture, ...] = ()
@@ -62,29 +62,32 @@ class _Drawing:
 
 
 def galleries(run: Run, scenarios: Sequence[Scenario]) -> dict[str, Gallery]:
-    """Scenario → its plots: timelines of boots and shares of native first, then one for each other metric, those with
-    many samples before those with few."""
+    """Scenario → its plots: timelines of boots and shares of native first, then one for each other metric of more than
+    one number, those with many samples before those with few."""
     tables = target_tables(run)
     wanted = {scenario.name: _drawings(run, scenario, tables) for scenario in scenarios}
     made: dict[str, Gallery] = {}
     granted = _shared({name: len(drawings) for name, drawings in wanted.items()})
     for scenario in scenarios:
-        chosen = wanted[scenario.name][: granted[scenario.name]]
-        made[scenario.name] = _gallery(scenario, chosen)
+        made[scenario.name] = _gallery(wanted[scenario.name], granted[scenario.name])
     return made
 
 
-def _gallery(scenario: Scenario, drawings: Sequence[_Drawing]) -> Gallery:
-    drawn = frozenset[str]().union(*(drawing.metrics for drawing in drawings))
+def _gallery(wanted: Sequence[_Drawing], granted: int) -> Gallery:
+    drawings = wanted[:granted]
     aimed = any(drawing.key == "bars" for drawing in drawings)
     last = [drawing for drawing in drawings if aimed and drawing.key == "dots"]
     first = [drawing for drawing in drawings if drawing not in last]
     return Gallery(
         tuple(drawing.draw() for drawing in first),
         tuple(drawing.draw() for drawing in last),
-        sum(metric.name not in drawn for metric in scenario.metrics),
+        len(_metrics(wanted) - _metrics(drawings)),
         frozenset(drawing.key for drawing in first),
     )
+
+
+def _metrics(drawings: Sequence[_Drawing]) -> frozenset[str]:
+    return frozenset[str]().union(*(drawing.metrics for drawing in drawings))
 
 
 def _shared(wanted: dict[str, int]) -> dict[str, int]:
@@ -213,7 +216,8 @@ def _timelines(scenario: Scenario, names: dict[str, str]) -> Iterator[_Drawing]:
     for prefix, subjects in boots.items():
         rows = [Phases(names[subject], ends) for subject, ends in subjects.items() if len(ends) > 1]
         if rows:
-            yield _Drawing(frozenset(), "phases", partial(_timeline, scenario.name, prefix, rows))
+            shown = frozenset(prefix + phase for row in rows for phase in row.ends_s)
+            yield _Drawing(shown, "phases", partial(_timeline, scenario.name, prefix, rows))
 
 
 def _timeline(scenario: str, prefix: str, rows: Sequence[Phases]) -> Picture:

@@ -81,7 +81,7 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def make_bench() -> Callable[[Path], Bench]:
-    """A bench whose store, lock and reports are in a folder."""
+    """Makes benches whose store, lock and reports are in the folder that is named."""
 
     def make(folder: Path) -> Bench:
         own = {

@@ -93,7 +93,7 @@ def test_a_disk_that_fills_up_ends_the_bench_with_what_was_measured(bench) -> No
     assert "INTERNALERROR" not in done.stderr + done.stdout
     (folder,) = (bench.folder / "reports").iterdir()
     assert {path.name for path in folder.iterdir()} == {"journal.jsonl", "logs"}, "nothing half-written"
-    assert recover(folder).sample_count > 1000
+    assert recover(folder).sample_count > 50_000
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_mistakes_are_one_sentence_and_their_own_exit_code(bench, arguments, cod
 
 
 def test_long_scenarios_are_named_by_their_parts_as_well(bench) -> None:
-    words = ("memory", "density", "Hot_Plug")
+    words = ("density", "Hot_Plug")  # which the name of neither's file has
     done = bench.run("--backend", "tcg", "--list", "-k", " or ".join(words))
     assert done.returncode == 0, done.stdout + done.stderr
     assert [word for word in words if word.lower() not in done.stdout.lower()] == []

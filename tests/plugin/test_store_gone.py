@@ -70,8 +70,8 @@ def test_the_run_goes_on_is_reported_and_is_delivered_later(bench, postgresql, i
 
     folder = bench.folder / "reports" / run.id
     folder.rename(bench.folder / "elsewhere")
-    done = visorbench("store", "deliver", run.id, "--store", url)
-    assert (done.returncode, f"still not stored: {run.id}" in done.stdout) == (1, True), done.stdout
+    lost = visorbench("store", "deliver", run.id, "--store", url)
+    assert (lost.returncode, f"still not stored: {run.id}" in lost.stdout) == (1, True), lost.stdout
     unknown = visorbench("store", "deliver", "nonsense", "--store", url)
     assert (unknown.returncode, run.id in unknown.stderr) == (2, True)
     (bench.folder / "elsewhere").rename(folder)

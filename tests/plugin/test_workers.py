@@ -98,7 +98,7 @@ def meeting(workers):
 
 
 @pytest.mark.guest_boot
-@pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [3, pytest.param(4, marks=pytest.mark.slow)])
 def test_workers_boot_their_guests_at_once_and_measure_one_by_one(
     bench, meeting, workers, monkeypatch
 ) -> None:

@@ -55,7 +55,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def plain(run):
-    """It, with no plots but one."""
+    """The run with one of its series: little to draw."""
     return run.model_copy(update={"series": run.series[:1]})
 
 
@@ -244,32 +244,34 @@ def test_a_large_run_is_drawn_in_part_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "PICTURES", 3)
     with RunRecorder("scale", {}, reports=tmp_path) as recorder:
         for subject in [recorder.subject(backend="tcg", arch=f"m{number}") for number in range(13)]:
-            for metric in range(4):
-                values = [1.0 + at % 97 for at in range(150 if metric % 2 else 300)]
+            for metric in range(5):
+                values = [1.0 + at % 97 for at in range(150 if metric else 300)]
                 recorder.samples("s", f"m{metric}", unit="s", better="lower", subject=subject, values=values)
         run = recorder.finish()
     page = Page(html.render(run, tmp_path))
     assert len(page.all("svg")) == 3
-    assert "1 more metric is in the table only" in page.text
+    assert "2 more metrics are in the table only" in page.text
     assert "12 of 13 subjects are drawn; at most 50 samples of each are drawn" in page.text
     assert "median · p95 · p99" in page.text
-    assert len(page.all("tr")) > 4 * 13
+    assert len(page.all("tr")) > 5 * 13
 
 
-def test_a_single_number_is_not_drawn_and_two_are(tmp_path):
+def test_a_single_number_is_not_drawn_unless_beside_another(tmp_path):
+    measured = {"alone": 1, "beside": 2, "vmm-ready": 1, "guest-ready": 1}
     with RunRecorder("single", {}, reports=tmp_path) as recorder:
-        guest, native = (recorder.subject(backend=name) for name in ("tcg", "native"))
-        for metric, subjects in (("alone", [guest]), ("beside", [guest, native])):
-            for subject in subjects:
+        subjects = [recorder.subject(backend=name) for name in ("tcg", "native")]
+        for metric, count in measured.items():
+            for subject in subjects[:count]:
                 recorder.samples("s", metric, unit="s", better="lower", subject=subject, values=[1.5])
         run = recorder.finish()
-    page = Page(html.render(run, tmp_path))
-    assert len(page.all("svg")) == 1
-    assert "1 more metric is in the table only" in page.text
-    alone = run.model_copy(update={"series": tuple(each for each in run.series if each.metric == "alone")})
-    page = Page(html.render(alone, tmp_path))
-    assert page.all("svg") == []
-    assert ("1.50" in page.text, "in the table only" in page.text) == (True, False)
+
+    def drawn(*metrics):
+        series = tuple(each for each in run.series if each.metric in metrics)
+        page = Page(html.render(run.model_copy(update={"series": series}), tmp_path))
+        assert ("1.50" in page.text, "in the table only" in page.text) == (True, False)
+        return len(page.all("svg"))
+
+    assert [drawn("alone"), drawn("alone", "beside"), drawn("vmm-ready", "guest-ready")] == [0, 1, 1]
 
 
 def test_the_header_names_this_very_host(tmp_path):
