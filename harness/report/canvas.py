@@ -15,11 +15,14 @@ from harness.report.svg import ROLES, inline
 from harness.report.units import scale_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
 WIDTH_IN = 4.3
 ROW_IN = 0.45
 FOOT_IN = 0.5
+CHARACTER_IN = 0.066
+"""Of small text, about: the page chooses the font."""
 CENTRE = 0.7
 """Of a row's height: where its strip's middle is, below the text."""
 
@@ -52,7 +55,7 @@ def canvas(rows: int, *, head_in: float = 0.04) -> tuple[Any, Any]:
     height = rows * ROW_IN + FOOT_IN + head_in
     figure = Figure(figsize=(WIDTH_IN, height))
     FigureCanvasSVG(figure)
-    side = 0.02 / WIDTH_IN  # a tick's text may reach beyond: the page lets it
+    side = 0.02 / WIDTH_IN
     axes = figure.add_axes((side, FOOT_IN / height, 1 - 2 * side, rows * ROW_IN / height))
     figure.patch.set_visible(False)
     axes.patch.set_visible(False)
@@ -100,24 +103,48 @@ def limits(axes: Any, low: float, high: float, *, logarithmic: bool) -> None:
 
 def ticks(axes: Any, unit: str, *, logarithmic: bool) -> None:
     """A few numbers at the axis, in units of a size that suits them."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator  # noqa: PLC0415
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator  # noqa: PLC0415
 
     low, high = axes.get_xlim()
+    locator: Any = MaxNLocator(nbins=4, steps=[1, 2, 5, 10])
     if logarithmic:
-        decades = math.log10(high / low)
-        subs = (1.0, 3.0) if decades < 2.2 else (1.0,)
-        axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=6))
+        locator = LogLocator(subs=(1.0, 3.0) if math.log10(high / low) < 2.2 else (1.0,), numticks=6)
         axes.xaxis.set_minor_locator(NullLocator())
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
     scale = scale_for(max(abs(low), abs(high)), unit)
 
-    def label(value: float, _position: int | None) -> str:
+    def text(value: float) -> str:
         own = scale_for(value, unit) if logarithmic else scale
         return f"{value / own.size:.6g}\u202f{own.name}".rstrip("\u202f")
 
-    axes.xaxis.set_major_formatter(FuncFormatter(label))
+    tick_at(axes, locator.tick_values(low, high), text)
+
+
+def tick_at(axes: Any, values: Iterable[float], text: Callable[[float], str]) -> None:
+    """Ticks at those of the values that are on the axis, their texts within the plot and none over another."""
+    low, high = axes.get_xlim()
+    shown = [value for value in values if low <= value <= high]
+    place = axes.transData - axes.transAxes
+    at_in = [WIDTH_IN * place.transform((value, 0))[0] for value in shown]
+    labels = apart([text(value) for value in shown], at_in)
+    axes.set_xticks(shown, [label for label, _ in labels])
+    for drawn, (_, align) in zip(axes.get_xticklabels(), labels, strict=True):
+        drawn.set_horizontalalignment(align)
     axes.tick_params(axis="x", color=ROLES["line"], labelcolor=ROLES["muted"])
+
+
+def apart(texts: Sequence[str], at_in: Sequence[float]) -> list[tuple[str, str]]:
+    """The texts of ticks that are so many inches from the left, those that would lie on the one before them empty, and
+    how each is aligned so that it ends where the plot does."""
+    found, free_in = [], 0.0
+    for text, at in zip(texts, at_in, strict=True):
+        width = len(text) * CHARACTER_IN
+        align = "left" if at < width / 2 else "right" if at > WIDTH_IN - width / 2 else "center"
+        left = at - width * {"left": 0, "center": 0.5, "right": 1}[align]
+        fits = left >= free_in
+        if fits:
+            free_in = left + width + CHARACTER_IN
+        found.append((text if fits else "", align))
+    return found
 
 
 def to_svg(figure: Any, label: str) -> str:

@@ -62,8 +62,8 @@ class _Drawing:
 
 
 def galleries(run: Run, scenarios: Sequence[Scenario]) -> dict[str, Gallery]:
-    """Scenario → its plots: timelines of boots and shares of native first, then one for each other metric of more than
-    one number, those with many samples before those with few."""
+    """Scenario → its plots: timelines of boots and shares of native first, then one for each other metric of which
+    a table or those do not say all, those with many samples before those with few."""
     tables = target_tables(run)
     wanted = {scenario.name: _drawings(run, scenario, tables) for scenario in scenarios}
     made: dict[str, Gallery] = {}
@@ -109,9 +109,11 @@ def _drawings(run: Run, scenario: Scenario, tables: Sequence[TargetTable]) -> li
     }
     rest = [metric for metric in scenario.metrics if metric.name not in aims]
     many = [metric for metric in rest if _has_many(metric)]
-    few = [metric for metric in rest if not _has_many(metric) and not _is_one_number(metric)]
+    timelines = [*_timelines(scenario, names)]
+    in_timelines = _metrics(timelines)
+    few = [metric for metric in rest if not _has_many(metric) and not _is_said_already(metric, in_timelines)]
     return [
-        *_timelines(scenario, names),
+        *timelines,
         *(
             _Drawing(frozenset({metric}), "bars", partial(_shares, table, groups))
             for metric, (table, groups) in aims.items()
@@ -132,9 +134,10 @@ def _has_many(metric: Metric) -> bool:
     return max(series.summary.n for series in metric.series) > MANY
 
 
-def _is_one_number(metric: Metric) -> bool:
-    """Which a table says better: a dot alone shows neither spread nor baseline."""
-    return sum(series.summary.n for series in metric.series) == 1
+def _is_said_already(metric: Metric, in_timelines: frozenset[str]) -> bool:
+    """A dot alone shows neither spread nor baseline: a table says it better, and a timeline one for each subject."""
+    counts = [series.summary.n for series in metric.series]
+    return max(counts) == 1 and (len(counts) == 1 or metric.name in in_timelines)
 
 
 def _shares(table: TargetTable, groups: Sequence[Group]) -> Picture:

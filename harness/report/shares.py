@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.report.canvas import CENTRE, WIDTH_IN, canvas, row_text, styled, through_strips, to_svg, under
+from harness.report.canvas import (
+    CENTRE,
+    CHARACTER_IN,
+    WIDTH_IN,
+    canvas,
+    row_text,
+    styled,
+    through_strips,
+    tick_at,
+    to_svg,
+    under,
+)
 from harness.report.svg import ROLES
 from harness.report.units import better_text, ratio
 
@@ -18,8 +29,6 @@ HEAD_IN = 0.2
 """Above the rows: a line of the targets' names."""
 LINE_IN = 0.14
 """One more line of them."""
-_CHARACTER_IN = 0.06
-"""Of a name, about: the page chooses the font."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,7 @@ def shares(title: str, rows: Sequence[Share], targets: Sequence[tuple[str, float
     ``most`` is the largest share of any plot that this one is looked at together with: they have the same axis.
     Returns an ``<svg>`` element.
     """
-    from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415 - slow to import
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - slow to import
 
     end = max(most, 1.0, *(share for _, share in targets)) * 1.08
     places = _places(targets, end)
@@ -51,9 +60,8 @@ def shares(title: str, rows: Sequence[Share], targets: Sequence[tuple[str, float
         for (label, share), place in zip(targets, places, strict=True):
             through_strips(axes, share, len(rows), role="ink")
             _name(axes, label, share, place)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value * 100:.6g}\u202f%"))
-        axes.tick_params(axis="x", color=ROLES["line"], labelcolor=ROLES["muted"])
+        values = MaxNLocator(nbins=5, steps=[1, 2, 5, 10]).tick_values(*axes.get_xlim())
+        tick_at(axes, values, lambda value: f"{value * 100:.6g}\u202f%")
         under(axes, "native is 100\u202f%", better_text("higher"))
         return to_svg(figure, f"{title}: {better_text('higher')}")
 
@@ -82,7 +90,7 @@ def _places(targets: Sequence[tuple[str, float]], end: float) -> list[_Place]:
     there is no room for that, on lines of their own."""
     ordered = sorted(targets, key=lambda target: target[1])
     at_in = {share: share / end * WIDTH_IN for _, share in targets}
-    wide_in = {label: len(label) * _CHARACTER_IN for label, _ in targets}
+    wide_in = {label: len(label) * CHARACTER_IN for label, _ in targets}
     lowest = ordered[0][1]
     begins_in = [at_in[share] - (wide_in[label] if share == lowest else 0) for label, share in ordered]
     ends_in = [begins + wide_in[label] for begins, (label, _) in zip(begins_in, ordered, strict=True)]
