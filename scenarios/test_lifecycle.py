@@ -37,7 +37,7 @@ def test_pause_and_resume(machine, measure, profile, capabilities):
     machine.boot(until=Phase.FIRST_COMMAND)
     if machine.ssh.run("test -r /run/counter", check=False).status:
         skip_scenario("no-counter", "this guest counts nothing in /run/counter", "measure a reference guest")
-    for _ in measure.rounds(profile.lifecycle_rounds):
+    for _ in measure.rounds(profile.pause_rounds):
         before = clocks(machine)
         with measure.timed("pause"):
             machine.pause()

@@ -31,7 +31,10 @@ class Profile(_Frozen):
     """Measured boots of each subject, with a warm page cache."""
     cold_boots: CountOrNone = 0
     """Measured boots of each subject with a cold page cache, where the host lets one drop it."""
+    pause_rounds: Count = 3
+    """How often a machine is paused and resumed."""
     lifecycle_rounds: Count = 2
+    """How many machines are reset and powered down, and how many killed."""
     compute_rounds: Count = 3
     """Repetitions of every compute kernel, guest and native interleaved."""
     compute_ms: Count = 200

@@ -10,7 +10,7 @@ from harness.plugin.measure import Measure
 PATIENCE_S = 300
 SSH_PATIENCE_S = 30
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
-ONCE = SimpleNamespace(boots=1, lifecycle_rounds=1)
+ONCE = SimpleNamespace(boots=1, pause_rounds=1, lifecycle_rounds=1)
 
 
 class Kept:
