@@ -48,11 +48,12 @@ def warm_up(samples: Sequence[float] | Floats) -> int:
 def best_split(x: Floats) -> tuple[int, float]:
     """The d from 1 to n/2 whose standardised rank sum is largest (of several the first), and how large it is."""
     import numpy as np  # noqa: PLC0415 - a light command does not pay for it
-    from scipy.stats import rankdata  # noqa: PLC0415 - slow to import
 
     n = x.size
     d = np.arange(1, n // 2 + 1)
-    sums = np.cumsum(rankdata(x))[: d.size]
+    _, which, counts = np.unique(x, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2  # of equal ones the middle rank
+    sums = np.cumsum(ranks[which])[: d.size]
     z = np.abs(sums - d * (n + 1) / 2) / np.sqrt(d * (n - d) * (n + 1) / 12)
     best = int(np.argmax(z))
     return int(d[best]), float(z[best])

@@ -30,6 +30,10 @@ PictureKey = tuple[str, str, str]
 """Scenario, name, subject."""
 
 
+Ends = dict[tuple[str, str], dict[str, float]]
+"""Scenario and metric → subject → when its last sample was taken."""
+
+
 @dataclass(slots=True)
 class DraftSeries:
     """One series while it grows."""
@@ -124,7 +128,7 @@ class Draft:
             Subject,
         )
 
-        header, known = dict(self.header), self._subject_names()
+        header, known, ends = dict(self.header), self._subject_names(), self._ends()
         return Run(
             run=RunInfo(
                 id=header["id"],
@@ -135,7 +139,7 @@ class Draft:
                 host=header["host"],
             ),
             subjects=tuple(Subject(**subject) for subject in self.subjects.values()),
-            series=tuple(self._series(series) for series in self.series.values() if series.samples),
+            series=tuple(self._series(series, ends) for series in self.series.values() if series.samples),
             skipped=tuple(Skip(**_renamed(skip, known)) for skip in self.skipped),
             failed=tuple(Failure(**_renamed(failure, known)) for failure in self.failed),
             notices=tuple(self.notices),
@@ -150,7 +154,14 @@ class Draft:
                 names[subject_id.replace(f"-{facts['guest']}", "", 1)] = subject_id
         return names
 
-    def _series(self, draft: DraftSeries) -> Series:
+    def _ends(self) -> Ends:
+        ends: Ends = {}
+        for (scenario, metric, subject), series in self.series.items():
+            if series.times:
+                ends.setdefault((scenario, metric), {})[subject] = max(series.times)
+        return ends
+
+    def _series(self, draft: DraftSeries, ends: Ends) -> Series:
         from harness.measure.diagnosis import diagnose  # noqa: PLC0415 - numpy
         from harness.measure.statistics import summarise  # noqa: PLC0415
         from harness.results.models import Series, Summary, Target  # noqa: PLC0415 - pydantic
@@ -165,47 +176,26 @@ class Draft:
             samples=tuple(draft.samples),
             times=None if times is None else tuple(times),
             summary=Summary(**asdict(summarise(draft.samples, times))),
-            native=self._native(draft),
+            native=self._native(draft, ends),
             notes=(*draft.notes, *diagnose(draft.samples, times)),
             targets=tuple(Target(**target) for target in draft.targets),
             definition=draft.definition,
             facts=draft.facts,
         )
 
-    def _native(self, draft: DraftSeries) -> Native | None:
+    def _native(self, draft: DraftSeries, ends: Ends) -> Native | None:
         from harness.measure.statistics import ratio_of_medians  # noqa: PLC0415 - numpy
         from harness.results.models import Native  # noqa: PLC0415 - pydantic
 
         baseline = None if draft.unit == LOGARITHMIC else self._baseline(draft)
         if baseline is None or not baseline.samples or baseline.unit != draft.unit:
             return None
-        theirs = self._interleaved(baseline, draft)
+        theirs = _interleaved(baseline, draft, ends)
         times = (draft.times if _timed(draft) else None, theirs.times if _timed(theirs) else None)
         ratio = ratio_of_medians(draft.samples, theirs.samples, times=times)
         if ratio is None:
             return None
         return Native(subject=baseline.subject, ratio=ratio.value, ci95=ratio.ci95)
-
-    def _interleaved(self, baseline: DraftSeries, draft: DraftSeries) -> DraftSeries:
-        """The baseline's samples that were taken in turns with this series: after the last sample of any subject
-        that was done before it began, up to its own last; all of them where that leaves none."""
-        if not _timed(baseline) or not _timed(draft):
-            return baseline
-        ends = (
-            max(series.times)
-            for (scenario, metric, subject), series in self.series.items()
-            if (scenario, metric) == (draft.scenario, draft.metric)
-            and subject not in (baseline.subject, draft.subject)
-            and series.times
-        )
-        before = (end for end in ends if end < draft.times[0])
-        first, last = max(before, default=-math.inf), max(draft.times)
-        taken = zip(baseline.samples, baseline.times, strict=True)
-        within = [(value, at) for value, at in taken if first < at <= last]
-        if not within:
-            return baseline
-        samples, times = (array("d", each) for each in zip(*within, strict=True))
-        return replace(baseline, samples=samples, times=times)
 
     def _baseline(self, draft: DraftSeries) -> DraftSeries | None:
         """The same metric on the subject's own baseline, else on the first native subject that has it; none for a
@@ -226,3 +216,20 @@ def _timed(series: DraftSeries) -> bool:
 
 def _renamed(entry: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
     return {**entry, "subject": known.get(entry["subject"], entry["subject"])}
+
+
+def _interleaved(baseline: DraftSeries, draft: DraftSeries, ends: Ends) -> DraftSeries:
+    """The baseline's samples that were taken in turns with this series: after the last sample of any subject that was
+    done before it began, up to its own last; all of them where that leaves none."""
+    if not _timed(baseline) or not _timed(draft):
+        return baseline
+    of_metric = ends[draft.scenario, draft.metric]
+    others = (end for subject, end in of_metric.items() if subject not in (baseline.subject, draft.subject))
+    first = max((end for end in others if end < draft.times[0]), default=-math.inf)
+    last = of_metric[draft.subject]
+    taken = zip(baseline.samples, baseline.times, strict=True)
+    within = [(value, at) for value, at in taken if first < at <= last]
+    if not within:
+        return baseline
+    samples, times = (array("d", each) for each in zip(*within, strict=True))
+    return replace(baseline, samples=samples, times=times)
