@@ -54,12 +54,8 @@ def test_every_route_draws_right_pictures_under_its_own_name(gpus, gpu_guest, mo
     with ExitStack() as undo:
         try:
             machine, guest = draw_along_every_route(undo, gpus, gpu_guest, mode)
-        except (
-            CommandTimeout,
-            GpuHung,
-            GuestSilent,
-        ):  # which the scenario meets in the same way: see Entrant
-            undo.close()
+        except (CommandTimeout, GpuHung, GuestSilent):
+            undo.close()  # once more, as the scenario does: see Entrant
             machine, guest = draw_along_every_route(undo, gpus, gpu_guest, mode)
         if mode is GpuMode.VENUS:
             a_render_server_that_dies_is_a_lost_device(machine, guest.contenders[0])

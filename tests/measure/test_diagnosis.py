@@ -40,6 +40,14 @@ def test_the_split_is_the_one_that_scipy_tells_apart_best(random):
         assert 2 * scipy.stats.norm.sf(z) == pytest.approx(min(p))
 
 
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=30))
+def test_equal_samples_have_the_middle_of_their_ranks(samples):
+    n, d = len(samples), np.arange(1, len(samples) // 2 + 1)
+    sums = np.cumsum(scipy.stats.rankdata(samples))[: d.size]
+    z = np.abs(sums - d * (n + 1) / 2) / np.sqrt(d * (n - d) * (n + 1) / 12)
+    assert best_split(np.asarray(samples, dtype=np.float64)) == (1 + int(np.argmax(z)), float(z.max()))
+
+
 def test_the_nile_starts_with_the_years_before_the_dam():
     """Its published change point is 1898, after 28 years (Cobb 1978)."""
     assert warm_up(NILE) == 28

@@ -131,14 +131,22 @@ def test_results_json_reads_back(tmp_path, run):
     assert read_run(tmp_path) == run
 
 
-def test_samples_csv_has_every_sample(run):
+@pytest.mark.parametrize("rows_at_once", [1, 7, 50_000])
+def test_samples_csv_has_every_sample(run, monkeypatch, rows_at_once):
+    monkeypatch.setattr("harness.results.files.CSV_ROWS", rows_at_once)
+    untimed = run.series[0].model_copy(update={"times": None})
+    of = run.model_copy(update={"series": (untimed, *run.series[1:])})
     stream = io.StringIO()
-    write_csv(run, stream)
-    rows = list(csv.DictReader(io.StringIO(stream.getvalue())))
-    assert tuple(rows[0]) == CSV_COLUMNS
-    assert len(rows) == run.sample_count
-    of_first = [float(row["value"]) for row in rows[: run.series[0].summary.n]]
-    assert of_first == list(run.series[0].samples)
+    write_csv(of, stream)
+    header, *rows = csv.reader(io.StringIO(stream.getvalue()))
+    assert tuple(header) == CSV_COLUMNS
+    assert rows == [
+        [each.scenario, each.metric, each.unit, each.better, each.subject, str(at), time_s, str(value)]
+        for each in of.series
+        for at, (time_s, value) in enumerate(
+            zip(map(str, each.times) if each.times else [""] * len(each.samples), each.samples, strict=True)
+        )
+    ]
 
 
 def test_samples_csv_quotes_names(run):
