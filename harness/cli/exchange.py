@@ -14,6 +14,7 @@ import click
 from harness.cli.report import find_run, reports_option, store_option, store_url
 from harness.counted import counted
 from harness.errors import BaselineUnusable, StoreError, UnknownName, UsageError
+from harness.results.export import TEXT_FORMATS, write_github_action_benchmark
 
 if TYPE_CHECKING:
     from harness.results.models import Better, Run
@@ -109,8 +110,6 @@ def _stored(store: Store, run_id: str) -> Run | None:
 
 
 def _text(run: Run, kind: str, better: Better | None) -> str:
-    from harness.results.export import TEXT_FORMATS, write_github_action_benchmark  # noqa: PLC0415 - pandas, for csv
-
     stream = io.StringIO()
     if better:
         write_github_action_benchmark(run, stream, better=better)

@@ -62,7 +62,7 @@ class _Jackknife:
 def median_interval(ordered: Floats) -> tuple[float, float]:
     """The 95 % interval of the median of sorted samples, of which there are three or more."""
     medians = _resampled_medians(ordered, stream=0)
-    return _bca(medians, _median(ordered), [_jackknife(ordered)])
+    return _bca(medians, median(ordered), [_jackknife(ordered)])
 
 
 def ratio_interval(ours: Floats, theirs: Floats) -> tuple[float, float] | None:
@@ -77,7 +77,7 @@ def ratio_interval(ours: Floats, theirs: Floats) -> tuple[float, float] | None:
         return None
     with np.errstate(over="ignore"):
         ratios = _resampled_medians(ours, stream=0) / denominators
-        above, below = _median(ours), _median(theirs)
+        above, below = median(ours), median(theirs)
         top = _jackknife(ours)
         groups = [
             _Jackknife(top.values / below, top.counts),
@@ -149,8 +149,8 @@ def _jackknife(ordered: Floats) -> _Jackknife:
     return _Jackknife(values, np.array([half, 1, half], dtype=np.float64))
 
 
-def _median(ordered: Floats) -> float:
-    """Computed as the resampled ones are, so that equal ones are equal to the last bit."""
+def median(ordered: Floats) -> float:
+    """Of sorted samples; computed as the resampled ones are, so that equal ones are equal to the last bit."""
     half = int(ordered.size) // 2
     return float(ordered[half] if ordered.size % 2 else ordered[half - 1] / 2 + ordered[half] / 2)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.measure.bootstrap import RESAMPLES, median_interval, ratio_interval
+from harness.measure.bootstrap import RESAMPLES, median, median_interval, ratio_interval
 from harness.measure.observations import observations
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def summarise(samples: Samples, times: Samples | None = None) -> Statistics:
         interval = median_interval(independent)
     return Statistics(
         n=int(ordered.size),
-        median=float(np.median(ordered)),
+        median=median(ordered),
         ci95=interval,
         min=float(ordered[0]),
         max=float(ordered[-1]),
@@ -88,10 +88,10 @@ def ratio_of_medians(
     """
     import numpy as np  # noqa: PLC0415 - a light command does not pay for it
 
-    bottom = float(np.median(_ordered(baseline)))
+    bottom = median(_ordered(baseline))
     if bottom == 0:
         return None
-    value = float(np.median(_ordered(samples))) / bottom
+    value = median(_ordered(samples)) / bottom
     ours, theirs = _ordered(observations(samples, times[0])), _ordered(observations(baseline, times[1]))
     interval = None
     if min(ours.size, theirs.size) >= FEWEST_FOR_INTERVAL:

@@ -26,6 +26,7 @@ BINS = 140
 TAIL_POINTS = 40
 
 _HALF = 0.2
+_TAIL_HALF = 0.14
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ def distributions(title: str, shapes: Sequence[Shape], *, unit: str, better: Bet
             marked = " · ".join(scale.number(value, like=shape.median) for value in (shape.median, shape.p95))
             row_text(axes, row, shape.label, f"{marked} · {scale.text(shape.p99, like=shape.median)}",
                      muted=shape.native)  # fmt: skip
+        _tails(axes, shapes, ordered)
+        _marks(axes, shapes)
         ticks(axes, unit, logarithmic=logarithmic)
         under(axes, f"median · p95 · p99{' (log scale)' if logarithmic else ''}", better_text(better))
         return to_svg(figure, f"{title}: distribution, {better_text(better)}")
@@ -70,7 +73,6 @@ def _shape(axes: Any, row: int, shape: Shape, ordered: NDArray[np.float64], *, l
     from matplotlib.patches import StepPatch  # noqa: PLC0415 - slow to import
 
     centre = row + CENTRE
-    colour = ROLES["native" if shape.native else "accent"]
     edges = _edges(*axes.get_xlim(), logarithmic=logarithmic)
     counts, _ = np.histogram(ordered, edges)
     filled = np.flatnonzero(counts)
@@ -79,11 +81,40 @@ def _shape(axes: Any, row: int, shape: Shape, ordered: NDArray[np.float64], *, l
     lower: Any = centre - heights  # an array, which matplotlib takes and its stub does not
     # add_artist, where axes.stairs would look through every corner for limits that are known
     axes.add_artist(StepPatch(centre + heights, edges[first : end + 1], baseline=lower,
-                              color=colour, alpha=0.45, linewidth=0, zorder=2))  # fmt: skip
-    beyond = thin(ordered[ordered > shape.p99], TAIL_POINTS)
-    axes.scatter(beyond, np.full(beyond.size, centre), s=7, color=colour, alpha=0.7, linewidths=0, zorder=3)
-    for value, half, width in ((shape.median, _HALF, 1.6), (shape.p95, 0.14, 1.1), (shape.p99, 0.14, 1.1)):
-        axes.plot([value] * 2, [centre - half, centre + half], color=ROLES["ink"], linewidth=width, zorder=4)
+                              color=_colour(shape), alpha=0.45, linewidth=0, zorder=2))  # fmt: skip
+
+
+def _tails(axes: Any, shapes: Sequence[Shape], ordered: Sequence[NDArray[np.float64]]) -> None:
+    """Dots beyond p99: one collection for all rows, as each costs matplotlib as much as its dots."""
+    import numpy as np  # noqa: PLC0415
+
+    rows = zip(shapes, ordered, strict=True)
+    beyond = [thin(values[values > shape.p99], TAIL_POINTS) for shape, values in rows]
+    counts = [dots.size for dots in beyond]
+    colours = np.repeat([_colour(shape) for shape in shapes], counts)
+    axes.scatter(np.concatenate(beyond), np.repeat(_centres(len(shapes)), counts), s=7, color=colours, alpha=0.7,
+                 linewidths=0, zorder=3)  # fmt: skip
+
+
+def _marks(axes: Any, shapes: Sequence[Shape]) -> None:
+    """Lines at median, p95 and p99."""
+    import numpy as np  # noqa: PLC0415
+
+    at = np.array([(shape.median, shape.p95, shape.p99) for shape in shapes]).ravel()
+    centres = np.repeat(_centres(len(shapes)), 3)
+    reach = np.tile((_HALF, _TAIL_HALF, _TAIL_HALF), len(shapes))
+    axes.vlines(at, centres - reach, centres + reach, color=ROLES["ink"], linewidth=(1.6, 1.1, 1.1), zorder=4)
+
+
+def _centres(rows: int) -> NDArray[np.float64]:
+    import numpy as np  # noqa: PLC0415
+
+    centres: NDArray[np.float64] = np.arange(rows, dtype=np.float64) + CENTRE
+    return centres
+
+
+def _colour(shape: Shape) -> str:
+    return ROLES["native" if shape.native else "accent"]
 
 
 def _edges(low: float, high: float, *, logarithmic: bool) -> NDArray[np.float64]:

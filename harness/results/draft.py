@@ -221,15 +221,17 @@ def _renamed(entry: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
 def _interleaved(baseline: DraftSeries, draft: DraftSeries, ends: Ends) -> DraftSeries:
     """The baseline's samples that were taken in turns with this series: after the last sample of any subject that was
     done before it began, up to its own last; all of them where that leaves none."""
+    import numpy as np  # noqa: PLC0415 - a process that measures does not load it
+
     if not _timed(baseline) or not _timed(draft):
         return baseline
     of_metric = ends[draft.scenario, draft.metric]
     others = (end for subject, end in of_metric.items() if subject not in (baseline.subject, draft.subject))
     first = max((end for end in others if end < draft.times[0]), default=-math.inf)
     last = of_metric[draft.subject]
-    taken = zip(baseline.samples, baseline.times, strict=True)
-    within = [(value, at) for value, at in taken if first < at <= last]
-    if not within:
+    at = np.asarray(baseline.times)
+    within = (first < at) & (at <= last)
+    if within.all() or not within.any():
         return baseline
-    samples, times = (array("d", each) for each in zip(*within, strict=True))
+    samples, times = (array("d", np.asarray(each)[within]) for each in (baseline.samples, baseline.times))
     return replace(baseline, samples=samples, times=times)

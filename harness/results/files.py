@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from itertools import count, repeat
 from typing import IO, TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from harness.results.models import Run, Series
+    from harness.results.models import Run
 
 CSV_COLUMNS = ("scenario", "metric", "unit", "better", "subject", "index", "time_s", "value")
-
-CSV_ROWS = 50_000
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold (section 2.2), escaped or not."""
@@ -28,39 +29,21 @@ def write_json(run: Run, stream: IO[str]) -> None:
 def write_csv(run: Run, stream: IO[str]) -> None:
     """``samples.csv``: every raw sample, one row each, in the order in which they were recorded.
 
-    Loads pandas. A frame for every CSV_ROWS rows or so: one of the whole run would be large, and one for each series
-    costs more to make than to write.
+    The names are the same in every row of a series, so they are quoted once; numbers need no quotes.
     """
-    import numpy as np  # noqa: PLC0415
-    import pandas as pd  # noqa: PLC0415 - half a second, and the report's own process pays for it
-
-    pd.DataFrame(columns=CSV_COLUMNS).to_csv(stream, index=False, lineterminator="\n")
-    for many in _batches(run.series):
-        counts = [series.summary.n for series in many]
-        names = {
-            name: pd.Categorical([str(getattr(series, name)) for series in many]).repeat(counts)
-            for name in CSV_COLUMNS[:5]
-        }
-        counted = {
-            "index": np.concatenate([np.arange(count) for count in counts]),
-            "time_s": np.concatenate([series.times or np.full(series.summary.n, np.nan) for series in many]),
-            "value": np.concatenate([series.samples for series in many]),
-        }
-        pd.DataFrame(names | counted).to_csv(stream, index=False, header=False, lineterminator="\n")
+    stream.write(_csv_row(CSV_COLUMNS) + "\n")
+    for series in run.series:
+        names = _csv_row(getattr(series, name) for name in CSV_COLUMNS[:5])
+        times = map(repr, series.times) if series.times else repeat("")
+        rows = zip(count(), times, series.samples)
+        stream.writelines(f"{names},{index},{time_s},{value!r}\n" for index, time_s, value in rows)
 
 
-def _batches(every: Iterable[Series]) -> Iterator[list[Series]]:
-    """The series in turn, so many at once that they have CSV_ROWS samples or a few more."""
-    many: list[Series] = []
-    rows = 0
-    for series in every:
-        many.append(series)
-        rows += series.summary.n
-        if rows >= CSV_ROWS:
-            yield many
-            many, rows = [], 0
-    if many:
-        yield many
+def _csv_row(fields: Iterable[object]) -> str:
+    """Without its line's end, which as "\\r\\n" has the writer quote a name that holds either."""
+    row = io.StringIO()
+    csv.writer(row, lineterminator="\r\n").writerow(fields)
+    return row.getvalue().removesuffix("\r\n")
 
 
 def write_junit(run: Run, stream: IO[str]) -> None:

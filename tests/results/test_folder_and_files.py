@@ -9,7 +9,10 @@ import sys
 from functools import partial
 from xml.etree import ElementTree as ET
 
+import pandas as pd
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from harness.errors import DiskFull, ReportsUnwritable, StoreError, UnknownName, UsageError
 from harness.results.files import CSV_COLUMNS, write_csv, write_json, write_junit
@@ -131,32 +134,36 @@ def test_results_json_reads_back(tmp_path, run):
     assert read_run(tmp_path) == run
 
 
-@pytest.mark.parametrize("rows_at_once", [1, 7, 50_000])
-def test_samples_csv_has_every_sample(run, monkeypatch, rows_at_once):
-    monkeypatch.setattr("harness.results.files.CSV_ROWS", rows_at_once)
+def test_samples_csv_has_every_sample_as_pandas_reads_it(run):
     untimed = run.series[0].model_copy(update={"times": None})
     of = run.model_copy(update={"series": (untimed, *run.series[1:])})
-    stream = io.StringIO()
-    write_csv(of, stream)
-    header, *rows = csv.reader(io.StringIO(stream.getvalue()))
-    assert tuple(header) == CSV_COLUMNS
-    assert rows == [
-        [each.scenario, each.metric, each.unit, each.better, each.subject, str(at), time_s, str(value)]
-        for each in of.series
-        for at, (time_s, value) in enumerate(
-            zip(map(str, each.times) if each.times else [""] * len(each.samples), each.samples, strict=True)
-        )
-    ]
+    frame = pd.read_csv(io.StringIO(_csv_of(of)), keep_default_na=False)
+    assert tuple(frame.columns) == CSV_COLUMNS
+    assert len(frame) == of.sample_count
+    rows = frame.itertuples(index=False)
+    for each in of.series:
+        for at, value in enumerate(each.samples):
+            row = next(rows)
+            assert row[:6] == (each.scenario, each.metric, each.unit, each.better, each.subject, at)
+            assert float(row.value) == value
+            assert row.time_s == "" if each.times is None else float(row.time_s) == each.times[at]
 
 
-def test_samples_csv_quotes_names(run):
-    nasty = 'a,"b"\nc'
-    series = run.series[0].model_copy(update={"metric": nasty, "times": None})
-    stream = io.StringIO()
-    write_csv(run.model_copy(update={"series": (series,)}), stream)
-    rows = list(csv.DictReader(io.StringIO(stream.getvalue(), newline="")))
-    assert {row["metric"] for row in rows} == {nasty}
-    assert {row["time_s"] for row in rows} == {""}
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=3, max_size=3))
+@example(["one\nline", "a\rbreak", 'a,"b"'])
+def test_samples_csv_quotes_whatever_a_name_holds(run, names):
+    series = run.series[0].model_copy(update=dict(zip(("metric", "unit", "subject"), names, strict=True)))
+    rows = list(
+        csv.DictReader(io.StringIO(_csv_of(run.model_copy(update={"series": (series,)})), newline=""))
+    )
+    assert len(rows) == len(series.samples)
+    assert {(row["metric"], row["unit"], row["subject"]) for row in rows} == {tuple(names)}
+
+
+def _csv_of(run):
+    stream = io.StringIO(newline="")
+    write_csv(run, stream)
+    return stream.getvalue()
 
 
 def test_junit_is_well_formed_whatever_a_guest_printed(run):
