@@ -12,12 +12,14 @@ from harness.guests.model import Arch
 
 Count = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 CountOrNone = Annotated[int, Field(ge=0, le=10_000, strict=True)]
-Size = tuple[Annotated[int, Field(ge=64, le=1920)], Annotated[int, Field(ge=64, le=1080)]]
+Size = tuple[
+    Annotated[int, Field(ge=64, le=1920, strict=True)], Annotated[int, Field(ge=64, le=1080, strict=True)]
+]
 GpuRoute = Literal["venus", "zink", "virgl", "software-vulkan", "software-gles"]
 """Names of ``harness.machines.gpu_routes``."""
-Share = Annotated[float, Field(ge=0, le=10)]
+Share = Annotated[float, Field(ge=0, le=10, strict=True)]
 """Of the baseline: 0.05 is 5 %."""
-MemoryMib = Annotated[int, Field(ge=32, le=4 << 20)]
+MemoryMib = Annotated[int, Field(ge=32, le=4 << 20, strict=True)]
 
 
 class _Frozen(BaseModel):
@@ -77,11 +79,11 @@ class Profile(_Frozen):
     """Repetitions of every fio job on every kind of disk, and kills of a machine that writes."""
     storage_seconds: Count = 1
     """How long fio does one job."""
-    image_mib: Annotated[int, Field(ge=8, le=1 << 20, multiple_of=8)] = 256
+    image_mib: Annotated[int, Field(ge=8, le=1 << 20, multiple_of=8, strict=True)] = 256
     """The size of disk images that are converted and copied."""
-    precision: Annotated[float, Field(gt=0, lt=1)] | None = None
+    precision: Annotated[float, Field(gt=0, lt=1, strict=True)] | None = None
     """Rounds go on until every median is known this well: half its 95 % interval ÷ the median, 0.01 for ±1 %."""
-    budget_s: Annotated[float, Field(gt=0, le=1e6)] = 60
+    budget_s: Annotated[float, Field(gt=0, le=1e6, strict=True)] = 60
     """With ``precision``: how many seconds the rounds of one scenario on one subject may take together."""
     memory_seconds: Count = 5
     """How long a machine's memory is looked at, at rest and at work."""
@@ -132,12 +134,12 @@ class SubjectConfig(_Frozen):
     label: str | None = None
     """What a report calls it; by default backend and architecture."""
     memory_mib: MemoryMib | None = None
-    cpus: Annotated[int, Field(ge=1, le=512)] | None = None
+    cpus: Annotated[int, Field(ge=1, le=512, strict=True)] | None = None
     machine_type: str | None = None
     cpu_model: str | None = None
     gpu: Literal["none", "2d", "virgl", "venus"] = "none"
     """The graphics that the guest sees (``harness.machines.model.GpuMode``)."""
-    efi: bool = False
+    efi: StrictBool = False
     """Whether it boots through UEFI firmware."""
     qemu: Path | None = None
     runtime: str | None = None
@@ -156,7 +158,7 @@ class MetricRuleConfig(_Frozen):
 class GateConfig(_Frozen):
     """``[gate]``: when a run is worse than another; see :mod:`harness.gate.rules`."""
 
-    false_discovery_rate: Annotated[float, Field(gt=0, le=0.2)] = FALSE_DISCOVERY_RATE
+    false_discovery_rate: Annotated[float, Field(gt=0, le=0.2, strict=True)] = FALSE_DISCOVERY_RATE
     min_effect: Share = MIN_EFFECT
     missing: Literal["report", "fail"] = "report"
     metrics: dict[str, MetricRuleConfig] = {}

@@ -150,7 +150,8 @@ def _jackknife(ordered: Floats) -> _Jackknife:
 
 
 def median(ordered: Floats) -> float:
-    """Of sorted samples; computed as the resampled ones are, so that equal ones are equal to the last bit."""
+    """Of sorted samples; computed as the resampled ones are, so that equal ones are equal to the last bit (but
+    for subnormal numbers, whose halves are none)."""
     half = int(ordered.size) // 2
     return float(ordered[half] if ordered.size % 2 else ordered[half - 1] / 2 + ordered[half] / 2)
 

@@ -250,7 +250,7 @@ class Measure:
         if machine is None:
             return self.facts
         if self.facts_of is None:
-            raise NothingMeasured(f"{self.scenario}: this measure knows no machines")
+            raise NothingMeasured("this measure knows no machines")
         return self.facts_of(machine)
 
 

@@ -27,8 +27,8 @@ def records_of(item: pytest.Item, call: pytest.CallInfo[None]) -> list[Record]:
     message = str(error) or call.excinfo.exconly()
     if isinstance(error, pytest.FixtureLookupError) and error.argname:
         message = _unknown_fixture(error.argname, error.formatrepr().errorstring)
-    says_where = isinstance(error, VisorbenchError) and not isinstance(error, NothingMeasured)
-    if not says_where:
+    # An assertion's text says little without its place, and every test of a scenario can measure nothing.
+    if not isinstance(error, VisorbenchError) or type(error) is NothingMeasured:
         message = f"{item.name.partition('[')[0]}: {message}"
     return [{"say": "fail", **about, "error": type(error).__name__, "message": message, "logs": _logs(item)}]
 

@@ -23,6 +23,8 @@ ROW_IN = 0.45
 FOOT_IN = 0.5
 CHARACTER_IN = 0.066
 """Of small text, about: the page chooses the font."""
+_ROUNDING = 1e-6
+"""Of an axis: a locator's number may lie so far beyond an end that it means."""
 CENTRE = 0.7
 """Of a row's height: where its strip's middle is, below the text."""
 
@@ -122,11 +124,13 @@ def ticks(axes: Any, unit: str, *, logarithmic: bool) -> None:
 def tick_at(axes: Any, values: Iterable[float], text: Callable[[float], str]) -> None:
     """Ticks at those of the values that are on the axis, their texts within the plot and none over another."""
     low, high = axes.get_xlim()
-    shown = [value for value in values if low <= value <= high]
     place = axes.transData - axes.transAxes
-    at_in = [WIDTH_IN * place.transform((value, 0))[0] for value in shown]
-    labels = apart([text(value) for value in shown], at_in)
-    axes.set_xticks(shown, [label for label, _ in labels])
+    shares = {value: place.transform((value, 0))[0] for value in values}
+    shown = {
+        value: min(max(share, 0), 1) for value, share in shares.items() if abs(share - 0.5) <= 0.5 + _ROUNDING
+    }
+    labels = apart([text(value) for value in shown], [WIDTH_IN * share for share in shown.values()])
+    axes.set_xticks([min(max(value, low), high) for value in shown], [label for label, _ in labels])
     for drawn, (_, align) in zip(axes.get_xticklabels(), labels, strict=True):
         drawn.set_horizontalalignment(align)
     axes.tick_params(axis="x", color=ROLES["line"], labelcolor=ROLES["muted"])

@@ -42,7 +42,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """The plots of one scenario, and of how many metrics there would be more."""
+    """The plots of one scenario, and how many metrics have none because the page has enough."""
 
     pictures: tuple[Picture, ...]
     others: tuple[Picture, ...] = ()
@@ -54,7 +54,7 @@ class Gallery:
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """A plot that can be drawn: what it shows, of what it is made, and who draws it."""
+    """A plot that can be drawn: the metrics that it shows on every subject, of what it is made, and who draws it."""
 
     metrics: frozenset[str]
     key: str
@@ -62,8 +62,8 @@ class _Drawing:
 
 
 def galleries(run: Run, scenarios: Sequence[Scenario]) -> dict[str, Gallery]:
-    """Scenario → its plots: timelines of boots and shares of native first, then one for each other metric of which
-    a table or those do not say all, those with many samples before those with few."""
+    """Scenario → its plots: timelines of boots and shares of native first, then one for each other metric, those with
+    many samples before those with few, but none for lone samples that a table or a timeline says already."""
     tables = target_tables(run)
     wanted = {scenario.name: _drawings(run, scenario, tables) for scenario in scenarios}
     made: dict[str, Gallery] = {}
@@ -135,7 +135,7 @@ def _has_many(metric: Metric) -> bool:
 
 
 def _is_said_already(metric: Metric, in_timelines: frozenset[str]) -> bool:
-    """A dot alone shows neither spread nor baseline: a table says it better, and a timeline one for each subject."""
+    """A dot alone shows neither spread nor baseline: a table says it better, and of several a timeline that has all."""
     counts = [series.summary.n for series in metric.series]
     return max(counts) == 1 and (len(counts) == 1 or metric.name in in_timelines)
 
@@ -217,10 +217,13 @@ def _timelines(scenario: Scenario, names: dict[str, str]) -> Iterator[_Drawing]:
             ends = boots.setdefault(prefix, {}).setdefault(series.subject, {})
             ends[phase] = series.summary.median
     for prefix, subjects in boots.items():
-        rows = [Phases(names[subject], ends) for subject, ends in subjects.items() if len(ends) > 1]
+        rows = {subject: Phases(names[subject], ends) for subject, ends in subjects.items() if len(ends) > 1}
+        others = {
+            prefix + phase for subject, ends in subjects.items() if subject not in rows for phase in ends
+        }
         if rows:
-            shown = frozenset(prefix + phase for row in rows for phase in row.ends_s)
-            yield _Drawing(shown, "phases", partial(_timeline, scenario.name, prefix, rows))
+            whole = frozenset(prefix + phase for row in rows.values() for phase in row.ends_s) - others
+            yield _Drawing(whole, "phases", partial(_timeline, scenario.name, prefix, [*rows.values()]))
 
 
 def _timeline(scenario: str, prefix: str, rows: Sequence[Phases]) -> Picture:

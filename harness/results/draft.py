@@ -29,7 +29,6 @@ SeriesKey = tuple[str, str, str]
 PictureKey = tuple[str, str, str]
 """Scenario, name, subject."""
 
-
 Ends = dict[tuple[str, str], dict[str, float]]
 """Scenario and metric → subject → when its last sample was taken."""
 

@@ -117,6 +117,13 @@ def test_unknown_key_names_the_nearest(write, text: str, place: str, guess: str)
             "profiles.p.boots in .* must be 1 or more, not 0",
         ),
         ("[profiles.p]\nboots = '3'", "profiles.p.boots in .* must be a whole number, not '3'"),
+        ("[profiles.p]\nboots = 3.0", "profiles.p.boots in .* must be a whole number, not 3.0"),
+        ("[profiles.p]\nboots = true", "profiles.p.boots in .* must be a whole number, not True"),
+        ("[profiles.p]\nbudget_s = '60'", "profiles.p.budget_s in .* must be a number, not '60'"),
+        (
+            "[profiles.p]\nframe_sizes = [['640', 360]]",
+            "frame_sizes.0 in .* must be a whole number, not '640'",
+        ),
         ("[profiles.p]\nlong_scenarios = 'yes'", "long_scenarios in .* must be true or false, not 'yes'"),
         ("[guests.g]\nkernel = 'vmlinuz'", "guests.g.arch in .* is missing"),
         ("[profiles]\np = 1", "profiles.p in .* must be a table, not 1"),
@@ -124,6 +131,10 @@ def test_unknown_key_names_the_nearest(write, text: str, place: str, guess: str)
         (
             "[[subjects]]\nbackend = 'tcg'\narch = 'arm64'\nmemory_mib = 1",
             "subjects.0.memory_mib in .* must be 32 or more",
+        ),
+        (
+            "[[subjects]]\nbackend = 'tcg'\narch = 'arm64'\nefi = 'yes'",
+            "subjects.0.efi in .* must be true or false",
         ),
     ],
 )

@@ -250,14 +250,14 @@ def test_a_large_run_is_drawn_in_part_and_says_so(tmp_path, monkeypatch):
         run = recorder.finish()
     page = Page(html.render(run, tmp_path))
     assert len(page.all("svg")) == 3
-    assert "2 more metrics are in the table only" in page.text
+    assert "no room to draw 2 more metrics: the table has them" in page.text
     assert "12 of 13 subjects are drawn; at most 50 samples of each are drawn" in page.text
     assert "median · p95 · p99" in page.text
     assert len(page.all("tr")) > 5 * 13
 
 
 def test_a_single_number_is_drawn_beside_others_and_only_once(tmp_path):
-    measured = {"alone": 1, "beside": 2, "vmm-ready": 2, "guest-ready": 2}
+    measured = {"alone": 1, "beside": 2, "init": 1, "vmm-ready": 2, "guest-ready": 2}
     with RunRecorder("single", {}, reports=tmp_path) as recorder:
         subjects = [recorder.subject(backend=name) for name in ("tcg", "native")]
         for metric, count in measured.items():
@@ -268,10 +268,13 @@ def test_a_single_number_is_drawn_beside_others_and_only_once(tmp_path):
     def drawn(*metrics):
         series = tuple(each for each in run.series if each.metric in metrics)
         page = Page(html.render(run.model_copy(update={"series": series}), tmp_path))
-        assert ("1.50" in page.text, "in the table only" in page.text) == (True, False)
+        assert ("1.50" in page.text, "no room" in page.text) == (True, False)
         return len(page.all("svg"))
 
     assert [drawn("alone"), drawn("alone", "beside"), drawn("vmm-ready", "guest-ready")] == [0, 1, 1]
+    assert drawn("init", "guest-ready") == 2, (
+        "of one subject the timeline has nothing to draw, so dots show it"
+    )
 
 
 def test_the_header_names_this_very_host(tmp_path):
