@@ -126,14 +126,14 @@ def _archs(config: Config, *guests: str) -> list[tuple[str, str]]:
     return [(one.value, other.value) for one, other in pairs]
 
 
-def _entry(name: str, values: Mapping[str, Any]) -> SubjectConfig:
+def _entry(name: str, values: Mapping[str, str]) -> SubjectConfig:
     option = f"--{name.lower()}"
     placed = dict(values)
     for key in ("qemu", "runtime"):
         if key in placed and placed[key] not in ("system", "managed"):
             placed[key] = str(Path(placed[key]).expanduser().absolute())
     try:
-        return SubjectConfig.model_validate(placed)
+        return SubjectConfig.model_validate_strings(placed)
     except ValidationError as error:
         givers = dict.fromkeys(SubjectConfig.model_fields, lambda key: f"{option} {key}".strip())
         raise explained(SubjectConfig, error, givers) from None
