@@ -8,6 +8,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from harness.display.frame import BYTES_A_PIXEL, Damage, PixelFormat, Surface
+from harness.display.kept import Kept
 from harness.errors import DisplayError
 
 FORMATS = {
@@ -75,16 +76,20 @@ class CopiedScanout:
 
     def __init__(self) -> None:
         self.surface: Surface | None = None
-        self._pixels = bytearray()
+        self._memory = Kept()
+        self._pixels = memoryview(b"")
 
-    def show(self, data: bytes, layout: Layout) -> int:
+    def show(self, data: bytes | memoryview, layout: Layout) -> int:
         """A whole picture; returns how many bytes of pixels were moved."""
-        self._pixels = bytearray(data)
-        self.surface = Surface.of(memoryview(self._pixels), *layout)
+        self._pixels = memoryview(
+            self._memory.of(len(data))
+        )  # a bytearray would copy what it is given once more
+        self._pixels[:] = data
+        self.surface = Surface.of(self._pixels, *layout)
         return 2 * len(data)  # through the socket, and into our picture
 
     def update(
-        self, data: bytes, at: tuple[int, int, int, int], stride: int, pixel_format: PixelFormat
+        self, data: bytes | memoryview, at: tuple[int, int, int, int], stride: int, pixel_format: PixelFormat
     ) -> int:
         """A part of it; returns how many bytes of pixels were moved."""
         surface = self.surface

@@ -9,19 +9,20 @@ from __future__ import annotations
 import array
 import socket
 import time
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, cast
 
 from jeepney import DBusAddress, MessageType, new_method_call
 from jeepney.auth import BEGIN, AuthenticationError, Authenticator
 from jeepney.fds import FileDescriptor
-from jeepney.low_level import HeaderFields, MessageFlag, Parser
+from jeepney.low_level import HeaderFields, Message, MessageFlag, calc_msg_size
 
+from harness.display.kept import Kept
 from harness.errors import DisplayLost, DisplayRefused, NoFrame
 from harness.host.unix_sockets import receive_fds, send_fds
 
 if TYPE_CHECKING:
-    from jeepney.low_level import Message
+    from collections.abc import Iterator
 
 _BUFFER_BYTES = 8 << 20
 """For sockets that carry pictures: a frame of 1080p fits."""
@@ -29,7 +30,9 @@ _NOBODY = "org.qemu"
 """jeepney wants a destination; without a bus nobody reads it."""
 _MOST_FDS = 16
 _CLOEXEC: int = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
-_LARGEST_READ = 1 << 20
+_HEAD_BYTES = 16
+"""Of a message: they tell its size."""
+_LARGEST_COPY = 4096
 _LARGEST_MESSAGE = 128 << 20
 """The specification's limit."""
 
@@ -42,8 +45,13 @@ class DbusWire:
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             with suppress(OSError):  # a smaller one is slower, no more
                 sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
-        self._parser = Parser()
         self._serial = 0
+        self._head = b""
+        self._memory = Kept()
+        self._message = bytearray()
+        """What is being received; it begins with ``_head``."""
+        self._filled = 0
+        self._fds: list[FileDescriptor] = []
 
     def authenticate(self, timeout_s: float) -> None:
         """Say who we are, and agree on file descriptors; raises DisplayLost, DisplayRefused."""
@@ -92,14 +100,26 @@ class DbusWire:
         return self._serial
 
     def receive(self, deadline: float) -> Message:
-        """The next message; raises NoFrame at the deadline (of time.monotonic()), DisplayLost."""
-        while (message := self._parser.get_next_message()) is None:
-            wanted = self._parser.bytes_desired()  # never into the next message: its descriptors are its own
-            if wanted > _LARGEST_MESSAGE:
-                raise DisplayLost(f"the display announces a message of {wanted} bytes")
-            data, fds = self._received(deadline, min(wanted, _LARGEST_READ))
-            self._parser.add_data(data, fds)
-        return message
+        """The next message; raises NoFrame at the deadline (of time.monotonic()), DisplayLost.
+
+        A picture in its body is a view of what was received, which the next message overwrites.
+        """
+        while len(self._head) < _HEAD_BYTES:  # and its descriptors, which come with its first byte
+            data, fds = self._received(deadline, _HEAD_BYTES - len(self._head))
+            self._head += data
+            self._fds += fds
+        if not self._filled:
+            size = calc_msg_size(self._head)
+            if size > _LARGEST_MESSAGE:
+                raise DisplayLost(f"the display announces a message of {size} bytes")
+            self._message = self._memory.of(size)
+            self._message[:_HEAD_BYTES] = self._head
+            self._filled = _HEAD_BYTES
+        while self._filled < len(self._message):  # never into the next message: its descriptors are its own
+            with memoryview(self._message)[self._filled :] as rest, self._until(deadline):
+                self._filled += _some(self._sock.recv_into(rest))
+        fds, self._fds, self._head, self._filled = self._fds, [], b"", 0
+        return Message.from_buffer(cast("bytes", _Slices(self._message)), fds)
 
     def close(self) -> None:
         """Close the connection; a thread that waits for a message gets DisplayLost."""
@@ -107,23 +127,44 @@ class DbusWire:
             self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
 
-    def _received(self, deadline: float, most: int) -> tuple[bytes, list[Any]]:
+    def _received(self, deadline: float, most: int) -> tuple[bytes, list[FileDescriptor]]:
+        with self._until(deadline):
+            data, raw = receive_fds(self._sock, most, _MOST_FDS, _CLOEXEC)
+        _some(len(data))
+        return data, [FileDescriptor(fd) for fd in raw]
+
+    @contextmanager
+    def _until(self, deadline: float) -> Iterator[None]:
         try:
             self._sock.settimeout(max(0.000_001, deadline - time.monotonic()))
-            data, raw = receive_fds(self._sock, most, _MOST_FDS, _CLOEXEC)
+            yield
             self._sock.settimeout(None)
         except TimeoutError:
             raise NoFrame("the display said nothing") from None
         except OSError as error:
             raise _lost(error) from None
-        if not data:
-            raise DisplayLost("the display closed its connection")
-        return data, [FileDescriptor(fd) for fd in raw]
+
+
+class _Slices:
+    """Bytes as jeepney reads them, slice by slice, without a copy of a picture."""
+
+    def __init__(self, data: bytearray) -> None:
+        self._view = memoryview(data)
+
+    def __getitem__(self, at: slice) -> bytes | memoryview:
+        part = self._view[at]
+        return part if len(part) > _LARGEST_COPY else bytes(part)
 
 
 def wants_reply(message: Message) -> bool:
     """Whether the sender waits for an answer."""
     return not message.header.flags & MessageFlag.no_reply_expected
+
+
+def _some(count: int) -> int:
+    if not count:
+        raise DisplayLost("the display closed its connection")
+    return count
 
 
 def _lost(error: OSError) -> DisplayLost:

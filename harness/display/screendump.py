@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from harness.channels.stamp import Stamp
 from harness.display.frame import Frame, PixelFormat, Surface
+from harness.display.kept import Kept
 from harness.errors import ControlRefused, ControlTimeout, DisplayError, DisplayRefused, NoFrame
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ class Screendump:
     def __init__(self, qmp: Qmp, folder: Path) -> None:
         self._qmp = qmp
         self._file = folder / "screendump.ppm"
+        self._written = Kept()
+        self._pixels = Kept()
         self._sequence = 0
 
     @contextmanager
@@ -39,7 +43,7 @@ class Screendump:
         try:
             self._qmp.execute("screendump", {"filename": str(self._file)}, timeout_s=timeout_s)
             arrived = time.monotonic_ns()
-            data = self._file.read_bytes()
+            data = self._read()
         except ControlTimeout as error:
             raise NoFrame(error.message) from None
         except ControlRefused as error:
@@ -48,7 +52,7 @@ class Screendump:
             ) from None
         finally:
             self._file.unlink(missing_ok=True)
-        surface, copied = from_ppm(data)
+        surface, copied = from_ppm(data, self._pixels)
         # It shows what was there at some moment between question and answer.
         stamp = Stamp(arrived, arrived - asked_ns)
         yield Frame(surface, surface.whole, self._sequence, stamp, copied, lasting=True)
@@ -57,9 +61,15 @@ class Screendump:
     def close(self) -> None:
         """Nothing is held."""
 
+    def _read(self) -> bytearray:
+        with self._file.open("rb") as file:
+            data = self._written.of(os.fstat(file.fileno()).st_size)
+            file.readinto(data)
+            return data
 
-def from_ppm(data: bytes) -> tuple[Surface, int]:
-    """The picture of a binary PPM, and how many bytes of pixels were moved since the guest's own.
+
+def from_ppm(data: bytes | bytearray, memory: Kept) -> tuple[Surface, int]:
+    """The picture of a binary PPM, made in ``memory``, and how many bytes of pixels were moved since the guest's own.
 
     Raises DisplayError.
     """
@@ -71,7 +81,7 @@ def from_ppm(data: bytes) -> tuple[Surface, int]:
     pixels = len(data) - 3 * width * height
     if magic != b"P6" or deepest != b"255" or not 0 < pixels <= _LARGEST_HEADER or width < 1 or height < 1:
         raise DisplayError(f"QEMU's screendump of {width}x{height} has {len(data)} bytes")
-    out = bytearray(4 * width * height)
+    out = memory.of(4 * width * height)
     for to, channel in ((2, 0), (1, 1), (0, 2)):
         out[to::4] = data[pixels + channel :: 3]
     surface = Surface.of(memoryview(out), width, height, 4 * width, PixelFormat.XRGB8888)

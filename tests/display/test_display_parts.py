@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from harness.display.dbus import DbusDisplay
 from harness.display.dbus_scanout import CopiedScanout, Layout, MappedScanout
 from harness.display.dbus_wire import DbusWire
 from harness.display.frame import Damage, PixelFormat, Surface
+from harness.display.kept import Kept
 from harness.display.pattern import decode, numbers
 from harness.display.screendump import from_ppm
 from harness.display.vnc import VncDisplay
@@ -122,8 +124,18 @@ def test_a_part_is_put_into_the_picture() -> None:
         scanout.clipped(8, 0, 1, 1)
 
 
+def test_pictures_of_one_size_are_made_in_the_same_memory() -> None:
+    scanout = CopiedScanout()
+    scanout.show(bytes(64), Layout(4, 4, 16, XRGB))
+    first = scanout.surface.pixels
+    scanout.show(b"\1" * 64, Layout(4, 4, 16, XRGB))
+    assert bytes(first) == b"\1" * 64
+    scanout.show(b"\2" * 16, Layout(2, 2, 8, XRGB))
+    assert (bytes(first), bytes(scanout.surface.pixels)) == (b"\1" * 64, b"\2" * 16)
+
+
 def test_a_ppm_becomes_32_bit_pixels() -> None:
-    surface, copied = from_ppm(b"P6\n2 1\n255\n" + bytes([1, 2, 3, 4, 5, 6]))
+    surface, copied = from_ppm(b"P6\n2 1\n255\n" + bytes([1, 2, 3, 4, 5, 6]), Kept())
     assert bytes(surface.pixels) == bytes([3, 2, 1, 0, 6, 5, 4, 0])
     assert copied == 2 * 6 + 8
 
@@ -131,7 +143,7 @@ def test_a_ppm_becomes_32_bit_pixels() -> None:
 @given(st.one_of(st.binary(max_size=80), st.binary(max_size=40).map(lambda tail: b"P6\n3 2\n255\n" + tail)))
 def test_no_ppm_is_an_error_with_a_name(data: bytes) -> None:
     try:
-        surface, _ = from_ppm(data)
+        surface, _ = from_ppm(data, Kept())
     except DisplayError:
         return
     assert len(surface.pixels) == surface.stride * surface.height
@@ -227,6 +239,27 @@ def test_a_dbus_message_of_gigabytes_is_not_awaited() -> None:
     with pytest.raises(DisplayLost, match="announces"):
         DbusWire(ours).receive(time.monotonic() + 5)
     theirs.close()
+
+
+@given(
+    st.lists(st.binary(max_size=20_000), min_size=1, max_size=4), st.lists(st.integers(1, 50_000), max_size=8)
+)
+def test_a_dbus_message_that_comes_in_pieces_is_one(pictures: list[bytes], cuts: list[int]) -> None:
+    address = DBusAddress("/x", bus_name="org.qemu", interface="org.qemu.X")
+    sent = [new_method_call(address, "Scanout", "uay", (at, data)) for at, data in enumerate(pictures)]
+    stream = b"".join(message.serialise(serial=at) for at, message in enumerate(sent, start=1))
+    ours, theirs = socket.socketpair()
+    wire, came = DbusWire(ours), []
+    for cut in [*cuts, len(stream)]:
+        theirs.sendall(stream[:cut])
+        stream = stream[cut:]
+        with suppress(NoFrame):
+            while True:
+                number, picture = wire.receive(time.monotonic()).body
+                came.append((number, bytes(picture)))
+    theirs.close()
+    wire.close()
+    assert came == list(enumerate(pictures))
 
 
 def test_closing_wakes_a_reader() -> None:
