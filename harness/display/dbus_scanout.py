@@ -80,11 +80,10 @@ class CopiedScanout:
         self._pixels = memoryview(b"")
 
     def show(self, data: bytes | memoryview, layout: Layout) -> int:
-        """A whole picture; returns how many bytes of pixels were moved."""
-        self._pixels = memoryview(
-            self._memory.of(len(data))
-        )  # a bytearray would copy what it is given once more
-        self._pixels[:] = data
+        """A whole picture; returns how many bytes of pixels were moved. Raises DisplayError, and has none then."""
+        self.surface = None
+        self._pixels = memoryview(self._memory.of(len(data)))
+        self._pixels[:] = data  # a bytearray would copy what it is given once more
         self.surface = Surface.of(self._pixels, *layout)
         return 2 * len(data)  # through the socket, and into our picture
 

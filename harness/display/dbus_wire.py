@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import socket
+import struct
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
@@ -32,7 +33,8 @@ _MOST_FDS = 16
 _CLOEXEC: int = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 _HEAD_BYTES = 16
 """Of a message: they tell its size."""
-_LARGEST_COPY = 4096
+_LARGEST_COPY = 1 << 16
+"""No picture; a text that is longer is refused."""
 _LARGEST_MESSAGE = 128 << 20
 """The specification's limit."""
 
@@ -109,17 +111,19 @@ class DbusWire:
             self._head += data
             self._fds += fds
         if not self._filled:
-            size = calc_msg_size(self._head)
+            with _understood():
+                size = calc_msg_size(self._head)
             if size > _LARGEST_MESSAGE:
                 raise DisplayLost(f"the display announces a message of {size} bytes")
-            self._message = self._memory.of(size)
+            self._message = self._memory.of(size) if size > _LARGEST_COPY else bytearray(size)
             self._message[:_HEAD_BYTES] = self._head
             self._filled = _HEAD_BYTES
         while self._filled < len(self._message):  # never into the next message: its descriptors are its own
             with memoryview(self._message)[self._filled :] as rest, self._until(deadline):
                 self._filled += _some(self._sock.recv_into(rest))
         fds, self._fds, self._head, self._filled = self._fds, [], b"", 0
-        return Message.from_buffer(cast("bytes", _Slices(self._message)), fds)
+        with _understood():
+            return Message.from_buffer(cast("bytes", _Slices(self._message)), fds)
 
     def close(self) -> None:
         """Close the connection; a thread that waits for a message gets DisplayLost."""
@@ -159,6 +163,17 @@ class _Slices:
 def wants_reply(message: Message) -> bool:
     """Whether the sender waits for an answer."""
     return not message.header.flags & MessageFlag.no_reply_expected
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    try:
+        yield
+    # jeepney has no error of its own for bytes that are no message
+    except (ValueError, LookupError, TypeError, AssertionError, AttributeError, struct.error) as error:
+        raise DisplayLost(
+            f"the display sent what is no D-Bus message ({type(error).__name__}: {error})"
+        ) from None
 
 
 def _some(count: int) -> int:

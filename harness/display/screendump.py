@@ -55,7 +55,7 @@ class Screendump:
         surface, copied = from_ppm(data, self._pixels)
         # It shows what was there at some moment between question and answer.
         stamp = Stamp(arrived, arrived - asked_ns)
-        yield Frame(surface, surface.whole, self._sequence, stamp, copied, lasting=True)
+        yield Frame(surface, surface.whole, self._sequence, stamp, copied)
         self._sequence += 1
 
     def close(self) -> None:

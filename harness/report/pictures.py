@@ -54,7 +54,7 @@ class Gallery:
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """A plot that can be drawn: the metrics that it shows on every subject, of what it is made, and who draws it."""
+    """A plot that can be drawn: the metrics of which it says all, of what it is made, and who draws it."""
 
     metrics: frozenset[str]
     key: str

@@ -134,6 +134,15 @@ def test_pictures_of_one_size_are_made_in_the_same_memory() -> None:
     assert (bytes(first), bytes(scanout.surface.pixels)) == (b"\1" * 64, b"\2" * 16)
 
 
+def test_a_picture_that_is_refused_leaves_none() -> None:
+    scanout = CopiedScanout()
+    scanout.show(bytes(64), Layout(4, 4, 16, XRGB))
+    with pytest.raises(DisplayError):
+        scanout.show(bytes(16), Layout(8, 8, 32, XRGB))
+    assert scanout.surface is None
+    assert scanout.update(bytes(16), (0, 2, 2, 2), 8, XRGB) == 16
+
+
 def test_a_ppm_becomes_32_bit_pixels() -> None:
     surface, copied = from_ppm(b"P6\n2 1\n255\n" + bytes([1, 2, 3, 4, 5, 6]), Kept())
     assert bytes(surface.pixels) == bytes([3, 2, 1, 0, 6, 5, 4, 0])
@@ -242,7 +251,8 @@ def test_a_dbus_message_of_gigabytes_is_not_awaited() -> None:
 
 
 @given(
-    st.lists(st.binary(max_size=20_000), min_size=1, max_size=4), st.lists(st.integers(1, 50_000), max_size=8)
+    st.lists(st.binary() | st.integers(0, 200_000).map(bytes), min_size=1, max_size=4),
+    st.lists(st.integers(1, 50_000), max_size=8),
 )
 def test_a_dbus_message_that_comes_in_pieces_is_one(pictures: list[bytes], cuts: list[int]) -> None:
     address = DBusAddress("/x", bus_name="org.qemu", interface="org.qemu.X")
@@ -250,7 +260,7 @@ def test_a_dbus_message_that_comes_in_pieces_is_one(pictures: list[bytes], cuts:
     stream = b"".join(message.serialise(serial=at) for at, message in enumerate(sent, start=1))
     ours, theirs = socket.socketpair()
     wire, came = DbusWire(ours), []
-    for cut in [*cuts, len(stream)]:
+    for cut in [*cuts, *[50_000] * (len(stream) // 50_000 + 1)]:
         theirs.sendall(stream[:cut])
         stream = stream[cut:]
         with suppress(NoFrame):
@@ -260,6 +270,23 @@ def test_a_dbus_message_that_comes_in_pieces_is_one(pictures: list[bytes], cuts:
     theirs.close()
     wire.close()
     assert came == list(enumerate(pictures))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"x" * 16,
+        b"l\x09\0\1" + bytes(12),
+        new_method_call(DBusAddress("/x", "org.qemu"), "Says", "s", ("long" * 20_000,)).serialise(serial=1),
+    ],
+    ids=["no order of bytes", "no such message", "a text as long as a picture"],
+)
+def test_what_is_no_dbus_message_is_named(said: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    theirs.sendall(said)
+    with pytest.raises(DisplayLost, match="no D-Bus message"):
+        DbusWire(ours).receive(time.monotonic() + 5)
+    theirs.close()
 
 
 def test_closing_wakes_a_reader() -> None:
