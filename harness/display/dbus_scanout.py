@@ -8,7 +8,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from harness.display.frame import BYTES_A_PIXEL, Damage, PixelFormat, Surface
-from harness.display.kept import Kept
+from harness.display.reused_memory import ReusedMemory
 from harness.errors import DisplayError
 
 FORMATS = {
@@ -76,7 +76,7 @@ class CopiedScanout:
 
     def __init__(self) -> None:
         self.surface: Surface | None = None
-        self._memory = Kept()
+        self._memory = ReusedMemory()
         self._pixels = memoryview(b"")
 
     def show(self, data: bytes | memoryview, layout: Layout) -> int:

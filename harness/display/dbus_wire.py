@@ -18,7 +18,7 @@ from jeepney.auth import BEGIN, AuthenticationError, Authenticator
 from jeepney.fds import FileDescriptor
 from jeepney.low_level import HeaderFields, Message, MessageFlag, calc_msg_size
 
-from harness.display.kept import Kept
+from harness.display.reused_memory import ReusedMemory
 from harness.errors import DisplayLost, DisplayRefused, NoFrame
 from harness.host.unix_sockets import receive_fds, send_fds
 
@@ -49,7 +49,7 @@ class DbusWire:
                 sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
         self._serial = 0
         self._head = b""
-        self._memory = Kept()
+        self._memory = ReusedMemory()
         self._message = bytearray()
         """What is being received; it begins with ``_head``."""
         self._filled = 0

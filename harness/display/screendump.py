@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.channels.stamp import Stamp
 from harness.display.frame import Frame, PixelFormat, Surface
-from harness.display.kept import Kept
+from harness.display.reused_memory import ReusedMemory
 from harness.errors import ControlRefused, ControlTimeout, DisplayError, DisplayRefused, NoFrame
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class Screendump:
     def __init__(self, qmp: Qmp, folder: Path) -> None:
         self._qmp = qmp
         self._file = folder / "screendump.ppm"
-        self._written = Kept()
-        self._pixels = Kept()
+        self._written = ReusedMemory()
+        self._pixels = ReusedMemory()
         self._sequence = 0
 
     @contextmanager
@@ -68,7 +68,7 @@ class Screendump:
             return data
 
 
-def from_ppm(data: bytes | bytearray, memory: Kept) -> tuple[Surface, int]:
+def from_ppm(data: bytes | bytearray, memory: ReusedMemory) -> tuple[Surface, int]:
     """The picture of a binary PPM, made in ``memory``, and how many bytes of pixels were moved since the guest's own.
 
     Raises DisplayError.

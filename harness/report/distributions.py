@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from harness.report.canvas import CENTRE, canvas, limits, row_text, styled, ticks, to_svg, under
 from harness.report.plots import LOG_FROM
 from harness.report.svg import ROLES
@@ -14,7 +16,6 @@ from harness.report.units import better_text, scale_for
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from harness.results.models import Better
@@ -46,8 +47,6 @@ def distributions(title: str, shapes: Sequence[Shape], *, unit: str, better: Bet
     the same greatest height), lines at median, p95 and p99, and dots, thinned by rank, for those beyond p99.
     Returns an ``<svg>`` element.
     """
-    import numpy as np  # noqa: PLC0415 - only the report's own process pays for it
-
     with styled(title):
         figure, axes = canvas(len(shapes))
         ordered = [np.sort(np.asarray(shape.samples, dtype=np.float64)) for shape in shapes]
@@ -69,7 +68,6 @@ def distributions(title: str, shapes: Sequence[Shape], *, unit: str, better: Bet
 
 
 def _shape(axes: Any, row: int, shape: Shape, ordered: NDArray[np.float64], *, logarithmic: bool) -> None:
-    import numpy as np  # noqa: PLC0415
     from matplotlib.patches import StepPatch  # noqa: PLC0415 - slow to import
 
     centre = row + CENTRE
@@ -86,8 +84,6 @@ def _shape(axes: Any, row: int, shape: Shape, ordered: NDArray[np.float64], *, l
 
 def _tails(axes: Any, shapes: Sequence[Shape], ordered: Sequence[NDArray[np.float64]]) -> None:
     """Dots beyond p99: one collection for all rows, as each costs matplotlib as much as its dots."""
-    import numpy as np  # noqa: PLC0415
-
     rows = zip(shapes, ordered, strict=True)
     beyond = [thin(values[values > shape.p99], TAIL_POINTS) for shape, values in rows]
     counts = [dots.size for dots in beyond]
@@ -98,8 +94,6 @@ def _tails(axes: Any, shapes: Sequence[Shape], ordered: Sequence[NDArray[np.floa
 
 def _marks(axes: Any, shapes: Sequence[Shape]) -> None:
     """Lines at median, p95 and p99."""
-    import numpy as np  # noqa: PLC0415
-
     at = np.array([(shape.median, shape.p95, shape.p99) for shape in shapes]).ravel()
     centres = np.repeat(_centres(len(shapes)), 3)
     reach = np.tile((_HALF, _TAIL_HALF, _TAIL_HALF), len(shapes))
@@ -107,8 +101,6 @@ def _marks(axes: Any, shapes: Sequence[Shape]) -> None:
 
 
 def _centres(rows: int) -> NDArray[np.float64]:
-    import numpy as np  # noqa: PLC0415
-
     centres: NDArray[np.float64] = np.arange(rows, dtype=np.float64) + CENTRE
     return centres
 
@@ -118,6 +110,4 @@ def _colour(shape: Shape) -> str:
 
 
 def _edges(low: float, high: float, *, logarithmic: bool) -> NDArray[np.float64]:
-    import numpy as np  # noqa: PLC0415
-
     return np.geomspace(low, high, BINS + 1) if logarithmic else np.linspace(low, high, BINS + 1)

@@ -19,8 +19,8 @@ from harness.display.dbus import DbusDisplay
 from harness.display.dbus_scanout import CopiedScanout, Layout, MappedScanout
 from harness.display.dbus_wire import DbusWire
 from harness.display.frame import Damage, PixelFormat, Surface
-from harness.display.kept import Kept
 from harness.display.pattern import decode, numbers
+from harness.display.reused_memory import ReusedMemory
 from harness.display.screendump import from_ppm
 from harness.display.vnc import VncDisplay
 from harness.errors import DisplayError, DisplayLost, DisplayRefused, NoFrame
@@ -144,7 +144,7 @@ def test_a_picture_that_is_refused_leaves_none() -> None:
 
 
 def test_a_ppm_becomes_32_bit_pixels() -> None:
-    surface, copied = from_ppm(b"P6\n2 1\n255\n" + bytes([1, 2, 3, 4, 5, 6]), Kept())
+    surface, copied = from_ppm(b"P6\n2 1\n255\n" + bytes([1, 2, 3, 4, 5, 6]), ReusedMemory())
     assert bytes(surface.pixels) == bytes([3, 2, 1, 0, 6, 5, 4, 0])
     assert copied == 2 * 6 + 8
 
@@ -152,7 +152,7 @@ def test_a_ppm_becomes_32_bit_pixels() -> None:
 @given(st.one_of(st.binary(max_size=80), st.binary(max_size=40).map(lambda tail: b"P6\n3 2\n255\n" + tail)))
 def test_no_ppm_is_an_error_with_a_name(data: bytes) -> None:
     try:
-        surface, _ = from_ppm(data, Kept())
+        surface, _ = from_ppm(data, ReusedMemory())
     except DisplayError:
         return
     assert len(surface.pixels) == surface.stride * surface.height

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Kept:
+class ReusedMemory:
     """Bytes that are the same ones again where as many are asked for: one picture is as large as the next, and an
     allocator that gives and takes megabytes a hundred times a second holds several times what is used."""
 
