@@ -14,7 +14,7 @@ NOT_BENCHMARKS = {
     "drawn",
     "loaded",
     "plain_loop",
-    "ratio",
+    "pairs",
     "record_samples",
     "recorded",
     "result",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import tempfile
 from dataclasses import replace
@@ -17,11 +16,12 @@ from harness.machines.qemu.backend import QemuBackend
 from harness.machines.qemu.command import build
 from harness.machines.qemu.config import Port
 from harness.machines.qemu.devices import Nowhere, Stdio
-from tests.selfbench.ratio import typical_ratio
+from tests.selfbench.pairs import measured_in_turns
 from tests.selfbench.result import Result
 
 LIMIT = 1.02
-PAIRS = 20
+PAIRS = (20, 100)
+"""At least and at most."""
 
 SHELL = """
 started=$EPOCHREALTIME
@@ -35,23 +35,14 @@ echo $(( ${ready/./} - ${started/./} ))
 
 
 def run() -> Result:
-    """The typical ratio over PAIRS interleaved pairs, the order of each pair turned round."""
-    harness_s, shell_s = [], []
+    """The ratio of interleaved pairs, the order of each turned round."""
     with tempfile.TemporaryDirectory() as folder:
         guest = _with_keys(Path(folder))
-        for pair in range(PAIRS):
-            for side in (0, 1) if pair % 2 else (1, 0):
-                if side:
-                    harness_s.append(_through_harness(guest))
-                else:
-                    shell_s.append(_through_shell(guest))
-    spread = {
-        name: [round(each(values), 3) for each in (min, statistics.median, max)]
-        for name, values in (("harness_s", harness_s), ("shell_s", shell_s))
-    }
-    return Result(
-        "boot_overhead", typical_ratio(harness_s, shell_s), "ratio", LIMIT, {**spread, "pairs": PAIRS}
-    )
+        pairs = measured_in_turns(
+            lambda: _through_harness(guest), lambda: _through_shell(guest),
+            [LIMIT], PAIRS,
+        )  # fmt: skip
+    return Result("boot_overhead", pairs.ratio, "ratio", LIMIT, pairs.to_detail("harness_s", "shell_s"))
 
 
 def _with_keys(folder: Path) -> GuestImage:

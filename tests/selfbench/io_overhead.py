@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from harness.machines.network import Network, UserMode
 from harness.machines.qemu.backend import QemuBackend
 from harness.machines.runner import SshRunner
 from harness.runtimes.catalogue import ensure
-from tests.selfbench.ratio import typical_ratio
+from tests.selfbench.pairs import measured_in_turns
 from tests.selfbench.result import Result
 
 if TYPE_CHECKING:
@@ -33,14 +32,16 @@ if TYPE_CHECKING:
     from harness.machines.model import Machine
 
 LIMIT = 0.03
-PAIRS, SECONDS, SIZE_MIB = 40, 1, 64
+PAIRS = (20, 100)
+"""At least and at most."""
+SECONDS, SIZE_MIB = 1, 64
 PATIENCE_S = 300
 JOB = FioJob("random-read", "randread", "64k", 1)
 """One run of it differs from the next by 4 %; of those with more in flight, larger or smaller blocks, by 7 to 11 %."""
 
 
 def run() -> Result:
-    """The larger distance from 1 of the two ratios, each of PAIRS pairs, their order turned round."""
+    """The larger distance from 1 of the two ratios, each of interleaved pairs, the order of each turned round."""
     with _disk() as sides:
         disk = _compare(*sides)
     with _network() as sides:
@@ -50,15 +51,9 @@ def run() -> Result:
 
 
 def _compare(harness: Callable[[], float], by_hand: Callable[[], float]) -> dict[str, Any]:
-    rates: tuple[list[float], list[float]] = ([], [])
-    for pair in range(PAIRS):
-        for side in (0, 1) if pair % 2 else (1, 0):
-            rates[side].append((harness, by_hand)[side]())
-    spread = {
-        name: [round(pick(side) / 1e6, 2) for pick in (min, statistics.median, max)]
-        for name, side in zip(("harness_mb_s", "by_hand_mb_s"), rates, strict=True)
-    }
-    return {"ratio": round(typical_ratio(*rates), 4), "pairs": PAIRS, **spread}
+    limits = [1 - LIMIT, 1 + LIMIT]
+    pairs = measured_in_turns(harness, by_hand, limits, PAIRS)
+    return pairs.to_detail("harness_mb_s", "by_hand_mb_s", 1e-6, 2)
 
 
 @contextmanager
