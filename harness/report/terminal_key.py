@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 INTERVALS_FOR = 2
 """Subjects whose intervals fit beside each other in 80 columns; for more, the page has them."""
+MORE_IS_BETTER = " ↑"
+"""Ends a metric's name."""
 _NAME_WIDTHS = 14, 34
 """Of a metric's name: at least, and at most in one line; a longer one goes on in the next."""
 _HEADING_WIDTH_MIN = 10
@@ -57,11 +59,19 @@ def key_tables(key: KeyTable, names: dict[str, str], width: int) -> Iterator[Tab
     )
     last = [_Column("native", natives, "dim")] if any(natives) else []
     least, most = _NAME_WIDTHS
-    wanted = max((len(in_words(row.metric)) + _INDENT for row in key.rows), default=0)
+    wanted = max((len(_name(row)) + _INDENT for row in key.rows), default=0)
     taken = _together(last) + max((_together([column]) for column in columns), default=0)
     name_width = max(least, min(most, wanted, width - taken))
     for some in _fitting(columns, width - name_width - _together(last)):
         yield _table(key.rows, [*some, *last], name_width)
+
+
+def which_way(key: KeyTable) -> str:
+    """What is better, for the line below the tables; empty where there is no metric."""
+    ways = {row.better for row in key.rows}
+    if "higher" not in ways:
+        return "lower is better" if ways else ""
+    return f"{MORE_IS_BETTER.strip()} higher is better" + ("; otherwise lower" if "lower" in ways else "")
 
 
 def _fitting(columns: Sequence[_Column], width: int) -> Iterator[list[_Column]]:
@@ -93,9 +103,14 @@ def _table(rows: Sequence[KeyMetric], columns: Sequence[_Column], name_width: in
     for scenario, group in groupby(enumerate(rows), key=lambda numbered: numbered[1].scenario):
         table.add_row(Text(plain(scenario), style="bold"))
         for at, row in group:
-            name = Padding(Text(plain(in_words(row.metric)), overflow="fold"), (0, 0, 0, _INDENT))
+            name = Padding(Text(_name(row), overflow="fold"), (0, 0, 0, _INDENT))
             table.add_row(name, *(Text(column.cells[at], no_wrap=True) for column in columns))
     return table
+
+
+def _name(row: KeyMetric) -> str:
+    """The metric's, with an arrow where more of it is better."""
+    return plain(in_words(row.metric)) + (MORE_IS_BETTER if row.better == "higher" else "")
 
 
 def _cell(series: Series | None, *, with_interval: bool) -> str:
