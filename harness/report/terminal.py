@@ -9,7 +9,7 @@ from harness.counted import counted
 from harness.report import summary, units
 from harness.report.guest_text import plain
 from harness.report.targets import target_tables
-from harness.report.terminal_key import key_tables, which_way
+from harness.report.terminal_key import key_tables
 from harness.report.words import in_words
 
 if TYPE_CHECKING:
@@ -47,8 +47,6 @@ def print_table(run: Run, console: Console | None = None) -> None:
     for table in key_tables(key, names, out.width):
         out.print(table)
         out.print()
-    if way := which_way(key):
-        out.print(Text(f"{way}\n", style="dim"))
     omitted = {"more subject": key.omitted_subjects, "more metric": key.omitted_metrics}
     if told := [counted(count, what) for what, count in omitted.items() if count]:
         out.print(Text(f"{' and '.join(told)} in the report\n", style="dim"))

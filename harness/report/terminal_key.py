@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 INTERVALS_FOR = 2
 """Subjects whose intervals fit beside each other in 80 columns; for more, the page has them."""
-MORE_IS_BETTER = " ↑"
-"""Ends a metric's name."""
+_HIGHER = "↑"
+"""Ends the name of a metric of which higher is better; of the others, lower is."""
 _NAME_WIDTHS = 14, 34
 """Of a metric's name: at least, and at most in one line; a longer one goes on in the next."""
 _HEADING_WIDTH_MIN = 10
@@ -66,14 +66,6 @@ def key_tables(key: KeyTable, names: dict[str, str], width: int) -> Iterator[Tab
         yield _table(key.rows, [*some, *last], name_width)
 
 
-def which_way(key: KeyTable) -> str:
-    """What is better, for the line below the tables; empty where there is no metric."""
-    ways = {row.better for row in key.rows}
-    if "higher" not in ways:
-        return "lower is better" if ways else ""
-    return f"{MORE_IS_BETTER.strip()} higher is better" + ("; otherwise lower" if "lower" in ways else "")
-
-
 def _fitting(columns: Sequence[_Column], width: int) -> Iterator[list[_Column]]:
     """The columns in groups that are no wider than ``width``, or have one column."""
     some: list[_Column] = []
@@ -96,7 +88,7 @@ def _table(rows: Sequence[KeyMetric], columns: Sequence[_Column], name_width: in
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
-    table.add_column("", min_width=name_width, overflow="fold")
+    table.add_column(Text(_which_way(rows), style="dim"), min_width=name_width, overflow="fold")
     for column in columns:
         heading = "\n".join(textwrap.wrap(column.heading, column.width))
         table.add_column(Text(heading), justify="right", style=column.style, min_width=column.width)
@@ -108,9 +100,14 @@ def _table(rows: Sequence[KeyMetric], columns: Sequence[_Column], name_width: in
     return table
 
 
+def _which_way(rows: Sequence[KeyMetric]) -> str:
+    """What is better, to stand above the names."""
+    return f"{_HIGHER} higher is better" if any(row.better == "higher" for row in rows) else "lower is better"
+
+
 def _name(row: KeyMetric) -> str:
-    """The metric's, with an arrow where more of it is better."""
-    return plain(in_words(row.metric)) + (MORE_IS_BETTER if row.better == "higher" else "")
+    name = plain(in_words(row.metric))
+    return f"{name} {_HIGHER}" if row.better == "higher" else name
 
 
 def _cell(series: Series | None, *, with_interval: bool) -> str:

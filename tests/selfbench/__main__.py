@@ -13,8 +13,8 @@ NOT_BENCHMARKS = {
     "__main__",
     "drawn",
     "loaded",
-    "plain_loop",
     "pairs",
+    "plain_loop",
     "record_samples",
     "recorded",
     "result",
@@ -23,9 +23,8 @@ NOT_BENCHMARKS = {
 
 def known() -> list[str]:
     """Every benchmark, by the name of its file."""
-    return sorted(
-        m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.name not in NOT_BENCHMARKS
-    )
+    names = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
+    return sorted(name for name in names if name not in NOT_BENCHMARKS and not name.startswith("test_"))
 
 
 def main(names: list[str]) -> int:

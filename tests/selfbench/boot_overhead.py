@@ -35,7 +35,7 @@ echo $(( ${ready/./} - ${started/./} ))
 
 
 def run() -> Result:
-    """The ratio of interleaved pairs, the order of each turned round."""
+    """The ratio of interleaved pairs, the order of every other turned round."""
     with tempfile.TemporaryDirectory() as folder:
         guest = _with_keys(Path(folder))
         pairs = measured_in_turns(

@@ -21,7 +21,7 @@ SCENE, SIZE, SECONDS = "fill", (320, 180), 1
 
 
 def run() -> Result:
-    """The distance from 1 of the ratio of interleaved pairs, the order of each turned round."""
+    """The distance from 1 of the ratio of interleaved pairs, the order of every other turned round."""
     guest = ensure_built("gpu", Arch.X86_64)
     qemu = gpu_qemu_folder(None, Arch.X86_64.value)
     with get("tcg", qemu=qemu).machine(MachineSpec(guest, gpu=GpuMode.VENUS)) as machine:

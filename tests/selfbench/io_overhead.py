@@ -41,7 +41,7 @@ JOB = FioJob("random-read", "randread", "64k", 1)
 
 
 def run() -> Result:
-    """The larger distance from 1 of the two ratios, each of interleaved pairs, the order of each turned round."""
+    """The larger distance from 1 of both ratios, of interleaved pairs, the order of every other turned round."""
     with _disk() as sides:
         disk = _compare(*sides)
     with _network() as sides:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import wilcoxon
 
 from tests.selfbench.pairs import Pairs, measured_in_turns
 
@@ -16,7 +19,7 @@ POSITIVE = st.floats(0.01, 100)
 def test_a_constant_ratio_is_found_whatever_the_host_does(theirs: list[float], ratio: float) -> None:
     pairs = Pairs([each * ratio for each in theirs], theirs)
     assert pairs.ratio == pytest.approx(ratio)
-    assert pairs.ci95 == pytest.approx((ratio, ratio))
+    assert pairs.ci99 == pytest.approx((ratio, ratio))
 
 
 @given(st.lists(st.tuples(POSITIVE, POSITIVE), min_size=1, max_size=30))
@@ -25,13 +28,13 @@ def test_the_ratio_lies_in_its_interval_and_of_the_sides_exchanged_it_is_the_inv
 ) -> None:
     ours, theirs = map(list, zip(*measured, strict=True))
     pairs, exchanged = Pairs(ours, theirs), Pairs(theirs, ours)
-    low, high = pairs.ci95
+    low, high = pairs.ci99
     assert low <= pairs.ratio <= high
     assert exchanged.ratio == pytest.approx(1 / pairs.ratio)
-    assert exchanged.ci95 == pytest.approx((1 / high, 1 / low))
+    assert exchanged.ci99 == pytest.approx((1 / high, 1 / low))
 
 
-@pytest.mark.parametrize("n", [6, 20, 60])
+@pytest.mark.parametrize("n", [8, 20, 60])
 def test_the_interval_holds_the_ratio_as_often_as_it_says(n: int) -> None:
     """Of a host whose speed drifts, with a boot in ten that it stalls."""
     rng = np.random.default_rng(20)
@@ -41,9 +44,28 @@ def test_the_interval_holds_the_ratio_as_often_as_it_says(n: int) -> None:
         ours, theirs = (
             np.exp(speed + rng.normal(0, 0.05, n) + 0.5 * (rng.random(n) < 0.1)) for _ in range(2)
         )
-        low, high = Pairs(list(1.02 * ours), list(theirs)).ci95
+        low, high = Pairs(list(1.02 * ours), list(theirs)).ci99
         held += low <= 1.02 <= high
-    assert 930 <= held <= 985
+    assert 980 <= held <= 998
+
+
+def test_a_known_answer() -> None:
+    """Of the logarithms 1, 2, 4, 8, 16, 32 and their averages."""
+    pairs = Pairs([math.exp(2**power) for power in range(6)], [1.0] * 6)
+    assert math.log(pairs.ratio) == pytest.approx(8.5)
+    assert [math.log(end) for end in pairs.ci99] == pytest.approx([1, 32])
+
+
+@pytest.mark.parametrize("n", [20, 25, 60])
+def test_the_interval_ends_where_the_signed_rank_test_begins_to_refuse(n: int) -> None:
+    logs = np.random.default_rng(n).normal(0, 0.1, n)
+
+    def p_value(ratio: float) -> float:
+        return float(wilcoxon(logs - math.log(ratio), method="approx").pvalue)
+
+    low, high = Pairs(list(np.exp(logs)), [1.0] * n).ci99
+    for inside, outside in ((low * (1 + 1e-9), low * (1 - 1e-9)), (high * (1 - 1e-9), high * (1 + 1e-9))):
+        assert p_value(outside) < 0.01 <= p_value(inside)
 
 
 def test_pairs_are_measured_until_the_limit_is_outside_the_interval() -> None:
@@ -58,14 +80,14 @@ def test_pairs_are_measured_until_the_limit_is_outside_the_interval() -> None:
         said.append("theirs")
         return float(next(noise))
 
-    assert len(measured_in_turns(ours, theirs, [2], (10, 100))) == 10
+    assert len(measured_in_turns(ours, theirs, [2], (10, 100)).ours) == 10
     assert said[:4] == ["ours", "theirs", "theirs", "ours"]
     closer = measured_in_turns(ours, theirs, [1.01], (10, 1000))
-    assert 10 < len(closer) < 1000
-    assert closer.decides([1.01])
-    assert not Pairs(closer.ours[:-1], closer.theirs[:-1]).decides([1.01])
+    assert 10 < len(closer.ours) < 1000
+    assert closer.decide([1.01])
+    assert not Pairs(closer.ours[:-1], closer.theirs[:-1]).decide([1.01])
     for limits in ([1.0], [0.5, 1.0]):
-        assert len(measured_in_turns(lambda: 1.0, lambda: 1.0, limits, (10, 100))) == 100
+        assert len(measured_in_turns(lambda: 1.0, lambda: 1.0, limits, (10, 100)).ours) == 100
 
 
 def test_the_detail_has_both_sides_their_spread_the_interval_and_the_pairs() -> None:
@@ -74,6 +96,6 @@ def test_the_detail_has_both_sides_their_spread_the_interval_and_the_pairs() -> 
         "ours_ms": [1000, 2000, 3000],
         "theirs_ms": [2000, 4000, 6000],
         "ratio": 0.5,
-        "ci95": [0.5, 0.5],
+        "ci99": [0.5, 0.5],
         "pairs": 3,
     }
