@@ -6,6 +6,7 @@ import hashlib
 import io
 import lzma
 import re
+import sys
 import tarfile
 import threading
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from pysequoia import SignatureMode, Tsk, sign
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+    from typing import Any
 
 SUITE = "trixie"
 INRELEASE = f"dists/{SUITE}/InRelease"
@@ -161,7 +163,12 @@ def served(archive: Miniature) -> Iterator[Miniature]:
         def log_message(self, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            if not isinstance(sys.exception(), ConnectionError):  # who has what it wants may leave
+                super().handle_error(request, client_address)
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         archive.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
