@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from harness.errors import StoreError, UsageError
+from harness.errors import ReportsUnwritable, UsageError
 from harness.host.write_errors import naming_write_errors
 from harness.report.site.facts import FORMAT
 
@@ -41,9 +41,10 @@ _LAST = ("compare.html", "trends.html", "index.html", MANIFEST)
 def updating(folder: Path) -> Iterator[Path]:
     """A place to write fresh files in, while nobody else changes the site; gone afterwards.
 
-    Raises UsageError for a folder that holds something else, DiskFull, StoreError.
+    Raises UsageError for a folder that holds something else, DiskFull, ReportsUnwritable.
     """
-    with naming_write_errors("a site", folder, elsewhere="publish to another folder", refused=StoreError):
+    elsewhere = "publish to another folder"
+    with naming_write_errors("a site", folder, elsewhere=elsewhere, refused=ReportsUnwritable):
         _own(folder)
         with FileLock(folder / _LOCK):
             for left in folder.glob(f"{_NEW}*"):  # by a process that was killed: the lock is ours
@@ -56,13 +57,20 @@ def updating(folder: Path) -> Iterator[Path]:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Empty for a new site, one of another format, and one whose manifest is damaged."""
+    """Empty for a new site, one of another format, and one whose manifest is damaged; raises ReportsUnwritable for one
+    that may not be read."""
     try:
         document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         sources = document["sources"] if document["format"] == FORMAT else {}
         return {str(name): (str(stamp), str(slug)) for name, (stamp, slug) in sources.items()}
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+    except OSError as error:
+        raise ReportsUnwritable(
+            f"cannot read {folder / MANIFEST}: {error.strerror}",
+            fix="make it readable, or publish to another folder",
+            path=folder,
+        ) from error
 
 
 def write_manifest(staging: Path, manifest: Mapping[str, tuple[str, str]]) -> None:

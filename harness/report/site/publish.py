@@ -64,7 +64,7 @@ def publish(
     """Bring the site in ``folder`` up to ``sources``; a run that it has and they do not stays, unless ``prune``.
 
     ``tell`` hears of a run whose report has to be drawn, which takes a second. Raises UsageError for a folder that
-    holds something else, DiskFull, StoreError.
+    holds something else, DiskFull, ReportsUnwritable.
     """
     new = _anything_new(folder, sources)
     with level_search(much=new) as search, updating(folder) as staging:

@@ -166,6 +166,23 @@ def test_the_command_names_what_it_skips_and_publishes_the_rest(tmp_path, report
     assert err.count("skipped:") == 2
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("file/site", "cannot write a site in {}: Not a directory"),
+        ("odd", "cannot read {}/site.json: Is a directory"),
+    ],
+)
+def test_where_no_site_can_be_written_is_said(tmp_path, reports, capsys, place, said):
+    (tmp_path / "file").touch()
+    (tmp_path / "odd" / "site.json").mkdir(parents=True)
+    site = tmp_path / place
+    with pytest.raises(SystemExit) as ended:
+        main(["publish", str(site), "--reports", str(reports), "--store", f"sqlite:///{tmp_path}/results.db"])
+    assert ended.value.code == 3
+    assert said.format(site) in capsys.readouterr().err
+
+
 def test_a_run_that_only_the_store_has_is_drawn(tmp_path, reports, made):
     run = made.run(20)
     with Store(f"sqlite:///{tmp_path}/results.db") as store:
