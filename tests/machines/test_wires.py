@@ -103,7 +103,7 @@ def test_the_reference_guest_boots_by_tcp_too(
     monkeypatch: pytest.MonkeyPatch, tcg: Callable[..., object], tiny: Callable[[Arch], object]
 ) -> None:
     monkeypatch.setattr(vmm, "WIRES", TcpWires)
-    with tcg.machine(MachineSpec(tiny(Arch.X86_64))) as machine:
+    with tcg.machine(MachineSpec(tiny(Arch.ARM64), cpus=1)) as machine:
         assert list(machine.boot(timeout_s=300).phases) == list(Phase)
         machine.powerdown()
         assert machine.state is State.STOPPED
