@@ -7,6 +7,8 @@ second run needs no network. System packages are installed where that is allowed
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -106,22 +108,29 @@ def prepare(session: nox.Session, *, system_packages: bool = True) -> None:
     if not stamp.is_file() or stamp.read_text() != wanted:
         # virtualenv comes with nox, so that this works where the system's own venv module does not.
         session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(ENVIRONMENT), external=True)
-        run(session, "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(LOCK))
-        run(
-            session,
-            "python",
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--no-build-isolation",
-            "-e",
-            ".",
-        )
+        install(session, "--require-hashes", "-r", str(LOCK))
+        install(session, "--no-deps", "--no-build-isolation", "-e", ".")
         stamp.write_text(wanted)
     if system_packages:
         run(session, "visorbench", "setup", "--yes")
+
+
+def install(session: nox.Session, *arguments: str) -> None:
+    """By uv where there is one, which takes a seventh of pip's time, and by pip where that cannot.
+
+    uv does not read what is configured for pip, of an index for one.
+    """
+    places = [str(Path(sys.executable).parent), *os.environ.get("PATH", "").split(os.pathsep)]
+    if uv := shutil.which("uv", path=os.pathsep.join(places)):
+        try:
+            session.run(
+                uv, "pip", "install", "--quiet", "--python", str(ENVIRONMENT), *arguments, external=True
+            )
+        except nox.command.CommandFailed:
+            session.warn("uv could not: asking pip")
+        else:
+            return
+    run(session, "python", "-m", "pip", "install", "--quiet", *arguments)
 
 
 def run(session: nox.Session, program: str, *arguments: str) -> None:
