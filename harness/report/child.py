@@ -1,4 +1,4 @@
-"""The report written by a child process, so that matplotlib never loads into the one that measures."""
+"""The report written by a child process, so that pandas and matplotlib never load into the one that measures."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from harness.host.paths import shipped
 from harness.measure.statistics import FEWEST_FOR_COVERAGE, RESAMPLES
 from harness.report import host, pictures, reproduce, summary, tables, targets, units
 from harness.report.guest_text import plain, tail
+from harness.report.key_table import key_table
 from harness.report.shown import shown
 from harness.report.words import in_words
 
@@ -75,7 +76,7 @@ def context(run: Run, folder: Path) -> dict[str, Any]:
         "host_rows": host.rows(facts),
         "noise": host.noise(facts),
         "baseline": summary.baseline(run),
-        "key": summary.key_table(run),
+        "key": key_table(run),
         "scenarios": found,
         "galleries": pictures.galleries(run, found),
         "target_tables": targets.target_tables(run),

@@ -1,8 +1,7 @@
-"""What a run says in ten seconds: a sentence for each subject, and the metrics that matter side by side."""
+"""What a run says in ten seconds: a sentence for each subject. The metrics side by side: :mod:`.key_table`."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,19 +11,16 @@ from harness.report.units import DASH, THIN_SPACE, quantity, significant
 from harness.report.words import is_stage, phase_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from harness.results.models import Better, Run, Series, Subject
+    from harness.results.models import Run, Series, Subject
 
-_BOOT_GOALS = {Phase.FIRST_COMMAND.value: "boots to first command in", Phase.GUEST_READY.value: "boots in"}
+BOOT_GOALS = {Phase.FIRST_COMMAND.value: "boots to first command in", Phase.GUEST_READY.value: "boots in"}
 
 OVERHEAD = "overhead"
 """A scenario of its own words: a share of native's speed says nothing of CPU time."""
 _OFTEN = 2.0
 """From here on a ratio is easier to read than percents."""
-
-KEY_SUBJECTS = 4
-KEY_METRICS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +31,6 @@ class Headline:
     label: str
     clauses: tuple[str, ...]
     """``boots to first command in 7.1 s``, ``compute at 2-45 % of native, geometric mean 6 %``."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyMetric:
-    """One row of the summary's table: a metric on native and on each subject, None where it was not measured."""
-
-    scenario: str
-    metric: str
-    unit: str
-    better: Better
-    native: Series | None
-    cells: tuple[Series | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class KeyTable:
-    """The summary's table: the first subjects, the metrics that matter."""
-
-    subjects: tuple[Subject, ...]
-    rows: tuple[KeyMetric, ...]
-    omitted_subjects: int = 0
-    omitted_metrics: int = 0
 
 
 def labels(run: Run) -> dict[str, str]:
@@ -92,7 +66,7 @@ def _variant(subject: Subject) -> str:
 def headlines(run: Run) -> list[Headline]:
     """A sentence for every subject but native, in the order of the run; for native where it is the only one."""
     names = labels(run)
-    by_subject: dict[str, list[Series]] = {subject.id: [] for subject in _guests(run)}
+    by_subject: dict[str, list[Series]] = {subject.id: [] for subject in guests(run)}
     for series in run.series:
         if series.subject in by_subject:
             by_subject[series.subject].append(series)
@@ -122,53 +96,8 @@ def baseline(run: Run) -> str:
     )
 
 
-def key_table(run: Run) -> KeyTable:
-    """Boot goals first, then whatever has a ratio to native, then the rest, in the order of the run.
-
-    A scenario with targets has a table of its own (:mod:`harness.report.targets`).
-    """
-    aimed = {series.scenario for series in run.series if series.targets}
-    general = [series for series in run.series if series.scenario not in aimed]
-    measured = Counter(series.subject for series in general)
-    guests = [subject for subject in _guests(run) if measured[subject.id]]
-    most = max((measured[subject.id] for subject in guests), default=0)
-    # A variant that one scenario compares would be a column of dashes: its headline and plots have it.
-    broad = [subject for subject in guests if measured[subject.id] * 2 >= most]
-    shown = tuple(broad[:KEY_SUBJECTS])
-    wanted = {subject.id for subject in shown}
-    found = {series.key: series for series in run.series}
-    metrics = {(s.scenario, s.metric): s for s in general if s.subject in wanted}
-    ranked = sorted(metrics.values(), key=lambda series: _rank(series, found, wanted))
-    rows = [_key_metric(series, shown, found) for series in ranked if _rank(series, found, wanted) < 3]
-    return KeyTable(
-        shown,
-        tuple(rows[:KEY_METRICS]),
-        omitted_subjects=len(guests) - len(shown),
-        omitted_metrics=max(0, len(rows) - KEY_METRICS),
-    )
-
-
-def _rank(series: Series, found: dict[tuple[str, str, str], Series], wanted: Iterable[str]) -> int:
-    if is_stage(series.metric):
-        return 3
-    if phase_of(series.metric):
-        return 0 if series.metric in _BOOT_GOALS else 3
-    rows = (found.get((series.scenario, series.metric, subject)) for subject in wanted)
-    return 1 if any(row and row.native for row in rows) else 2
-
-
-def _key_metric(
-    like: Series, subjects: Iterable[Subject], found: dict[tuple[str, str, str], Series]
-) -> KeyMetric:
-    cells = tuple(found.get((like.scenario, like.metric, subject.id)) for subject in subjects)
-    baselines = {cell.native.subject for cell in cells if cell and cell.native}
-    common = baselines.pop() if len(baselines) == 1 else None
-    native = found.get((like.scenario, like.metric, common)) if common else None
-    return KeyMetric(like.scenario, like.metric, like.unit, like.better, native, cells)
-
-
 def _boot_clauses(found: list[Series]) -> list[str]:
-    for goal, words in _BOOT_GOALS.items():
+    for goal, words in BOOT_GOALS.items():
         boots = [series for series in found if phase_of(series.metric) == goal]
         if boots:
             chosen = next((series for series in boots if series.metric == goal), boots[0])
@@ -231,7 +160,7 @@ def _count_clause(found: list[Series]) -> tuple[str, ...]:
     return (f"{len(found)} {metrics} measured",) if found else ()
 
 
-def _guests(run: Run) -> list[Subject]:
+def guests(run: Run) -> list[Subject]:
     """What a run is about: its guests or, where no guest took part, the host."""
     return [subject for subject in run.subjects if subject.backend != "native"] or list(run.subjects)
 

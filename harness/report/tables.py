@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.report import host, units
+from harness.report.frame import series_frame
 from harness.report.summary import labels
 from harness.report.words import group_of, in_words, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from pandas import DataFrame
 
     from harness.results.models import Better, Run, Series
 
@@ -73,29 +76,27 @@ def scenarios(run: Run) -> list[Scenario]:
     last.
     """
     names = labels(run)
-    native = {subject.id for subject in run.subjects if subject.backend == "native"}
-    grouped: dict[str, dict[str, list[Series]]] = {}
-    for series in run.series:
-        grouped.setdefault(series.scenario, {}).setdefault(series.metric, []).append(series)
     return [
-        Scenario(
-            scenario,
-            tuple(
-                _metric(metric, sorted(found, key=lambda series: series.subject in native), names, native)
-                for metric, found in metrics.items()
-            ),
-            tuple(_facts(metrics, names)),
-            tuple(_definitions(metrics)),
-        )
-        for scenario, metrics in grouped.items()
+        _scenario(str(scenario), rows, names)
+        for scenario, rows in series_frame(run).groupby("scenario", sort=False)
     ]
 
 
-def _facts(metrics: dict[str, list[Series]], names: dict[str, str]) -> Iterator[tuple[str, Pairs]]:
+def _scenario(name: str, rows: DataFrame, names: dict[str, str]) -> Scenario:
+    """Of its rows in :func:`harness.report.frame.series_frame`."""
+    found = list(rows["series"])
+    metrics = (
+        _metric(str(metric), each.sort_values("is_native", kind="stable"), names)
+        for metric, each in rows.groupby("metric", sort=False)
+    )
+    return Scenario(name, tuple(metrics), tuple(_facts(found, names)), _definitions(found))
+
+
+def _facts(found: Sequence[Series], names: dict[str, str]) -> Iterator[tuple[str, Pairs]]:
     """Every subject with its facts, those together of whom the same is told; a fact of several values says for which
     groups each holds."""
     told: dict[str, dict[str, dict[str, list[str]]]] = {}  # subject → fact → value → groups
-    for series in (series for found in metrics.values() for series in found):
+    for series in found:
         for fact, value in series.facts.items():
             values = told.setdefault(names[series.subject], {}).setdefault(fact.replace("_", " "), {})
             groups, group = values.setdefault(host.fact(value), []), group_of(series.metric)
@@ -116,20 +117,18 @@ def _by_group(values: dict[str, list[str]]) -> str:
     return "; ".join(f"{', '.join(groups)}: {value}" if groups else value for value, groups in values.items())
 
 
-def _definitions(metrics: dict[str, list[Series]]) -> Iterator[tuple[str, str]]:
-    said = {
-        (in_words(name_of(series.metric)), series.definition): None
-        for found in metrics.values()
-        for series in found
-        if series.definition
-    }
-    yield from said
+def _definitions(found: Sequence[Series]) -> Pairs:
+    said = ((in_words(name_of(series.metric)), series.definition) for series in found if series.definition)
+    return tuple(dict.fromkeys(said))
 
 
-def _metric(name: str, found: list[Series], names: dict[str, str], native: set[str]) -> Metric:
-    first = found[0]
-    rows = tuple(_row(series, names, is_native=series.subject in native) for series in found)
-    return Metric(name, first.unit, first.better, tuple(found), rows)
+def _metric(name: str, rows: DataFrame, names: dict[str, str]) -> Metric:
+    found = tuple(rows["series"])
+    shown = (
+        _row(series, names, is_native=bool(native))
+        for series, native in zip(found, rows["is_native"], strict=True)
+    )
+    return Metric(name, found[0].unit, found[0].better, found, tuple(shown))
 
 
 def _row(series: Series, names: dict[str, str], *, is_native: bool) -> Row:

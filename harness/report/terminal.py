@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.counted import counted
 from harness.report import summary, units
 from harness.report.guest_text import plain
+from harness.report.key_table import key_table
 from harness.report.targets import target_tables
 from harness.report.terminal_key import key_tables
 from harness.report.words import in_words
@@ -43,7 +44,7 @@ def print_table(run: Run, console: Console | None = None) -> None:
     for notice in run.notices:
         out.print(Text(plain(notice), style="yellow"))
         out.print()
-    key = summary.key_table(run)
+    key = key_table(run)
     for table in key_tables(key, names, out.width):
         out.print(table)
         out.print()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from harness.report.summary import KeyMetric, KeyTable
+    from harness.report.key_table import KeyMetric, KeyTable
     from harness.results.models import Series
 
 INTERVALS_FOR = 2

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def write_report(run: Run, folder: Path, *, latest: bool = False) -> None:
     """All files for readers, all of them or none; with ``latest``, ``reports/latest`` then points at them.
 
-    Loads matplotlib: a process that measures calls :func:`harness.report.child.render` instead.
+    Loads pandas and matplotlib: a process that measures calls :func:`harness.report.child.render` instead.
     Raises DiskFull, ReportsUnwritable.
     """
     from harness.report import html, markdown  # noqa: PLC0415 - jinja2, matplotlib

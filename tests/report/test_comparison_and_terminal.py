@@ -11,7 +11,8 @@ from rich.console import Console
 from harness.errors import NothingCompared
 from harness.gate.compare import compare
 from harness.gate.decide import decide
-from harness.report import summary, units
+from harness.report import units
+from harness.report.key_table import key_table
 from harness.report.terminal import print_comparison, print_runs, print_table
 from harness.results.recorder import RunRecorder
 from harness.results.store import RunLine
@@ -202,7 +203,7 @@ def test_the_table_says_how_many_subjects_it_leaves_to_the_report(tmp_path):
             subject = recorder.subject(backend="tcg", guest="tiny", variant=f"lane-{number}")
             recorder.sample("network", "bandwidth", unit="B/s", better="higher", subject=subject, value=1)
         run = recorder.finish()
-    key = summary.key_table(run)
+    key = key_table(run)
     assert len(key.subjects) + key.omitted_subjects == 20
     assert f"\n{key.omitted_subjects} more subjects in the report\n" in printed(print_table, run)
 

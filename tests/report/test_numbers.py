@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report import units
-from harness.report.summary import headlines, key_table, labels
+from harness.report import tables, units
+from harness.report.key_table import KeyTable, key_table
+from harness.report.summary import headlines, labels
 from harness.report.thinning import thin
 from harness.report.words import in_words
 from harness.results.recorder import RunRecorder
@@ -169,6 +170,13 @@ def test_the_key_table_has_goals_first_and_then_what_native_has_too(tmp_path):
     assert metrics[:3] == ["guest-ready", "first-command", "integer"]
     assert "vmm-ready" not in metrics
     assert [row.native is not None for row in key.rows[:3]] == [False, False, True]
+
+
+def test_a_run_that_measured_nothing_has_empty_tables(tmp_path):
+    with RunRecorder("quick", {}, reports=tmp_path) as recorder:
+        recorder.subject(backend="tcg", guest="tiny", arch="arm64")
+        run = recorder.finish()
+    assert (key_table(run), tables.scenarios(run)) == (KeyTable((), ()), [])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from harness.report import html, pictures, shown, summary, targets
 from harness.report.distributions import Shape, distributions
+from harness.report.key_table import key_table
 from harness.report.markdown import render as markdown
 from harness.report.shares import Share, shares
 from harness.report.targets import target_tables
@@ -138,7 +139,7 @@ def test_the_page_has_the_notice_the_baseline_the_lines_and_the_definition(made,
 def test_only_metrics_with_targets_make_the_sentence(made):
     headlines = {line.label: line.clauses for line in summary.headlines(made[0])}
     assert headlines["tcg x86-64 slow"] == ("gpu at 50\u202f% of native",)
-    assert summary.key_table(made[0]).rows == ()
+    assert key_table(made[0]).rows == ()
 
 
 def test_every_picture_is_in_the_page_with_who_drew_it(made, page):
