@@ -2,6 +2,8 @@
 
 import os
 import signal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -54,6 +56,15 @@ def store_url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'results.db'}"
     return request.getfixturevalue("postgresql").fresh_database()
+
+
+@pytest.fixture
+def tmpdir_of_children(monkeypatch):
+    """Where processes of this test make their private folders, which outlive a kill -9: a path that is short enough for
+    sockets, removed with all that is in it."""
+    with TemporaryDirectory(prefix="vb-of-tests-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("tmpdir_of_children")
+
 HARNESS = """
 import os, sys, time
 from harness.host.paths import private_directory

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -183,16 +182,15 @@ print(number)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
-def test_ctrl_c_in_any_line_of_a_private_directory_leaves_nothing(registry_dir):
-    with tempfile.TemporaryDirectory(dir="/tmp") as private:
-        env = {**os.environ, "TMPDIR": private}
-        env.pop("COVERAGE_PROCESS_CONFIG", None)  # it has no trace besides its own
-        run = [sys.executable, "-c", INTERRUPTED]
-        done = subprocess.run(run, env=env, timeout=120, check=True, capture_output=True)
-        assert int(done.stdout) > 20
-        assert b"KeyboardInterrupt" in done.stderr
-        assert not [*Path(private).iterdir()]
-        assert not [*registry_dir.glob("*/*")]
+def test_ctrl_c_in_any_line_of_a_private_directory_leaves_nothing(registry_dir, tmpdir_of_children):
+    env = {**os.environ}
+    env.pop("COVERAGE_PROCESS_CONFIG", None)  # it has no trace besides its own
+    run = [sys.executable, "-c", INTERRUPTED]
+    done = subprocess.run(run, env=env, timeout=120, check=True, capture_output=True)
+    assert int(done.stdout) > 20
+    assert b"KeyboardInterrupt" in done.stderr
+    assert not [*tmpdir_of_children.iterdir()]
+    assert not [*registry_dir.glob("*/*")]
 
 
 def left_behind(folder, gone: Identity) -> None:

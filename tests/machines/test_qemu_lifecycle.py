@@ -193,6 +193,7 @@ def test_a_machine_that_cannot_be_is_refused_when_it_is_defined(sector, spec, er
         sector(**spec)
 
 
+@pytest.mark.usefixtures("tmpdir_of_children")
 def test_kill_9_of_the_harness_leaves_no_qemu(tmp_path):
     program = """
 import sys

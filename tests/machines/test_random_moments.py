@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -53,18 +51,13 @@ while True:
 """
 
 
-@pytest.fixture
-def sockets():
-    """Where private folders are made: a path that is short enough for sockets."""
-    with TemporaryDirectory(dir="/tmp") as folder:
-        yield Path(folder)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill-9"])
-def test_whenever_it_ends_nothing_is_left_and_no_sample_is_lost(tmp_path, sockets, marked, number) -> None:
+def test_whenever_it_ends_nothing_is_left_and_no_sample_is_lost(
+    tmp_path, tmpdir_of_children, marked, number
+) -> None:
     moments = random.Random(7)
     for moment in range(max(1, MOMENTS // 2)):
-        folder, private = tmp_path / str(moment), sockets / str(moment)
+        folder, private = tmp_path / str(moment), tmpdir_of_children / str(moment)
         folder.mkdir()
         private.mkdir()
         env = os.environ | marked.env

@@ -21,7 +21,7 @@ def test_endless(machine, measure):
 
 
 @pytest.fixture
-def running(bench):
+def running(tmpdir_of_children, bench):
     """A bench whose guest runs, and its QEMU."""
     with bench.running(bench.scenario(SCENARIO), "--backend", "tcg") as both:
         yield both

@@ -140,6 +140,7 @@ def test_a_qemu_that_is_killed_is_a_machine_that_died(sector) -> None:
         sector.wait_for(Phase.INIT, 10)
 
 
+@pytest.mark.usefixtures("tmpdir_of_children")
 def test_kill_9_of_the_harness_leaves_no_qemu(gpu_runtime: Runtime, way: Way, tmp_path, marked) -> None:
     disk = write_boot_sector(tmp_path / "disk.img", b"hello\r\n", then="halt")
     env = os.environ | marked.env | {"VISORBENCH_RUNTIME_DIR": str(tmp_path / "run")}
