@@ -7,7 +7,6 @@ second run needs no network. System packages are installed where that is allowed
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -116,17 +115,17 @@ def prepare(session: nox.Session, *, system_packages: bool = True) -> None:
 
 
 def install(session: nox.Session, *arguments: str) -> None:
-    """By uv where there is one, which takes a seventh of pip's time, and by pip where that cannot.
+    """By uv where there is one, which takes a third of pip's time, and by pip where that cannot.
 
-    uv does not read what is configured for pip, of an index for one.
+    uv ignores pip's configuration, of an index for one. Both compile what they install: nothing is compiled while
+    something is timed.
     """
-    places = [str(Path(sys.executable).parent), *os.environ.get("PATH", "").split(os.pathsep)]
-    if uv := shutil.which("uv", path=os.pathsep.join(places)):
+    beside_nox = Path(sys.executable).parent
+    if uv := shutil.which("uv", path=beside_nox) or shutil.which("uv"):
+        into = ("--quiet", "--compile-bytecode", "--python", str(ENVIRONMENT))
         try:
-            session.run(
-                uv, "pip", "install", "--quiet", "--python", str(ENVIRONMENT), *arguments, external=True
-            )
-        except nox.command.CommandFailed:
+            session.run(uv, "pip", "install", *into, *arguments, external=True)
+        except (nox.command.CommandFailed, OSError):
             session.warn("uv could not: asking pip")
         else:
             return

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -62,7 +63,8 @@ def store_url(request, tmp_path):
 def tmpdir_of_children(monkeypatch):
     """Where processes of this test make their private folders, which outlive a kill -9: a path that is short enough for
     sockets, removed with all that is in it."""
-    with TemporaryDirectory(prefix="vb-of-tests-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+    root = None if sys.platform == "win32" else "/tmp"
+    with TemporaryDirectory(prefix="vb-of-tests-", dir=root) as folder:
         monkeypatch.setenv("TMPDIR", folder)
         yield Path(folder)
 

@@ -78,7 +78,7 @@ class CacheReadOnly(HostLacks):
 
 
 class ReportsUnwritable(HostLacks):
-    """The folder of the reports, a run's in it, or a site's may not be written, or is none; facts: path."""
+    """The folder of the reports, a run's in it, or a site's may not be read or written, or is none; facts: path."""
 
 
 class RuntimeInUse(HostLacks):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def series_frame(run: Run) -> DataFrame:
     """A row for each series, in the order in which they were first recorded.
 
-    Columns: ``scenario``, ``metric``, ``subject``, ``is_native``, ``has_ratio``, ``has_targets``, and ``series``, the
+    Columns: ``scenario``, ``metric``, ``subject``, ``is_native``, ``has_targets``, and ``series``, the
     :class:`~harness.results.models.Series` itself. Loads pandas.
     """
     from pandas import DataFrame  # noqa: PLC0415 - half a second, and 60 MB
@@ -25,10 +25,7 @@ def series_frame(run: Run) -> DataFrame:
             "metric": [series.metric for series in run.series],
             "subject": [series.subject for series in run.series],
             "is_native": [series.subject in native for series in run.series],
-            "has_ratio": [series.native is not None for series in run.series],
             "has_targets": [bool(series.targets) for series in run.series],
             "series": list(run.series),
         }
-    ).astype(
-        {"is_native": bool, "has_ratio": bool, "has_targets": bool}
-    )  # also of a run that measured nothing
+    )

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 SUBJECTS_MAX = 4
 METRICS_MAX = 10
 
-_GOAL, _COMPARED, _OTHER, _LEFT_OUT = range(4)
-
 
 @dataclass(frozen=True, slots=True)
 class KeyMetric:
@@ -56,13 +54,12 @@ def key_table(run: Run) -> KeyTable:
     # A variant that one scenario compares would be a column of dashes: its headline and plots have it.
     broad = [subject for subject in candidates if measured[subject.id] * 2 >= most]
     shown = broad[:SUBJECTS_MAX]
-    ranked: dict[int, list[KeyMetric]] = {_GOAL: [], _COMPARED: [], _OTHER: [], _LEFT_OUT: []}
-    for (_, metric), rows in general.groupby(["scenario", "metric"], sort=False):
-        on_shown = rows[rows["subject"].isin([subject.id for subject in shown])]
-        if not on_shown.empty:
-            rank = _rank(str(metric), compared=bool(on_shown["has_ratio"].any()))
-            ranked[rank].append(_key_metric(list(rows["series"]), shown))
-    found = [*ranked[_GOAL], *ranked[_COMPARED], *ranked[_OTHER]]
+    metrics = [
+        _key_metric(list(rows["series"]), shown)
+        for (_, metric), rows in general.groupby(["scenario", "metric"], sort=False)
+        if _is_key(str(metric))
+    ]
+    found = sorted((metric for metric in metrics if any(metric.cells)), key=_rank)
     return KeyTable(
         tuple(shown),
         tuple(found[:METRICS_MAX]),
@@ -71,12 +68,15 @@ def key_table(run: Run) -> KeyTable:
     )
 
 
-def _rank(metric: str, *, compared: bool) -> int:
-    if is_stage(metric):
-        return _LEFT_OUT
-    if phase_of(metric):
-        return _GOAL if metric in BOOT_GOALS else _LEFT_OUT
-    return _COMPARED if compared else _OTHER
+def _is_key(metric: str) -> bool:
+    """No part of another metric's time, and of a boot's phases the goals only."""
+    return metric in BOOT_GOALS or not (is_stage(metric) or phase_of(metric))
+
+
+def _rank(metric: KeyMetric) -> int:
+    if metric.metric in BOOT_GOALS:
+        return 0
+    return 1 if any(cell and cell.native for cell in metric.cells) else 2
 
 
 def _key_metric(found: Sequence[Series], subjects: Sequence[Subject]) -> KeyMetric:

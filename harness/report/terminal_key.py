@@ -45,7 +45,10 @@ class _Column:
 
 
 def key_tables(key: KeyTable, names: dict[str, str], width: int) -> Iterator[Table]:
-    """Tables of ``width`` columns that name every metric: one, or more where the subjects do not fit in one."""
+    """Tables of ``width`` columns that name every metric: one, or more where the subjects do not fit in one; none where
+    there is no metric."""
+    if not key.rows:
+        return
     with_interval = len(key.subjects) <= INTERVALS_FOR
     columns = [
         _Column(
@@ -59,7 +62,7 @@ def key_tables(key: KeyTable, names: dict[str, str], width: int) -> Iterator[Tab
     )
     last = [_Column("native", natives, "dim")] if any(natives) else []
     least, most = _NAME_WIDTHS
-    wanted = max((len(_name(row)) + _INDENT for row in key.rows), default=0)
+    wanted = max(map(len, (*_which_way(key.rows), *(" " * _INDENT + _name(row) for row in key.rows))))
     taken = _together(last) + max((_together([column]) for column in columns), default=0)
     name_width = max(least, min(most, wanted, width - taken))
     for some in _fitting(columns, width - name_width - _together(last)):
@@ -88,7 +91,7 @@ def _table(rows: Sequence[KeyMetric], columns: Sequence[_Column], name_width: in
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
-    table.add_column(Text(_which_way(rows), style="dim"), min_width=name_width, overflow="fold")
+    table.add_column(Text("\n".join(_which_way(rows)), style="dim"), min_width=name_width, overflow="fold")
     for column in columns:
         heading = "\n".join(textwrap.wrap(column.heading, column.width))
         table.add_column(Text(heading), justify="right", style=column.style, min_width=column.width)
@@ -100,9 +103,12 @@ def _table(rows: Sequence[KeyMetric], columns: Sequence[_Column], name_width: in
     return table
 
 
-def _which_way(rows: Sequence[KeyMetric]) -> str:
-    """What is better, to stand above the names."""
-    return f"{_HIGHER} higher is better" if any(row.better == "higher" for row in rows) else "lower is better"
+def _which_way(rows: Sequence[KeyMetric]) -> tuple[str, ...]:
+    """What is better, in lines that stand above the names."""
+    directions = {row.better for row in rows}
+    if len(directions) > 1:
+        return f"{_HIGHER} higher is better,", "otherwise lower"
+    return (f"{_HIGHER} higher is better",) if "higher" in directions else ("lower is better",)
 
 
 def _name(row: KeyMetric) -> str:

@@ -166,7 +166,7 @@ def test_the_table_fits_and_tells_the_key_metrics(runs):
     assert "tcg arm64  boots to first command in" in text
     assert "boot\n  guest ready" in re.sub(" *\n", "\n", text)
     assert "  memory bandwidth ↑" in text
-    assert text.startswith("↑ higher is better ")
+    assert re.match("↑ higher is better, +\notherwise lower ", text)
     assert "1 failed, 2 skipped" in text
     assert "kvm-x86-64: /dev/kvm opens" in text
 
@@ -208,15 +208,32 @@ def test_the_table_says_how_many_subjects_it_leaves_to_the_report(tmp_path):
     assert f"\n{key.omitted_subjects} more subjects in the report\n" in printed(print_table, run)
 
 
-@pytest.mark.parametrize(("better", "said"), [("lower", "lower is better"), ("higher", "↑ higher is better")])
-def test_the_table_says_which_way_is_better(tmp_path, better, said):
+@pytest.mark.parametrize("name", ["speed", "speed-of-a-long-name"])
+@pytest.mark.parametrize(
+    ("directions", "said"),
+    [
+        (["lower"], ["lower is better"]),
+        (["higher"], ["↑ higher is better"]),
+        (["lower", "higher"], ["↑ higher is better,", "otherwise lower"]),
+    ],
+)
+def test_the_table_says_which_way_is_better(tmp_path, directions, said, name):
     with RunRecorder("quick", {}, reports=tmp_path) as recorder:
         subject = recorder.subject(backend="tcg", guest="tiny")
-        recorder.sample("boot", "speed-of-a-long-name", unit="1/s", better=better, subject=subject, value=1)
+        for better in directions:
+            metric = f"{better}-{name}"
+            recorder.sample("boot", metric, unit="1/s", better=better, subject=subject, value=1)
         run = recorder.finish()
     text = printed(print_table, run)
-    assert text.splitlines()[0].startswith(f"{said} ")
-    assert ("  speed of a long name ↑" in text) == (better == "higher")
+    for line, part in zip(text.splitlines(), said, strict=False):
+        assert line.startswith(f"{part} ")
+    assert text.count("↑") == 2 * ("higher" in directions)
+    assert (f"  higher {name.replace('-', ' ')} ↑" in text) == ("higher" in directions)
+
+
+def test_of_no_key_metric_there_is_no_table(tmp_path):
+    text = printed(print_table, _small(tmp_path, samples=(1.0,), metric="vmm-ready"))
+    assert "is better" not in text
 
 
 def test_two_samples_have_no_interval_to_show(tmp_path):

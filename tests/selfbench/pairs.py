@@ -42,7 +42,8 @@ class Pairs:
 
     @property
     def ci99(self) -> tuple[float, float]:
-        """The ratio's, by Wilcoxon's signed ranks in their large-sample approximation; least and most below 8 pairs.
+        """The ratio's, by Wilcoxon's signed ranks in their large-sample approximation; below 10 pairs, least and
+        most, which below 8 hold it less often.
 
         Hollander and Wolfe, "Nonparametric Statistical Methods", 3.3.
         """
@@ -50,7 +51,7 @@ class Pairs:
         outside = max(1, math.ceil(walsh.size / 2 - Z_99 * math.sqrt(n * (n + 1) * (2 * n + 1) / 24)))
         return math.exp(walsh[outside - 1]), math.exp(walsh[-outside])
 
-    def decide(self, limits: Sequence[float]) -> bool:
+    def leaves_out(self, limits: Sequence[float]) -> bool:
         """Whether the interval holds none of these."""
         low, high = self.ci99
         return not any(low <= limit <= high for limit in limits)
@@ -81,7 +82,7 @@ def measured_in_turns(
     """
     fewest, most = count
     pairs = Pairs(our_values := [], their_values := [])
-    while len(our_values) < fewest or (len(our_values) < most and not pairs.decide(limits)):
+    while len(our_values) < fewest or (len(our_values) < most and not pairs.leaves_out(limits)):
         for measure, values in turns(((ours, our_values), (theirs, their_values)), len(our_values)):
             values.append(measure())
         _show(pairs)

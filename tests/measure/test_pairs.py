@@ -84,8 +84,8 @@ def test_pairs_are_measured_until_the_limit_is_outside_the_interval() -> None:
     assert said[:4] == ["ours", "theirs", "theirs", "ours"]
     closer = measured_in_turns(ours, theirs, [1.01], (10, 1000))
     assert 10 < len(closer.ours) < 1000
-    assert closer.decide([1.01])
-    assert not Pairs(closer.ours[:-1], closer.theirs[:-1]).decide([1.01])
+    assert closer.leaves_out([1.01])
+    assert not Pairs(closer.ours[:-1], closer.theirs[:-1]).leaves_out([1.01])
     for limits in ([1.0], [0.5, 1.0]):
         assert len(measured_in_turns(lambda: 1.0, lambda: 1.0, limits, (10, 100)).ours) == 100
 
