@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.numbers import FiniteRange
-from harness.cli.report import reports_option, store_option
+from harness.cli.report import again, reports_option, store_option
 from harness.errors import AppError, NothingCompared, UsageError
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ def _measure(
             failed = True
         except KeyboardInterrupt:
             recorder.close()
-            click.echo(f"interrupted; what was measured is kept: visorbench report {recorder.id}", err=True)
+            kept = again(f"report {recorder.id}", {"reports": config.reports})
+            click.echo(f"interrupted; what was measured is kept: {kept}", err=True)
             raise
         recorder.end()
     render(recorder.folder, store=config.store)

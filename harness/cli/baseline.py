@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.group import Group
 from harness.cli.main import print_json
 from harness.cli.report import find_run, reports_option, store_option, store_url
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.group()
+@click.group(cls=Group)
 def baseline() -> None:
     """Name runs that others are compared with; `gate`, `compare` and `report` take the names.
 

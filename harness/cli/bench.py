@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.report import again
 from harness.errors import NothingMeasured, RunNotStored, UsageError
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def bench(paths: tuple[Path, ...], expression: str | None, list_only: bool, **op
     code = int(pytest.main(arguments, plugins=[listing]))
     if listing.gave_up:
         raise listing.gave_up
+    if code == pytest.ExitCode.NO_TESTS_COLLECTED and expression:
+        raise _no_match(expression)
     return _exit_code(code)
 
 
@@ -100,8 +103,8 @@ def measure(
         raise session.gave_up
     if code == pytest.ExitCode.INTERRUPTED:
         if session.run_started and session.recorder.sample_count:
-            kept = later.format(run=session.recorder.id)
-            console.print(f"interrupted; what was measured is kept: visorbench {kept}", soft_wrap=True)
+            kept = again(later.format(run=session.recorder.id), options)
+            console.print(f"interrupted; what was measured is kept: {kept}", soft_wrap=True)
         raise KeyboardInterrupt
     if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and not (
         session.run_started and session.recorder.sample_count
@@ -120,13 +123,17 @@ def _nothing(session: Session, expression: str | None, *, chosen: bool) -> Nothi
             fix="name one that does not: --profile full, or one of yours in visorbench.toml",
         )
     if expression and not chosen:
-        return NothingMeasured(
-            f"nothing was measured: no scenario of what was named matches -k {shlex.quote(expression)}",
-            fix="`visorbench bench --list` names them",
-        )
+        return _no_match(expression)
     return NothingMeasured(
         "nothing was measured",
         fix="`visorbench doctor` says what this host can run; `bench --list` what there is",
+    )
+
+
+def _no_match(expression: str) -> NothingMeasured:
+    return NothingMeasured(
+        f"no scenario of what was named matches -k {shlex.quote(expression)}",
+        fix="`visorbench bench --list` names them",
     )
 
 

@@ -12,6 +12,7 @@ import click
 
 from harness.cli.main import print_json
 from harness.cli.numbers import FiniteRange
+from harness.cli.outputs import check_output
 from harness.errors import (
     AcceleratorUnusable,
     BootTimeout,
@@ -106,7 +107,8 @@ def boot(guest: str | None, dry_run: bool, as_json: bool, **options: Any) -> int
 
     GUEST is a reference guest or one of visorbench.toml (default: tiny). The boot ends when the guest is
     ready, at the regex, at a login prompt, after the timeout, or with Ctrl-C; the machine is gone when the
-    command returns. With --name it runs on after that: until its guest powers off, or Ctrl-C.
+    command returns. A timeout is an error (exit 1) only where something was waited for: a reference guest, --until,
+    --login. With --name it runs on after that: until its guest powers off, or Ctrl-C.
     """
     if options["until"] and options["login"]:
         raise UsageError("--until and --login exclude each other", fix="give the one that ends the boot")
@@ -179,14 +181,12 @@ def _regex(until: str | None) -> str | None:
 
 
 def _check_files(options: dict[str, Any]) -> None:
-    """Raise InvalidConfiguration for what is not there, before an accelerator is proved or a guest boots."""
+    """Before an accelerator is proved or a guest boots; raises InvalidConfiguration, OutputUnwritable."""
     for key in ("kernel", "initrd", "disk", "firmware"):
         if options[key] and not options[key].is_file():
             raise InvalidConfiguration(f"{options[key]} is not a file", fix="correct the path")
-    if (to := options["screenshot"]) and not to.absolute().parent.is_dir():
-        raise InvalidConfiguration(
-            f"there is no folder {to.parent} for the screenshot", fix="make it, or name another file"
-        )
+    if options["screenshot"]:
+        check_output(options["screenshot"], "the screenshot")
 
 
 def _arch(name: str | None) -> Arch | None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.outputs import check_output
 from harness.cli.report import find_run, reports_option, store_option, store_url
 from harness.counted import counted
-from harness.errors import BaselineUnusable, StoreError, UnknownName, UsageError
+from harness.errors import OutputUnwritable, ResultsUnusable, UnknownName, UsageError
 from harness.results.export import TEXT_FORMATS, write_github_action_benchmark
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def export(  # noqa: PLR0917 - click passes names
     """
     if better and kind != "github-action-benchmark":
         raise UsageError("--better is for --format github-action-benchmark", fix="leave it out")
+    if output:
+        check_output(output, "the export")
     found, _ = find_run(run, store=store, reports=reports)
     if kind == "parquet" and output is None:
         raise UsageError("Parquet is not text", fix="name a file with --output")
@@ -87,16 +90,17 @@ def import_(files: tuple[Path, ...], store: str | None) -> None:
 
 
 def _read(path: Path) -> Run:
-    """Raises UsageError, in the words of what reads baselines, which asks the same of a file."""
-    from harness.gate.baseline import read_baseline  # noqa: PLC0415 - numpy
+    """Raises ResultsUnusable."""
+    from harness.results.document import read_document  # noqa: PLC0415 - pydantic and numpy
 
     try:
-        return read_baseline(path)
-    except BaselineUnusable as error:
-        told = error.message.removeprefix("the baseline ")
-        raise UsageError(
-            told, fix="nothing was imported; take the file as the run wrote it", path=path
-        ) from error
+        run = read_document(path)
+        if not run.series:
+            raise ResultsUnusable(f"{path} holds no samples", path=path)
+    except ResultsUnusable as error:
+        error.fix = "nothing was imported; take the file as the run wrote it"
+        raise
+    return run
 
 
 def _stored(store: Store, run_id: str) -> Run | None:
@@ -119,12 +123,12 @@ def _text(run: Run, kind: str, better: Better | None) -> str:
 
 
 def _replace(output: Path, run: Run, content: str | None) -> None:
-    """The whole file or none of it. Raises DiskFull, StoreError."""
+    """The whole file or none of it. Raises DiskFull, OutputUnwritable."""
     from harness.host.write_errors import naming_write_errors  # noqa: PLC0415
     from harness.results.parquet import write_parquet  # noqa: PLC0415
 
     with naming_write_errors(
-        "the export", output, elsewhere="name another with --output", refused=StoreError
+        "the export", output, elsewhere="name another with --output", refused=OutputUnwritable
     ):
         handle, name = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
         os.close(handle)

@@ -11,13 +11,14 @@ from harness.cli.frames_address import connected
 from harness.cli.frames_received import address_option, received, seconds_option
 from harness.cli.frames_record import record
 from harness.cli.frames_serve import serve
+from harness.cli.group import Group
 from harness.counted import counted
 
 if TYPE_CHECKING:
     from harness.cli.frames_address import Address
 
 
-@click.group()
+@click.group(cls=Group)
 def frames() -> None:
     """A guest's display as H.264: serve it, record it, or watch what comes."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.group import Group
 from harness.cli.main import print_json
 from harness.cli.report import find_run, reports_option, store_option
 from harness.counted import counted
@@ -33,7 +34,7 @@ junit_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @click.option("--baseline", metavar="FILE|RUN", help="The run to compare with: a results.json, or a run.")
 @click.option("--run", metavar="FILE|RUN", default=RUN, show_default=True, help="The run to judge.")
 @click.option(
@@ -141,7 +142,8 @@ def _decide(baseline: str, run: str, options: dict[str, Any]) -> Decision:
 
 def _load(name: str, options: dict[str, Any]) -> Run:
     """A run from a file, the reports or the store; what a file says must be what its samples say."""
-    from harness.gate.baseline import check_unedited, read_baseline  # noqa: PLC0415 - pydantic
+    from harness.gate.baseline import read_baseline  # noqa: PLC0415 - pydantic
+    from harness.results.document import check_unedited  # noqa: PLC0415
 
     path = Path(name)
     if path.is_file() or path.suffix == ".json":

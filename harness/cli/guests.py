@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.group import Group
 from harness.cli.main import print_json
 from harness.cli.transfers import transfers
 from harness.errors import UnknownName
@@ -31,7 +32,7 @@ _arch = click.option("--arch", "archs", multiple=True, metavar="ARCH", help="arm
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group()
+@click.group(cls=Group)
 def guests() -> None:
     """List, build, show or clean the reference guests."""
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from harness.cli.main import print_json
+from harness.cli.outputs import check_output
 from harness.cli.report import store_option, store_url
-from harness.errors import UsageError
+from harness.errors import OutputUnwritable
+from harness.host.write_errors import naming_write_errors
 
 
 @click.command()
@@ -21,7 +23,7 @@ from harness.errors import UsageError
     show_default=True,
     help="The newest runs of each trend.",
 )
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it as SVG.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw it as SVG.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @store_option
 def history(
@@ -38,18 +40,16 @@ def history(
     from harness.results.history import history as read  # noqa: PLC0415 - sqlalchemy
     from harness.results.store import Store  # noqa: PLC0415
 
+    if plot:
+        check_output(plot, "the plot")
     with Store(store_url(store)) as results:
         trends = read(results, metric, subject=subject, limit=limit)
     found = [with_changes(trend) for trend in trends]
     if plot:
         from harness.report.trend_plot import standalone  # noqa: PLC0415 - matplotlib
 
-        try:
+        with naming_write_errors("the plot", plot, elsewhere="name another file", refused=OutputUnwritable):
             plot.write_text(standalone(found), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(
-                f"cannot write {plot}: {error.strerror}", fix="name a file in a folder that exists"
-            ) from error
     if as_json:
         print_json([each.to_dict() for each in found])
     else:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.group import Group
 from harness.cli.main import print_json
 from harness.errors import InvalidConfiguration
 
@@ -13,7 +14,7 @@ _path = click.Path(path_type=Path)
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group()
+@click.group(cls=Group)
 def kernel() -> None:
     """Take a kernel out of what it is packed in, or out of a disk image."""
 

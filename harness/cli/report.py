@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,8 @@ from harness.cli.main import print_json
 from harness.errors import UnknownName
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.results.models import Run
 
 reports_option = click.option(
@@ -92,6 +95,12 @@ def find_run(name: str, *, store: str | None, reports: Path | None) -> tuple[Run
             raise UnknownName("run", name, {*absent.known, *unknown.known}, where=str(root)) from None
         return found, root / found.id
     return read_run(folder), folder
+
+
+def again(command: str, options: Mapping[str, Any]) -> str:
+    """A command on a run, with what ``options`` say of where runs are kept: ``visorbench report ID --store URL``."""
+    where = [(f"--{key}", str(options[key])) for key in ("store", "reports") if options.get(key)]
+    return shlex.join(["visorbench", *command.split(), *(word for pair in where for word in pair)])
 
 
 def store_url(given: str | None) -> str | None:

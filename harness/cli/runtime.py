@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from harness.cli.group import Group
 from harness.cli.main import print_json
 from harness.cli.transfers import transfers
 from harness.runtimes import catalogue
@@ -19,7 +20,7 @@ _name = click.argument("name", default=catalogue.GPU)
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group()
+@click.group(cls=Group)
 def runtime() -> None:
     """List, install, remove or use managed runtimes.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.group import Group
 from harness.cli.main import print_json
 from harness.cli.numbers import FiniteRange
 
@@ -33,7 +34,7 @@ _timeout = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def snapshot() -> None:
     """Keep the present of a running machine, go back to it, forget it.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.group import Group
 from harness.cli.main import print_json
 from harness.cli.report import store_option, store_url
 from harness.counted import counted
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from harness.results.undelivered import Undelivered
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @store_option
 @click.pass_context

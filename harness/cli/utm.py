@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.group import Group
 from harness.cli.main import print_json
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="One JSON document 
 _machine = click.argument("machine")
 
 
-@click.group()
+@click.group(cls=Group)
 @click.option(
     "--registry",
     type=_path,

@@ -92,7 +92,8 @@ def load(
     givers = {key: giver for giver, layer in layers for key in layer}
     config = _validated(Config, values, givers)
     profiles(config)
-    profile(config)
+    profile(config, where=givers["profile"]("profile") if "profile" in givers else None)
+    _check_backends(config, givers)
     return config
 
 
@@ -108,12 +109,21 @@ def profiles(config: Config) -> dict[str, Profile]:
     return shipped_ones | config.profiles
 
 
-def profile(config: Config) -> Profile:
-    """The profile in force; raises UnknownName."""
+def profile(config: Config, *, where: str | None = None) -> Profile:
+    """The profile in force, which ``where`` names; raises UnknownName."""
     known = profiles(config)
     if config.profile not in known:
-        raise UnknownName("profile", config.profile, known)
+        raise UnknownName("profile", config.profile, known, where=where)
     return known[config.profile]
+
+
+def _check_backends(config: Config, givers: Mapping[str, Giver]) -> None:
+    """Raise UnknownName for one that nobody knows."""
+    from harness.machines.catalogue import AUTO, NATIVE, guest_backends  # noqa: PLC0415 - only where one is named
+
+    for name in config.backends:
+        if name not in (known := (AUTO, NATIVE, *guest_backends())):
+            raise UnknownName("backend", name, known, where=givers["backends"]("backends"))
 
 
 def reports_folder(config: Config) -> Path:
@@ -142,17 +152,23 @@ def _read(path: Path) -> dict[str, Any]:
         document.get("tool", {}).get("visorbench", {}) if path.name == "pyproject.toml" else document
     )
     base = path.resolve().parent
-    for key in _PATHS & values.keys():
-        values[key] = base / Path(str(values[key])).expanduser()
+    _place_paths(values, _PATHS, base)
     _place_runtime(values, base)
     guests, subjects = values.get("guests"), values.get("subjects")
     tables = [(table, _GUEST_PATHS) for table in (guests.values() if isinstance(guests, dict) else ())]
     tables += [(table, {"qemu"}) for table in (subjects if isinstance(subjects, list) else ())]
     for table, paths in tables:
         if isinstance(table, dict):
-            table |= {key: base / Path(str(table[key])).expanduser() for key in paths & table.keys()}
+            _place_paths(table, paths, base)
             _place_runtime(table, base)
     return values
+
+
+def _place_paths(table: dict[str, Any], keys: set[str], base: Path) -> None:
+    """Have those of ``keys`` that are text begin at ``base``; an empty one is as good as none, as a variable's is."""
+    for key in keys & table.keys():
+        if isinstance(text := table[key], str):
+            table[key] = base / Path(text).expanduser() if text else None
 
 
 def _place_runtime(table: dict[str, Any], base: Path) -> None:

@@ -175,7 +175,7 @@ class Config(_Frozen):
     profile: str = "standard"
     backends: tuple[str, ...] = ()
     """Backends to measure; empty: every one that this host can use."""
-    archs: tuple[Arch, ...] = tuple(Arch)
+    archs: Annotated[tuple[Arch, ...], Field(min_length=1)] = tuple(Arch)
     guest: str = "tiny"
     qemu: Path | None = None
     runtime: str | None = None

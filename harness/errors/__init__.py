@@ -6,7 +6,8 @@
     ├── UsageError                  exit 2: the user asked for something that does not exist or fit
     │   ├── UnknownName             backend, guest, profile, key, option: names the nearest known one
     │   ├── InvalidConfiguration    a value that QEMU or the configuration file cannot take
-    │   ├── BaselineUnusable        what a gate is to compare with is missing, empty, damaged or edited
+    │   ├── ResultsUnusable         a results.json that is missing, empty, damaged or edited
+    │   │   └── BaselineUnusable    what a gate is to compare with
     │   ├── ScenarioUnreadable      a file of scenarios that Python cannot import
     │   ├── UnlikeRuns              two runs whose hosts or subjects differ
     │   └── RunIncomplete           a run that was interrupted
@@ -19,10 +20,11 @@
     │   ├── InstallRefused          installing is forbidden, or needs a password
     │   ├── ArchiveUnreachable      no network, and nothing cached
     │   ├── GuestNotBuilt           and what was asked for does not build it
-    │   ├── DiskFull, CacheReadOnly, ReportsUnwritable
+    │   ├── DiskFull, CacheReadOnly, ReportsUnwritable, OutputUnwritable
     │   ├── RuntimeInUse            processes run from a runtime that is to be deleted
     │   ├── UtmNotFound, UtmRegistryUnusable
     │   ├── HostBusy                another harness is measuring on this host
+    │   ├── LoopbackDown            127.0.0.1 does not answer
     │   └── LockUnusable            nobody can tell whether another harness is measuring
     ├── ArchiveError
     │   ├── ArchiveUntrusted        no valid signature by a key of the keyring
@@ -116,6 +118,8 @@ from harness.errors.host import (
     HostLacks,
     InstallRefused,
     LockUnusable,
+    LoopbackDown,
+    OutputUnwritable,
     QemuNotFound,
     QemuTooOld,
     RenderServerMissing,
@@ -195,6 +199,7 @@ from harness.errors.usage import (
     SHOWN_OF_MANY,
     BaselineUnusable,
     InvalidConfiguration,
+    ResultsUnusable,
     RunIncomplete,
     ScenarioUnreadable,
     UnknownName,
@@ -268,6 +273,7 @@ __all__ = [
     "KernelNotFound",
     "KernelUnusable",
     "LockUnusable",
+    "LoopbackDown",
     "MachineDied",
     "MachineError",
     "MeasurementError",
@@ -280,12 +286,14 @@ __all__ = [
     "OutOfMemory",
     "OutputRefused",
     "OutputTooLarge",
+    "OutputUnwritable",
     "PackageNotFound",
     "PortRefused",
     "QemuNotFound",
     "QemuTooOld",
     "RenderServerMissing",
     "ReportsUnwritable",
+    "ResultsUnusable",
     "RunIncomplete",
     "RunNotStored",
     "RunNotStoredHere",

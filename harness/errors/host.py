@@ -81,6 +81,10 @@ class ReportsUnwritable(HostLacks):
     """The folder of the reports, a run's in it, or a site's may not be read or written, or is none; facts: path."""
 
 
+class OutputUnwritable(HostLacks):
+    """A file that was asked for may not be written where it is to be; facts: path."""
+
+
 class RuntimeInUse(HostLacks):
     """Processes run programs of a managed runtime that was to be deleted; facts: pids."""
 
@@ -94,4 +98,9 @@ class HelperLost(VisorbenchError):
 
 
 class LockUnusable(HostLacks):
-    """What lies in the place of the measuring lock is no lock file that this user may use; facts: path."""
+    """What lies in the place of the measuring lock is no lock file that this user may use, or none can be made there;
+    facts: path."""
+
+
+class LoopbackDown(HostLacks):
+    """127.0.0.1 does not answer."""

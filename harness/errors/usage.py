@@ -52,8 +52,12 @@ class InvalidConfiguration(UsageError):
     """A value that does not fit, found before anything was started."""
 
 
-class BaselineUnusable(UsageError):
+class ResultsUnusable(UsageError):
     """A file is not the results.json of a run, or no longer what the run wrote; facts: path."""
+
+
+class BaselineUnusable(ResultsUnusable):
+    """So is what a run is to be compared with, or it holds no samples."""
 
 
 class UnlikeRuns(UsageError):

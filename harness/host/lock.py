@@ -98,6 +98,11 @@ def _provide(path: Path) -> None:
                 os.close(made)
         os.close(_open(path))
     except OSError as error:
+        if not os.path.lexists(path):
+            raise LockUnusable(
+                f"cannot make {path}, which says whether somebody measures on this host: {error.strerror}",
+                fix=f"have every user of this host write in {path.parent}, or set VISORBENCH_LOCK_DIR", path=path,
+            ) from error  # fmt: skip
         raise _unusable(path, error.strerror or str(error)) from error
 
 

@@ -101,7 +101,7 @@ def survey(explicit: Path | str | None = None) -> tuple[list[QemuBinary], list[R
     for result in rejected:
         if result.source in ("--qemu", VARIABLE):
             raise QemuNotFound(
-                f"{result.path} (from {result.source}) {result.reason}", fix=result.fix, path=result.path
+                f"the QEMU that was named, {result.path}, {result.reason}", fix=result.fix, path=result.path
             )
     return usable, [*rejected, *_inside_utm()]
 
@@ -133,7 +133,7 @@ def choose(found: Sequence[QemuBinary], arch: str) -> QemuBinary:
         )
     if named:
         raise QemuNotFound(
-            f"{named[0].path} (from {named[0].source}) runs {named[0].arch} guests, not {arch}",
+            f"the QEMU that was named, {named[0].path}, runs {named[0].arch} guests, not {arch}",
             fix=f"name a QEMU for {arch}, or a folder that holds both",
             arch=arch,
         )

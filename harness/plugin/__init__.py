@@ -100,7 +100,7 @@ def pytest_configure(config: pytest.Config) -> None:
         )
         session.command = again(config, session.config)
     except VisorbenchError as error:
-        raise pytest.UsageError(str(error)) from error
+        pytest.exit(str(error), returncode=error.exit_code)
     config.stash[SESSION] = session
     if worker is None:
         config.pluginmanager.register(Keeper(session), "visorbench-keeper")

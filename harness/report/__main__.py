@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +38,8 @@ def main(arguments: list[str]) -> int:
         if unwritten:
             unwritten.fix = (
                 f"the run is stored, and nothing of it is lost: make room there, or make it writable, and "
-                f"`visorbench report {run.id}` writes the report; with --reports FOLDER it does so elsewhere"
+                f"`visorbench report {shlex.quote(str(folder))}` writes the report; "
+                f"`visorbench report {run.id} --reports FOLDER` does so elsewhere"
             )
             raise unwritten
         if refused:

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from harness.errors import NO_SPACE, StoreError, UnknownName, UsageError
+from harness.errors import NO_SPACE, ResultsUnusable, UnknownName, UsageError
 from harness.results.journal import JOURNAL
 from harness.results.writable import writing
 
@@ -71,21 +71,19 @@ def point_latest(folder: Path) -> None:
 
 
 def read_run(folder: Path) -> Run:
-    """The run in a folder: its ``results.json``, else what its journal recovers. Raises StoreError."""
-    from harness.results.journal import recover  # noqa: PLC0415 - pydantic and numpy
-    from harness.results.models import Run  # noqa: PLC0415
+    """The run in a folder: its ``results.json``, else what its journal recovers. Raises ResultsUnusable, StoreError."""
+    from harness.results.document import read_document  # noqa: PLC0415 - pydantic and numpy
+    from harness.results.journal import recover  # noqa: PLC0415
 
     document = folder / RESULTS
     if not document.is_file():
         return recover(folder)
     try:
-        return Run.from_json(document.read_bytes())
-    except ValueError as error:
-        raise StoreError(
-            f"{document} is no results.json of schema version 1: {str(error)[:500]}",
-            fix=f"delete it: the journal {JOURNAL} beside it is read instead" if (folder / JOURNAL).exists()
-            else "check which version of VisorBench wrote it",
-        ) from error  # fmt: skip
+        return read_document(document)
+    except ResultsUnusable as error:
+        if (folder / JOURNAL).exists():
+            error.fix = f"delete it: {JOURNAL} beside it, which the run wrote, is read instead"
+        raise
 
 
 def find_folder(name: str, reports: Path) -> Path:

@@ -11,7 +11,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import HostLacks, RunNotStored, RunNotStoredHere, StoreError, VisorbenchError
+from harness.errors import (
+    HostLacks,
+    ResultsUnusable,
+    RunNotStored,
+    RunNotStoredHere,
+    StoreError,
+    VisorbenchError,
+)
 from harness.host.paths import data_dir
 from harness.host.write_errors import naming_write_errors
 from harness.results.folder import read_run
@@ -84,7 +91,7 @@ def deliver(store: Store, waiting: Iterable[Undelivered]) -> Delivery:
     for each in waiting:
         try:
             run = read_run(Path(each.folder))
-        except StoreError as error:
+        except (StoreError, ResultsUnusable) as error:
             still.append(f"{each.run}: {error}")
             continue
         store.save(run)

@@ -25,3 +25,10 @@ def test_every_exit_code_is_in_the_readme_and_in_the_help(command) -> None:
     for text in (README, command("--help")[1]):
         listed = " ".join(text.partition("Exit codes:")[2].split()).partition(". ")[0]
         assert {int(number) for number in re.findall(r"\b\d+\b", listed)} == codes
+
+
+def test_no_command_is_cut_short_in_a_list(command) -> None:
+    for group in ("frames", "gate"):
+        listed = command(group, "--help")[1].partition("Commands:")[2]
+        assert listed.strip().endswith(".")
+        assert "..." not in listed

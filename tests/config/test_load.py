@@ -14,6 +14,7 @@ from harness.machines.gpu_routes import GUEST_ROUTES
 from harness.measure.statistics import FEWEST_FOR_INTERVAL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -157,9 +158,34 @@ def test_an_unknown_architecture_is_blamed_on_who_gave_it(write) -> None:
         load(write("[guests.m]\narch = 'arm65'"), environ={})
 
 
-def test_unknown_profile_names_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match="did you mean 'quick'"):
+def test_unknown_profile_names_the_nearest_and_where_it_was_given(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match=r"'quik' in --profile .*did you mean 'quick'"):
         load(directory=tmp_path, environ={}, options={"profile": "quik"})
+    with pytest.raises(UnknownName, match="'quik' in VISORBENCH_PROFILE"):
+        load(directory=tmp_path, environ={"VISORBENCH_PROFILE": "quik"})
+
+
+def test_unknown_backend_names_the_file(write: Callable[[str], Path]) -> None:
+    with pytest.raises(UnknownName, match=r"'tgc' in backends in .*visorbench\.toml"):
+        load(write("backends = ['tgc']"), environ={})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("archs = []", "must be a list with something in it"),
+        ("reports = 3", "must be a path in quotes, not 3"),
+        ("[[subjects]]\nbackend = 'tcg'\narch = 'arm64'\nqemu = 3", "must be a path in quotes, not 3"),
+    ],
+)
+def test_what_is_no_value_is_refused(write: Callable[[str], Path], text: str, said: str) -> None:
+    with pytest.raises(InvalidConfiguration, match=said):
+        load(write(text), environ={})
+
+
+def test_an_empty_path_is_none(write: Callable[[str], Path]) -> None:
+    config = load(write("qemu = ''\nreports = ''"), environ={})
+    assert (config.qemu, config.reports) == (None, None)
 
 
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ import pytest
 from harness.errors import HostBusy, LockUnusable
 from harness.host.lock import measuring_lock
 from harness.host.paths import lock_dir
+from tests.archive.fixtures import read_only_folder
 
+__all__ = ["read_only_folder"]
 pytestmark = pytest.mark.usefixtures("registry_dir")
 
 HOLD = """
@@ -155,6 +157,13 @@ def test_what_lies_in_its_place_is_refused_and_left_alone(public_folder, put, wh
     assert str(public_folder) in refused.value.message
     assert refused.value.exit_code == 3
     assert victim.read_text() == "precious"
+
+
+def test_where_none_can_be_made_the_folder_is_named(read_only_folder, monkeypatch):
+    monkeypatch.setenv("VISORBENCH_LOCK_DIR", str(read_only_folder))
+    with pytest.raises(LockUnusable, match="cannot make") as refused, measuring_lock():
+        pass
+    assert f"write in {read_only_folder}, or set VISORBENCH_LOCK_DIR" in refused.value.fix
 
 
 @root_only

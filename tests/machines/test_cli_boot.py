@@ -103,6 +103,8 @@ def test_the_qemu_of_visorbench_toml_is_used(boot, tmp_path, monkeypatch):
         (["--arch", "x86"], 2, "did you mean 'x86-64'"),
         (["--option", "video"], 2, "KEY=VALUE"),
         (["--option", "vidoe=VGA"], 2, "did you mean 'video'"),
+        (["--screenshot", "/"], 2, "/ is a folder, and the screenshot is a file"),
+        (["--screenshot", "/no/such/shot.png"], 2, "there is no folder /no/such for the screenshot"),
         (["--kernel", "/no/such/kernel"], 2, "/no/such/kernel is not a file"),
         (["--qemu", "/no/such/qemu"], 3, "/no/such/qemu"),
         (["--logs", "/dev/null/logs"], 3, "cannot write the logs"),

@@ -13,6 +13,7 @@ import pytest
 
 from harness.errors import (
     BootTimeout,
+    ControlRefused,
     ControlTimeout,
     GuestPanicked,
     GuestSilent,
@@ -175,6 +176,11 @@ def test_a_screenshot_is_a_png_of_what_the_firmware_shows(sector, tmp_path):
     with sector(extra={"video": "VGA"}) as machine:
         machine.boot(until=Phase.FIRST_CONSOLE, timeout_s=60)
         shot = machine.screenshot(tmp_path / "screen, ü.png")
+        (tmp_path / "folder.png").mkdir()
+        (tmp_path / "folder.ppm").write_text("precious")
+        with pytest.raises(ControlRefused, match="Is a directory"):
+            machine.screenshot(tmp_path / "folder.png")
+    assert (tmp_path / "folder.ppm").read_text() == "precious"
     assert shot.read_bytes().startswith(b"\x89PNG\r\n")
 
 

@@ -1,11 +1,12 @@
 """The small parts of the QEMU backends: parsers, disk magic, firmware, milestones, the catalogue."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
 from harness.channels.stamp import Stamp
-from harness.errors import InvalidConfiguration, MachineDied, UnknownName
+from harness.errors import ControlRefused, InvalidConfiguration, MachineDied, UnknownName
 from harness.guests.model import Arch, GuestImage
 from harness.host.qemu import find_qemus
 from harness.machines import catalogue
@@ -14,7 +15,7 @@ from harness.machines.images import image_format
 from harness.machines.milestones import Milestones
 from harness.machines.model import MachineSpec, Phase
 from harness.machines.qemu import defaults
-from harness.machines.qemu.control import forwarded_port_in
+from harness.machines.qemu.control import QemuControl, forwarded_port_in
 from harness.machines.qemu.definition import define
 from harness.machines.qemu.picture import ppm_to_png
 
@@ -80,6 +81,29 @@ def test_a_ppm_becomes_a_png(tmp_path):
     ppm.write_bytes(b"P6\n2 1\n255\n" + bytes([255, 0, 0, 0, 0, 255]))
     ppm_to_png(ppm, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+
+class WithoutPng:
+    """QMP of a QEMU that writes PPM only."""
+
+    def __init__(self, refusal):
+        self.refusal = refusal
+
+    def execute(self, command, arguments, timeout_s):
+        if "format" in arguments:
+            raise ControlRefused(f"QEMU refused {command}", desc=self.refusal)
+        Path(arguments["filename"]).write_bytes(b"P6\n1 1\n255\n" + bytes(3))
+
+
+@pytest.mark.parametrize(
+    "refusal", ["Parameter 'format' is unexpected", "Enable PNG support with libpng for screendump"]
+)
+def test_of_an_old_qemu_a_screenshot_is_converted_and_nothing_beside_it_is_touched(tmp_path, refusal):
+    (tmp_path / "shot.ppm").write_text("precious")
+    QemuControl(WithoutPng(refusal)).screendump(tmp_path / "shot.png")
+    assert (tmp_path / "shot.png").read_bytes().startswith(b"\x89PNG\r\n")
+    assert (tmp_path / "shot.ppm").read_text() == "precious"
+    assert len([*tmp_path.iterdir()]) == 2
 
 
 def test_only_the_first_time_of_a_phase_counts_and_another_boot_forgets_it():

@@ -30,11 +30,11 @@ def refused(bench, *arguments: object) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--backend", "tgc"], 2, "unknown backend 'tgc'\n  did you mean 'tcg'?"),
+        (["--backend", "tgc"], 2, "unknown backend 'tgc' in --backend\n  did you mean 'tcg'?"),
         (["--guest", "tinny"], 2, "unknown guest 'tinny'\n  did you mean 'tiny'?"),
         (["--runtime", "nix"], 2, "nix is not a managed runtime"),
         (["--backend", "whpx"], 3, "whpx-x86-64: "),
-        (["--qemu", "/no/such/qemu"], 3, "/no/such/qemu (from --qemu) is not a file"),
+        (["--qemu", "/no/such/qemu"], 3, "the QEMU that was named, /no/such/qemu, is not a file"),
     ],
 )
 def test_an_option_that_a_bench_refuses_is_refused(bench, two, arguments, code, said) -> None:
@@ -66,6 +66,12 @@ def test_a_host_without_qemu_is_told_so(bench, two) -> None:
     assert "no QEMU for x86-64 guests on this host" in sentence
 
 
+def test_an_expression_that_nothing_matches_is_named(bench, two) -> None:
+    listed = bench.run("--list", *two, "--backend", "tcg", "-k", "nosuch")
+    assert listed.returncode == 4, listed.stdout + listed.stderr
+    assert "no scenario of what was named matches -k nosuch" in listed.stderr
+
+
 def test_a_scenario_is_listed_for_every_subject(bench, two) -> None:
     listed = bench.run("--list", *two, "--backend", "tcg")
     assert listed.returncode == 0, listed.stdout + listed.stderr
@@ -77,7 +83,7 @@ def test_a_scenario_is_listed_for_every_subject(bench, two) -> None:
 
 @pytest.mark.parametrize(
     ("option", "code", "said"),
-    [("--vb-backend=tgc", 2, "unknown backend 'tgc'"), ("--vb-qemu=/no/such/qemu", 3, "/no/such/qemu")],
+    [("--vb-profile=quik", 2, "unknown profile 'quik'"), ("--vb-qemu=/no/such/qemu", 3, "/no/such/qemu")],
 )
 def test_plain_pytest_says_it_without_a_traceback_and_ends_with_its_code(
     bench, two, option, code, said
@@ -87,5 +93,6 @@ def test_plain_pytest_says_it_without_a_traceback_and_ends_with_its_code(
         env=bench.environment, cwd=bench.folder, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
-    assert said in done.stdout
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
     assert "ERROR collecting" not in done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -23,7 +24,8 @@ def test_endless(machine, measure):
 @pytest.fixture
 def running(tmpdir_of_children, bench):
     """A bench whose guest runs, and its QEMU."""
-    with bench.running(bench.scenario(SCENARIO), "--backend", "tcg") as both:
+    given = ("--backend", "tcg", "--reports", "reports", "--store", f"sqlite:///{bench.folder}/mine.db")
+    with bench.running(bench.scenario(SCENARIO), *given) as both:
         yield both
 
 
@@ -35,10 +37,14 @@ def test_ctrl_c_ends_it_and_keeps_the_samples(bench, running) -> None:
     assert process.returncode == 130, out + error
     assert not qemu.is_running()
     assert "Traceback" not in out + error
-    assert "visorbench report" in out
-    run = next((bench.folder / "reports").glob("*/journal.jsonl")).parent
+    said = shlex.split(out.partition("what was measured is kept: ")[2])
+    assert said[:2] == ["visorbench", "report"]
     program = str(Path(sys.executable).with_name("visorbench"))
-    subprocess.run([program, "report", str(run)], env=bench.environment, check=True, capture_output=True)
+    subprocess.run(
+        [program, *said[1:]], env=bench.environment, cwd=bench.folder, check=True, capture_output=True
+    )
+    run = next((bench.folder / "reports").glob("*/journal.jsonl")).parent
+    assert (bench.folder / "mine.db").is_file()
     results = json.loads((run / "results.json").read_text())
     assert [series["metric"] for series in results["series"]] == ["before"]
     assert results["run"]["finished"] is None

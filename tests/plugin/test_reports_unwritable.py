@@ -126,7 +126,7 @@ def test_a_run_whose_report_finds_no_room_is_stored_and_reported_later(bench, sm
     scenario = bench.scenario(SCENARIO.format(file=str(small_disk / "full"), left=1 << 16))
     done = bench.run(scenario, "--backend", "tcg")
     assert done.returncode == 3, done.stdout + done.stderr
-    run = re.search(r"`visorbench report (\S+)`", done.stderr)[1]
+    run = re.search(r"`visorbench report (\S+)\s+--reports", done.stderr)[1]
     with Store(f"sqlite:///{bench.folder}/data/results.db") as store:
         assert {series.metric: series.summary.n for series in store.load(run).series} == MEASURED
     elsewhere = bench.folder / "elsewhere"

@@ -79,7 +79,7 @@ def test_the_plot_is_a_file_that_a_browser_shows(url, command, tmp_path):
     assert "+20" in text
     assert "--accent:" in text
     nowhere = command("history", "guest-ready", "--store", url, "--plot", tmp_path / "no" / "x.svg")
-    assert (nowhere[0], "cannot write" in nowhere[2]) == (2, True)
+    assert (nowhere[0], "there is no folder" in nowhere[2]) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from harness.errors import StoreError, VisorbenchError
+from harness.errors import ResultsUnusable, StoreError, VisorbenchError
 from harness.gate.baseline import read_baseline
 from harness.host.paths import shipped
 from harness.report.child import render
@@ -129,7 +129,7 @@ def test_the_child_saves_and_a_store_that_fails_costs_no_file(reports, tmp_path)
 
 def test_the_childs_error_is_raised_here(tmp_path):
     (tmp_path / "results.json").write_text("{}")
-    with pytest.raises(StoreError, match="schema version 1"):
+    with pytest.raises(ResultsUnusable, match=r"is not the results\.json of a run"):
         render(tmp_path)
 
 

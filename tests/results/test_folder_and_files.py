@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness.errors import DiskFull, ReportsUnwritable, StoreError, UnknownName, UsageError
+from harness.errors import DiskFull, ReportsUnwritable, ResultsUnusable, UnknownName, UsageError
 from harness.results.files import CSV_COLUMNS, write_csv, write_json, write_junit
 from harness.results.folder import find_folder, point_latest, publish, read_run
 from harness.results.models import Failure, Skip
@@ -125,8 +126,21 @@ def test_a_run_is_found_by_path_id_and_start(tmp_path):
 
 def test_a_results_json_of_another_schema_is_refused(tmp_path, run):
     publish(tmp_path, {"results.json": text(run.to_json().replace('"schema":1', '"schema":7'))})
-    with pytest.raises(StoreError, match="schema version 1"):
+    with pytest.raises(ResultsUnusable, match="is of schema 7, and this VisorBench reads schema 1"):
         read_run(tmp_path)
+
+
+def test_a_results_json_that_was_edited_is_refused_and_the_journal_beside_it_is_the_way_out(tmp_path, run):
+    document = json.loads(run.to_json())
+    document["series"][0]["samples"][0] *= 100
+    publish(tmp_path, {"results.json": text(json.dumps(document))})
+    with pytest.raises(ResultsUnusable, match="was edited") as alone:
+        read_run(tmp_path)
+    assert (alone.value.exit_code, alone.value.fix) == (2, "take the file as the run wrote it")
+    (tmp_path / "journal.jsonl").touch()
+    with pytest.raises(ResultsUnusable) as refused:
+        read_run(tmp_path)
+    assert refused.value.fix.startswith("delete it: journal.jsonl beside it")
 
 
 def test_results_json_reads_back(tmp_path, run):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.channels.stamp import Stamp
 from harness.errors import ControlRefused, InvalidConfiguration
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from harness.channels.qmp import Qmp
     from harness.channels.qmp_events import Event
 
@@ -89,7 +90,8 @@ class QemuControl:
         try:
             self._dump({"filename": str(to), "format": "png"})
         except ControlRefused as error:
-            if "format" not in error.desc and "png" not in error.desc.lower():
+            said = error.desc.replace(str(to), "").lower()
+            if "format" not in said and "png" not in said:
                 raise
             _dump_ppm(self, to)
 
@@ -113,7 +115,11 @@ def forwarded_port_in(table: str, guest_port: int, address: str | None = None) -
 def _dump_ppm(control: QemuControl, to: Path) -> None:
     from harness.machines.qemu.picture import ppm_to_png  # noqa: PLC0415 - old QEMUs only
 
-    ppm = to.with_suffix(".ppm")
+    handle, name = tempfile.mkstemp(
+        prefix=f".{to.stem}-", suffix=".ppm", dir=to.parent
+    )  # where QEMU may write
+    os.close(handle)
+    ppm = Path(name)
     try:
         control._dump({"filename": str(ppm)})
         ppm_to_png(ppm, to)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.errors import StoreError
+from harness.errors import ResultsUnusable, StoreError
 from harness.report.site.facts import Facts, from_script
 from harness.report.site.folder import (
     Manifest,
@@ -121,8 +121,8 @@ def _read(folder: Path) -> Site:
 def _add(site: Site, source: Source, staging: Path, tell: Callable[[str], None]) -> None:
     try:
         run = source.read()
-    except (StoreError, OSError) as error:
-        why = error.message if isinstance(error, StoreError) else error.strerror
+    except (StoreError, ResultsUnusable, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else error.message
         site.skipped.append(Skipped(source.name, f"cannot be read: {why}"))
         return
     facts = stage_run(run, source.folder, staging, tell)

@@ -31,7 +31,7 @@ class Source:
     stamp: str
     """Changes when the run does."""
     read: Callable[[], Run]
-    """Raises StoreError for a damaged one."""
+    """Raises StoreError or ResultsUnusable for a damaged one."""
     folder: Path | None = None
 
 
