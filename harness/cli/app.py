@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.numbers import FiniteRange
-from harness.cli.report import again, reports_option, store_option
+from harness.cli.report import reports_option, store_option
 from harness.errors import AppError, NothingCompared, UsageError
 
 if TYPE_CHECKING:
@@ -140,7 +140,9 @@ def _measure(
             failed = True
         except KeyboardInterrupt:
             recorder.close()
-            kept = again(f"report {recorder.id}", {"reports": config.reports})
+            from harness.report.reproduce import later  # noqa: PLC0415
+
+            kept = later(f"report {recorder.id}", reports=config.reports, store=config.store)
             click.echo(f"interrupted; what was measured is kept: {kept}", err=True)
             raise
         recorder.end()

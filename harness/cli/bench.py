@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.report import again
 from harness.errors import NothingMeasured, RunNotStored, UsageError
 
 if TYPE_CHECKING:
@@ -64,8 +63,8 @@ def bench(paths: tuple[Path, ...], expression: str | None, list_only: bool, **op
     code = int(pytest.main(arguments, plugins=[listing]))
     if listing.gave_up:
         raise listing.gave_up
-    if code == pytest.ExitCode.NO_TESTS_COLLECTED and expression:
-        raise _no_match(expression)
+    if code == pytest.ExitCode.NO_TESTS_COLLECTED and listing.session:
+        raise _nothing(listing.session, expression, chosen=False)
     return _exit_code(code)
 
 
@@ -88,6 +87,7 @@ def measure(
     from rich.console import Console  # noqa: PLC0415
 
     from harness.plugin.progress import Progress  # noqa: PLC0415
+    from harness.report import reproduce  # noqa: PLC0415
 
     arguments = _pytest_arguments(paths, expression, options)
     console = Console(stderr=on_stderr)
@@ -103,8 +103,12 @@ def measure(
         raise session.gave_up
     if code == pytest.ExitCode.INTERRUPTED:
         if session.run_started and session.recorder.sample_count:
-            kept = again(later.format(run=session.recorder.id), options)
-            console.print(f"interrupted; what was measured is kept: {kept}", soft_wrap=True)
+            chosen = session.config
+            kept = reproduce.later(
+                later.format(run=session.recorder.id), reports=chosen.reports, store=chosen.store
+            )
+            told = f"interrupted; what was measured is kept: {kept}"
+            console.print(told, markup=False, highlight=False, soft_wrap=True)
         raise KeyboardInterrupt
     if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and not (
         session.run_started and session.recorder.sample_count
@@ -123,17 +127,13 @@ def _nothing(session: Session, expression: str | None, *, chosen: bool) -> Nothi
             fix="name one that does not: --profile full, or one of yours in visorbench.toml",
         )
     if expression and not chosen:
-        return _no_match(expression)
+        return NothingMeasured(
+            f"no scenario of what was named matches -k {shlex.quote(expression)}",
+            fix="`visorbench bench --list` names them",
+        )
     return NothingMeasured(
         "nothing was measured",
         fix="`visorbench doctor` says what this host can run; `bench --list` what there is",
-    )
-
-
-def _no_match(expression: str) -> NothingMeasured:
-    return NothingMeasured(
-        f"no scenario of what was named matches -k {shlex.quote(expression)}",
-        fix="`visorbench bench --list` names them",
     )
 
 

@@ -16,12 +16,12 @@ class Listing:
 
     def __init__(self) -> None:
         self._config: pytest.Config
-        self._session: Session | None = None
+        self.session: Session | None = None
 
     @property
     def gave_up(self) -> VisorbenchError | None:
         """Why there is no list."""
-        return self._session.gave_up if self._session else None
+        return self.session.gave_up if self.session else None
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -29,7 +29,7 @@ class Listing:
         from harness.plugin.keys import SESSION  # noqa: PLC0415 - pytest is to import its plugin itself
 
         self._config = config
-        self._session = config.stash.get(SESSION, None)
+        self.session = config.stash.get(SESSION, None)
 
     def pytest_keyboard_interrupt(self) -> None:
         """Silence pytest's reporter about what the caller will say."""

@@ -15,5 +15,9 @@ class Group(click.Group):
         """The table of commands."""
         with formatter.section("Commands"):
             formatter.write_dl(
-                [(name, self.commands[name].get_short_help_str(_WHOLE)) for name in sorted(self.commands)]
+                [
+                    (name, command.get_short_help_str(_WHOLE))
+                    for name, command in sorted(self.commands.items())
+                    if not command.hidden
+                ]
             )

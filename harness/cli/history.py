@@ -48,8 +48,9 @@ def history(
     if plot:
         from harness.report.trend_plot import standalone  # noqa: PLC0415 - matplotlib
 
+        drawn = standalone(found)
         with naming_write_errors("the plot", plot, elsewhere="name another file", refused=OutputUnwritable):
-            plot.write_text(standalone(found), encoding="utf-8")
+            plot.write_text(drawn, encoding="utf-8")
     if as_json:
         print_json([each.to_dict() for each in found])
     else:

@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 def check_output(path: Path, what: str) -> None:
     """``what``: "the screenshot". Raises InvalidConfiguration where no file can be, OutputUnwritable where none may."""
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - it raises nothing of a folder that may not be searched
         raise InvalidConfiguration(f"{path} is a folder, and {what} is a file", fix="name a file in it")
     folder = path.absolute().parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112
         raise InvalidConfiguration(
             f"there is no folder {path.parent} for {what}", fix="make it, or name another file"
         )
-    refused = next((each for each in (folder, path) if each.exists() and not os.access(each, os.W_OK)), None)
-    if refused:
+    written = path if os.path.lexists(path) else folder
+    if not os.access(written, os.W_OK):
         raise OutputUnwritable(
-            f"cannot write {what}: {refused} may not be written",
+            f"cannot write {what}: {written} may not be written",
             fix="make it writable, or name another file",
             path=path,
         )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +12,6 @@ from harness.cli.main import print_json
 from harness.errors import UnknownName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from harness.results.models import Run
 
 reports_option = click.option(
@@ -73,7 +70,7 @@ def find_run(name: str, *, store: str | None, reports: Path | None) -> tuple[Run
     """A run by folder, baseline, id, start of an id or "latest": from the reports' folder, else from the store.
 
     A baseline comes from the store, which has its name. Returns the run with its folder. Raises UnknownName, with the
-    names of both, when neither has it; UsageError for a start that several share; StoreError.
+    names of both, when neither has it; UsageError for a start that several share; ResultsUnusable, StoreError.
     """
     from harness.config.load import load, reports_folder  # noqa: PLC0415 - pydantic
     from harness.results.baselines import may_name, named  # noqa: PLC0415 - sqlalchemy
@@ -95,12 +92,6 @@ def find_run(name: str, *, store: str | None, reports: Path | None) -> tuple[Run
             raise UnknownName("run", name, {*absent.known, *unknown.known}, where=str(root)) from None
         return found, root / found.id
     return read_run(folder), folder
-
-
-def again(command: str, options: Mapping[str, Any]) -> str:
-    """A command on a run, with what ``options`` say of where runs are kept: ``visorbench report ID --store URL``."""
-    where = [(f"--{key}", str(options[key])) for key in ("store", "reports") if options.get(key)]
-    return shlex.join(["visorbench", *command.split(), *(word for pair in where for word in pair)])
 
 
 def store_url(given: str | None) -> str | None:

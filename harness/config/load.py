@@ -173,7 +173,7 @@ def _place_paths(table: dict[str, Any], keys: set[str], base: Path) -> None:
 
 def _place_runtime(table: dict[str, Any], base: Path) -> None:
     if isinstance(named := table.get("runtime"), str) and named not in RUNTIMES:
-        table["runtime"] = str(base / Path(named).expanduser())
+        table["runtime"] = str(base / Path(named).expanduser()) if named else None
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -18,7 +18,8 @@ def read_baseline(path: Path) -> Run:
     try:
         run = read_document(path)
     except ResultsUnusable as error:
-        raise BaselineUnusable(f"the baseline {error.message}", fix=error.fix, path=path) from error
+        fix = error.fix if path.is_file() else f"keep one of a run: cp reports/latest/results.json {path}"
+        raise BaselineUnusable(f"the baseline {error.message}", fix=fix, path=path) from error
     if not run.series:
         raise BaselineUnusable(
             f"the baseline {path} holds no samples", fix="take a run that measured something", path=path

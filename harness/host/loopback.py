@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import sys
 
 from harness.errors import LoopbackDown
 
 _PATIENCE_S = 5
+HOW = ": ip link set lo up" if sys.platform == "linux" else ""
 
 
 def free_port() -> int:
@@ -23,5 +25,5 @@ def check_loopback() -> None:
     except OSError as error:
         raise LoopbackDown(
             f"127.0.0.1 does not answer, and guests are reached through it: {error.strerror or error}",
-            fix="bring the loopback interface up: ip link set lo up",
+            fix=f"bring the loopback interface up{HOW}",
         ) from error

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from harness.errors import QemuNotFound, QemuTooOld, ToolMissing, UnknownName
 from harness.host import qemu_memory, utm
 from harness.host.introspection import IntrospectionError, QemuFeatures, introspect
-from harness.host.qemu_places import ARCH_OF_TARGET, VARIABLE, candidates
+from harness.host.qemu_places import ARCH_OF_TARGET, NAMED, VARIABLE, candidates, told
 from harness.host.transcript import transcribe
 
 if TYPE_CHECKING:
@@ -99,9 +99,9 @@ def survey(explicit: Path | str | None = None) -> tuple[list[QemuBinary], list[R
     usable = [result for result in results if isinstance(result, QemuBinary)]
     rejected = [result for result in results if isinstance(result, RejectedQemu)]
     for result in rejected:
-        if result.source in ("--qemu", VARIABLE):
+        if result.source in (NAMED, VARIABLE):
             raise QemuNotFound(
-                f"the QEMU that was named, {result.path}, {result.reason}", fix=result.fix, path=result.path
+                f"{result.path}{told(result.source)} {result.reason}", fix=result.fix, path=result.path
             )
     return usable, [*rejected, *_inside_utm()]
 
@@ -118,7 +118,7 @@ def choose(found: Sequence[QemuBinary], arch: str) -> QemuBinary:
     """
     if arch not in ARCH_OF_TARGET.values():
         raise UnknownName("architecture", arch, ARCH_OF_TARGET.values())
-    named = [qemu for qemu in found if qemu.source in ("--qemu", VARIABLE)]
+    named = [qemu for qemu in found if qemu.source in (NAMED, VARIABLE)]
     fitting = [qemu for qemu in named or found if qemu.arch == arch]
     for qemu in fitting:
         if not qemu.too_old:
@@ -133,7 +133,7 @@ def choose(found: Sequence[QemuBinary], arch: str) -> QemuBinary:
         )
     if named:
         raise QemuNotFound(
-            f"the QEMU that was named, {named[0].path}, runs {named[0].arch} guests, not {arch}",
+            f"{named[0].path}{told(named[0].source)} runs {named[0].arch} guests, not {arch}",
             fix=f"name a QEMU for {arch}, or a folder that holds both",
             arch=arch,
         )

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ARCH_OF_TARGET = {"aarch64": "arm64", "x86_64": "x86-64"}
 """QEMU's word for a guest architecture → ours."""
 VARIABLE = "VISORBENCH_QEMU"
+NAMED = "--qemu"
+"""The source of one that was handed in: by this option, or by a file that stands for it."""
 
 _NAMES = (*(f"qemu-system-{target}" for target in ARCH_OF_TARGET), "qemu-kvm")
 _HOMEBREW = (Path("/opt/homebrew/bin"), Path("/usr/local/bin"))
@@ -40,7 +42,9 @@ def candidates(explicit: Path | str | None) -> Iterator[tuple[Path, str]]:
 
 
 def _places(explicit: Path | str | None) -> Iterator[tuple[Path, str]]:
-    for value, source in ((explicit, "--qemu"), (os.environ.get(VARIABLE), VARIABLE)):
+    variable = os.environ.get(VARIABLE)
+    source_of_explicit = VARIABLE if str(explicit) == variable else NAMED
+    for value, source in ((explicit, source_of_explicit), (variable, VARIABLE)):
         if value:
             yield from _named(Path(value).expanduser().absolute(), source)
     path = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
@@ -58,9 +62,14 @@ def _named(place: Path, source: str) -> Iterator[tuple[Path, str]]:
     binaries = _binaries(place) or _binaries(place / "bin")
     if not binaries:
         raise QemuNotFound(
-            f"{place} (from {source}) holds no {' or '.join(_NAMES)}", fix="name a QEMU binary", path=place
+            f"{place}{told(source)} holds no {' or '.join(_NAMES)}", fix="name a QEMU binary", path=place
         )
     yield from ((found, source) for found in binaries)
+
+
+def told(source: str) -> str:
+    """Where a QEMU was named, for who may have forgotten: a variable."""
+    return f" (from {VARIABLE})" if source == VARIABLE else ""
 
 
 def _binaries(folder: Path) -> list[Path]:

@@ -100,12 +100,26 @@ def pytest_configure(config: pytest.Config) -> None:
         )
         session.command = again(config, session.config)
     except VisorbenchError as error:
-        pytest.exit(str(error), returncode=error.exit_code)
+        config.pluginmanager.register(Refused(error), "visorbench-refused")
+        return
     config.stash[SESSION] = session
     if worker is None:
         config.pluginmanager.register(Keeper(session), "visorbench-keeper")
         if session.profile.machine_per_round and not getattr(config.option, "numprocesses", None):
             config.pluginmanager.register(Anew(session), "visorbench-anew")
+
+
+class Refused:
+    """A configuration that makes no sense ends pytest with the error's own exit code, where it would run anything:
+    --markers and --help go on."""
+
+    def __init__(self, error: VisorbenchError) -> None:
+        self.error = error
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Before xdist starts its workers."""
+        pytest.exit(str(self.error), returncode=self.error.exit_code)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -203,12 +217,16 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     with_gpu = [subject_of(item) for item in scenarios if item.get_closest_marker("graphics")]
     meter, vb.cut_short = None, True
     if scenarios and not config.getoption("collectonly"):
+        from harness.host.loopback import check_loopback  # noqa: PLC0415
         from harness.host.processes import install_endings  # noqa: PLC0415
+        from harness.machines.catalogue import NATIVE  # noqa: PLC0415
         from harness.results.usable import check_store  # noqa: PLC0415
 
         try:
             install_endings()
             vb.check_reports()
+            if any(subject_of(item).backend != NATIVE for item in scenarios):
+                check_loopback()
             if alone := measuring and not hasattr(config, "workerinput"):
                 check_store(vb.config.store)
                 vb.have_host_alone()  # also to prepare: who measures is not to hear compilers

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import AcceleratorUnusable
 from harness.guests.model import Arch
-from harness.host.loopback import check_loopback
 from harness.machines.attached.attach import Attach
 from harness.plugin import preparing
 from harness.plugin.automatic import automatic
@@ -175,7 +174,7 @@ def plan(config: Config, progress: Progress | None = None) -> Plan:
     A runtime that it asks for is installed first, which ``progress`` is told of.
 
     Raises UnknownName for a backend that nobody knows, AcceleratorUnusable for one that was asked for by name and
-    does not work, or when none works; LoopbackDown.
+    does not work, or when none works.
     """
     wanted = [from_config(each, config, progress) for each in config.subjects]
     wanted, notices = automatic(wanted or _every_backend(config, progress))
@@ -193,8 +192,6 @@ def plan(config: Config, progress: Progress | None = None) -> Plan:
         raise AcceleratorUnusable(
             f"no backend works here; {subject.id}: {probe.reason}", fix=probe.fix, code=probe.code
         )
-    if any(subject.backend != "native" for subject in usable):
-        check_loopback()
     return Plan(tuple(usable), tuple(absences(unusable)), notices)
 
 

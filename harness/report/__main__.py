@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,23 +22,24 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str]) -> int:
     """``arguments`` are the folder; returns the exit code."""
+    from harness.report.reproduce import later  # noqa: PLC0415
     from harness.report.terminal import print_delivery, print_table  # noqa: PLC0415 - slow to import
     from harness.report.write import write_report  # noqa: PLC0415
     from harness.results.folder import read_run  # noqa: PLC0415
     from harness.results.undelivered import save  # noqa: PLC0415
 
-    folder = Path(arguments[0])
+    folder, store = Path(arguments[0]), os.environ.get("VISORBENCH_STORE")
     try:
         run = read_run(folder)
         unwritten = _unwritten(lambda: write_report(run, folder, latest=True))
         refused = _shown(lambda: print_table(run))
-        delivery = save(run, folder, os.environ.get("VISORBENCH_STORE"))
+        delivery = save(run, folder, store)
         refused = refused or _shown(lambda: print_delivery(delivery))
         if unwritten:
+            again = later(f"report {run.id}", reports=folder.parent, store=store)
             unwritten.fix = (
                 f"the run is stored, and nothing of it is lost: make room there, or make it writable, and "
-                f"`visorbench report {shlex.quote(str(folder))}` writes the report; "
-                f"`visorbench report {run.id} --reports FOLDER` does so elsewhere"
+                f"`{again}` writes the report; with another folder for --reports it does so elsewhere"
             )
             raise unwritten
         if refused:

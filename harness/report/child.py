@@ -20,8 +20,8 @@ STDERR = 2
 def render(folder: Path, *, store: str | None = None, on_stderr: bool = False) -> Path:
     """Make everything of the run in ``folder`` from its journal: files, ``latest``, store, table; returns the page.
 
-    ``store``: SQLAlchemy URL, None for the default; ``on_stderr``: where the table goes. Raises DiskFull, StoreError or
-    RunNotStored as the child does, and VisorbenchError with the end of its stderr when it dies.
+    ``store``: SQLAlchemy URL, None for the default; ``on_stderr``: where the table goes. Raises DiskFull, StoreError,
+    ResultsUnusable or RunNotStored as the child does, and VisorbenchError with the end of its stderr when it dies.
     """
     command = [sys.executable, "-m", "harness.report", str(folder)]
     own = {"VISORBENCH_STORE": store} if store else {}  # a URL may hold a password: not for `ps`

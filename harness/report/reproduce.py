@@ -1,4 +1,4 @@
-"""How a reader measures a run again: its command, as a shell takes it."""
+"""How a reader measures or reports a run again: a command, as a shell takes it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.results.models import Run
 
 HOME = "~/"
@@ -20,6 +22,19 @@ def command(run: Run) -> str:
     if words[:2] == ("visorbench", "bench"):
         words = ("nox", "-s", "bench", "--", *words[2:])
     return " ".join(map(_quoted, words))
+
+
+def later(command: str, *, reports: Path | None, store: str | None) -> str:
+    """``visorbench`` and a command on a run, with where it lies and is stored; None: where that is by itself.
+
+    The URL of a store that holds a password is left out.
+    """
+    from harness.results.store_engine import shown  # noqa: PLC0415 - sqlalchemy
+
+    words = ["visorbench", *command.split()]
+    words += ["--reports", str(reports)] if reports else []
+    words += ["--store", store] if store and shown(store) == store else []
+    return shlex.join(words)
 
 
 def _quoted(word: str) -> str:

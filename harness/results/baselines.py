@@ -79,7 +79,7 @@ def named(store: Store, name: str) -> Run | None:
 def resolve(text: str, url: str | None = None) -> Run:
     """A run by whatever names it: a run's folder, the name of a baseline, an id, the start of one, or "latest".
 
-    ``url``: of the store. Raises UnknownName, UsageError, StoreError.
+    ``url``: of the store. Raises UnknownName, UsageError, ResultsUnusable, StoreError.
     """
     from harness.results.folder import read_run  # noqa: PLC0415 - pydantic
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from harness.results.models import Run, Series
 
-MADE_BY = "a run's results.json is one: cp reports/latest/results.json"
+AS_WRITTEN = "take the file as the run wrote it"
+"""What to do about one that was damaged or edited."""
 
 
 def read_document(path: Path) -> Run:
@@ -25,9 +26,9 @@ def read_document(path: Path) -> Run:
     try:
         content = path.read_bytes()
     except OSError as error:
-        _refuse(path, f"cannot be read: {error.strerror}", fix=f"measure one; {MADE_BY} {path}")
+        _refuse(path, f"cannot be read: {error.strerror}", fix="check the path and its permissions")
     if not content.strip():
-        _refuse(path, "is empty", fix=f"write it again; {MADE_BY} {path}")
+        _refuse(path, "is empty", fix=AS_WRITTEN)
     try:
         run = Run.from_json(content)
     except ValueError as error:  # pydantic's ValidationError is one
@@ -49,7 +50,7 @@ def check_unedited(run: Run, path: Path) -> None:
                 path,
                 f"was edited: {'/'.join(series.key)} says min, median and max are {said.min:g}, {said.median:g} and "
                 f"{said.max:g}; of its samples they are {found[0]:g}, {found[1]:g} and {found[2]:g}",
-                fix="take the file as the run wrote it",
+                fix=AS_WRITTEN,
             )
 
 
@@ -69,17 +70,17 @@ def _explain(path: Path, content: bytes, error: ValueError) -> NoReturn:
     try:
         document: Any = json.loads(content, parse_constant=_remember(numbers))
     except (ValueError, RecursionError) as syntax:
-        _refuse(path, f"is not JSON: {syntax}", fix=f"write it again; {MADE_BY} {path}")
+        _refuse(path, f"is not JSON: {syntax}", fix=AS_WRITTEN)
     if numbers:
-        _refuse(path, f"holds {numbers[0]}, which nobody measured", fix="take the file as the run wrote it")
+        _refuse(path, f"holds {numbers[0]}, which nobody measured", fix=AS_WRITTEN)
     if not isinstance(document, dict) or "schema" not in document or "run" not in document:
-        _refuse(path, "is not the results.json of a run", fix=f"{MADE_BY} {path}")
+        _refuse(path, "is not the results.json of a run", fix="name a results.json of VisorBench's")
     if document["schema"] != 1:
         _refuse(
             path, f"is of schema {document['schema']!r}, and this VisorBench reads schema 1",
             fix="use the version of VisorBench that wrote it, or measure with this one",
         )  # fmt: skip
-    _refuse(path, f"was edited or damaged: {_first(error)}", fix="take the file as the run wrote it")
+    _refuse(path, f"was edited or damaged: {_first(error)}", fix=AS_WRITTEN)
 
 
 def _remember(numbers: list[str]) -> Callable[[str], float]:

@@ -72,7 +72,7 @@ def point_latest(folder: Path) -> None:
 
 def read_run(folder: Path) -> Run:
     """The run in a folder: its ``results.json``, else what its journal recovers. Raises ResultsUnusable, StoreError."""
-    from harness.results.document import read_document  # noqa: PLC0415 - pydantic and numpy
+    from harness.results.document import AS_WRITTEN, read_document  # noqa: PLC0415 - pydantic and numpy
     from harness.results.journal import recover  # noqa: PLC0415
 
     document = folder / RESULTS
@@ -81,7 +81,7 @@ def read_run(folder: Path) -> Run:
     try:
         return read_document(document)
     except ResultsUnusable as error:
-        if (folder / JOURNAL).exists():
+        if error.fix == AS_WRITTEN and (folder / JOURNAL).exists():
             error.fix = f"delete it: {JOURNAL} beside it, which the run wrote, is read instead"
         raise
 

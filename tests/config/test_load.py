@@ -184,8 +184,9 @@ def test_what_is_no_value_is_refused(write: Callable[[str], Path], text: str, sa
 
 
 def test_an_empty_path_is_none(write: Callable[[str], Path]) -> None:
-    config = load(write("qemu = ''\nreports = ''"), environ={})
-    assert (config.qemu, config.reports) == (None, None)
+    config = load(write("runtime = ''\nreports = ''"), environ={})
+    assert (config.runtime, config.reports) == (None, None)
+    assert load(write("qemu = ''"), environ={}).qemu is None
 
 
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:

@@ -241,7 +241,7 @@ def test_without_any_qemu(command: str, visorbench: Any, tmp_path: Path) -> None
 def test_a_qemu_that_is_none_is_one_sentence_and_exit_3(visorbench: Any) -> None:
     done = visorbench("doctor", "--qemu", "/bin/sh")
     assert done.returncode == 3
-    assert "/bin/sh (from --qemu)" in done.stderr
+    assert "/bin/sh is not QEMU" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
 
@@ -310,3 +310,10 @@ def test_a_programs_words_are_one_line_of_the_page() -> None:
     assert "x86-64: kvm_buf_set_msrs: Assertion" in lines[at]
     assert lines[at].endswith("…")
     assert "run elsewhere" in lines[at + 1]
+
+
+@needs_qemu
+def test_a_variable_that_names_none_is_named(visorbench: Any) -> None:
+    done = visorbench("doctor", VISORBENCH_QEMU="/bin/sh")
+    assert done.returncode == 3
+    assert "/bin/sh (from VISORBENCH_QEMU) is not QEMU" in done.stderr

@@ -65,7 +65,7 @@ class Bench:
         deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             assert process.poll() is None, process.communicate()
-            journals = (path.read_text() for path in self.folder.glob("reports/*/journal.jsonl"))
+            journals = (path.read_text() for path in self.folder.glob("reports/**/journal.jsonl"))
             if sum(journal.count('"samples"') for journal in journals) >= until:
                 children = psutil.Process(process.pid).children(recursive=True)
                 return next(child for child in children if child.name().startswith("qemu"))

@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.results.store import Store
+
 SCENARIO = """
 def test_endless(machine, measure):
     machine.boot()
@@ -24,7 +26,7 @@ def test_endless(machine, measure):
 @pytest.fixture
 def running(tmpdir_of_children, bench):
     """A bench whose guest runs, and its QEMU."""
-    given = ("--backend", "tcg", "--reports", "reports", "--store", f"sqlite:///{bench.folder}/mine.db")
+    given = ("--backend", "tcg", "--reports", "reports/mine", "--store", f"sqlite:///{bench.folder}/mine.db")
     with bench.running(bench.scenario(SCENARIO), *given) as both:
         yield both
 
@@ -43,8 +45,9 @@ def test_ctrl_c_ends_it_and_keeps_the_samples(bench, running) -> None:
     subprocess.run(
         [program, *said[1:]], env=bench.environment, cwd=bench.folder, check=True, capture_output=True
     )
-    run = next((bench.folder / "reports").glob("*/journal.jsonl")).parent
-    assert (bench.folder / "mine.db").is_file()
+    run = next((bench.folder / "reports" / "mine").glob("*/journal.jsonl")).parent
+    with Store(f"sqlite:///{bench.folder}/mine.db") as store:
+        assert [line.id for line in store.runs()] == [run.name]
     results = json.loads((run / "results.json").read_text())
     assert [series["metric"] for series in results["series"]] == ["before"]
     assert results["run"]["finished"] is None

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.channels.stamp import Stamp
-from harness.errors import ControlRefused, InvalidConfiguration
+from harness.errors import ControlRefused, InvalidConfiguration, OutputUnwritable
+from harness.host.write_errors import naming_write_errors
 
 if TYPE_CHECKING:
     from harness.channels.qmp import Qmp
@@ -115,9 +116,10 @@ def forwarded_port_in(table: str, guest_port: int, address: str | None = None) -
 def _dump_ppm(control: QemuControl, to: Path) -> None:
     from harness.machines.qemu.picture import ppm_to_png  # noqa: PLC0415 - old QEMUs only
 
-    handle, name = tempfile.mkstemp(
-        prefix=f".{to.stem}-", suffix=".ppm", dir=to.parent
-    )  # where QEMU may write
+    with naming_write_errors(
+        "a screenshot", to.parent, elsewhere="name another file", refused=OutputUnwritable
+    ):
+        handle, name = tempfile.mkstemp(prefix=".vb-", suffix=".ppm", dir=to.parent)  # where QEMU may write
     os.close(handle)
     ppm = Path(name)
     try:
