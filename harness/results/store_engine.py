@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
+import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, func, select, text
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 KEPT = "the run's folder under reports/ still has everything; `visorbench report FOLDER` saves it again"
 
+_BUSY_AGAIN_S = 0.02
 _PACKAGES = {"psycopg": "'visorbench[postgresql]'"}
 """Driver's module → what pip installs."""
 
@@ -82,7 +85,7 @@ def connect(url: str, busy_timeout_s: float) -> Engine:
             fix=f"pip install {_PACKAGES.get(name, name)}",
         ) from error
     if kind == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "connect", lambda opened, _: _configure_sqlite(opened, busy_timeout_s))
         _make_folder(parsed.database)
     if kind == "postgresql":
         event.listen(engine, "begin", lambda connection: _limit_waiting(connection, busy_timeout_s))
@@ -142,9 +145,24 @@ def _make_folder(database: str | None) -> None:
         ) from error
 
 
-def _configure_sqlite(connection: Any, _record: object) -> None:
+def _configure_sqlite(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")  # readers and one writer at a time do not block each other
+    _write_ahead(cursor, busy_timeout_s)  # readers and one writer at a time do not block each other
     cursor.execute("PRAGMA synchronous=NORMAL")  # with WAL a power cut loses the last run, never the file
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _write_ahead(cursor: sqlite3.Cursor, busy_timeout_s: float) -> None:
+    """Have the file in WAL mode. SQLite waits for no lock while it changes that, and says at once that it is busy where
+    another process opens the same new file, or is the last to close it."""
+    deadline = time.monotonic() + busy_timeout_s
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_AGAIN_S)
+        else:
+            return

@@ -1,7 +1,9 @@
 """Many writers at once lose nothing, in either database; a server that ends is named, and then works again."""
 
+import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psycopg
@@ -40,6 +42,19 @@ def test_processes_that_open_a_new_store_together_and_write_lose_nothing(store_u
             assert store.load(run_id) == small_run(run_id, value)
         shared = store.load(SHARED)
         assert shared == small_run(SHARED, shared.series[0].samples[0])  # one writer's, whole
+
+
+def test_a_new_file_that_another_process_is_writing_is_waited_for(tmp_path):
+    """SQLite itself does not wait there, whatever its timeout: it refuses to change the journal's mode at once."""
+    file = tmp_path / "results.db"
+    other = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, other.execute, ["COMMIT"])
+    release.start()
+    with Store(f"sqlite:///{file}") as store:
+        assert store.runs() == []
+    release.join()
+    other.close()
 
 
 def test_two_stores_at_once_lose_nothing(store_url):
