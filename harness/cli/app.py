@@ -11,6 +11,7 @@ import click
 from harness.cli.numbers import FiniteRange
 from harness.cli.report import reports_option, store_option
 from harness.errors import AppError, NothingCompared, UsageError
+from harness.report.reproduce import command_on_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,9 +141,7 @@ def _measure(
             failed = True
         except KeyboardInterrupt:
             recorder.close()
-            from harness.report.reproduce import later  # noqa: PLC0415
-
-            kept = later(f"report {recorder.id}", reports=config.reports, store=config.store)
+            kept = command_on_run(f"report {recorder.id}", reports=config.reports, store=config.store)
             click.echo(f"interrupted; what was measured is kept: {kept}", err=True)
             raise
         recorder.end()

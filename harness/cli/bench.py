@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.errors import NothingMeasured, RunNotStored, UsageError
+from harness.report.reproduce import command_on_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,7 +88,6 @@ def measure(
     from rich.console import Console  # noqa: PLC0415
 
     from harness.plugin.progress import Progress  # noqa: PLC0415
-    from harness.report import reproduce  # noqa: PLC0415
 
     arguments = _pytest_arguments(paths, expression, options)
     console = Console(stderr=on_stderr)
@@ -104,7 +104,7 @@ def measure(
     if code == pytest.ExitCode.INTERRUPTED:
         if session.run_started and session.recorder.sample_count:
             chosen = session.config
-            kept = reproduce.later(
+            kept = command_on_run(
                 later.format(run=session.recorder.id), reports=chosen.reports, store=chosen.store
             )
             told = f"interrupted; what was measured is kept: {kept}"

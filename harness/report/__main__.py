@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import DiskFull, OutputRefused, ReportsUnwritable, VisorbenchError
 from harness.host.standard_output import forget_stdout
+from harness.report.reproduce import command_on_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str]) -> int:
     """``arguments`` are the folder; returns the exit code."""
-    from harness.report.reproduce import later  # noqa: PLC0415
     from harness.report.terminal import print_delivery, print_table  # noqa: PLC0415 - slow to import
     from harness.report.write import write_report  # noqa: PLC0415
     from harness.results.folder import read_run  # noqa: PLC0415
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
         delivery = save(run, folder, store)
         refused = refused or _shown(lambda: print_delivery(delivery))
         if unwritten:
-            again = later(f"report {run.id}", reports=folder.parent, store=store)
+            again = command_on_run(f"report {run.id}", reports=folder.parent, store=store)
             unwritten.fix = (
                 f"the run is stored, and nothing of it is lost: make room there, or make it writable, and "
                 f"`{again}` writes the report; with another folder for --reports it does so elsewhere"

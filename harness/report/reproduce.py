@@ -24,7 +24,7 @@ def command(run: Run) -> str:
     return " ".join(map(_quoted, words))
 
 
-def later(command: str, *, reports: Path | None, store: str | None) -> str:
+def command_on_run(command: str, *, reports: Path | None, store: str | None) -> str:
     """``visorbench`` and a command on a run, with where it lies and is stored; None: where that is by itself.
 
     The URL of a store that holds a password is left out.

@@ -33,11 +33,11 @@ def read_document(path: Path) -> Run:
         run = Run.from_json(content)
     except ValueError as error:  # pydantic's ValidationError is one
         _explain(path, content, error)
-    check_unedited(run, path)
+    _check_unedited(run, path)
     return run
 
 
-def check_unedited(run: Run, path: Path) -> None:
+def _check_unedited(run: Run, path: Path) -> None:
     """Every summary must be that of its samples; raises ResultsUnusable.
 
     The interval is left out: its method may differ between versions, what the others are may not.
